@@ -1,0 +1,62 @@
+// All that a frontend may touch. The gateway protocol is this interface over gRPC and nothing more.
+import type { Call, Digest } from "../base/index.ts";
+import type { Definition } from "../formats/llb/index.ts";
+import type { ImageConfig, Platform } from "../formats/oci/index.ts";
+import type { Attrs } from "./builder.ts";
+import type { Warning } from "./events.ts";
+
+/** How eagerly a name is looked up again: `default` asks the registry, `local` prefers what is in the store. */
+export type ResolveMode = "default" | "pull" | "local";
+
+export interface ResolveImageOptions {
+  readonly platform: Platform;
+  readonly mode?: ResolveMode;
+  /** Words for the progress line, such as `[internal] load metadata for docker.io/library/busybox:latest`. */
+  readonly logName?: string;
+}
+
+/** What a name stands for on one platform. */
+export interface ResolvedImage {
+  /** Normalised, with the digest of what the name points at (an index, where it is one): `docker.io/library/busybox:latest@sha256:…`. */
+  readonly reference: string;
+  readonly digest: Digest;
+  readonly config: ImageConfig;
+  /** Bytes of the config document, for who needs it unchanged. */
+  readonly rawConfig: Uint8Array;
+}
+
+/** A solved definition whose files can be read. Owned by the bridge; gone when the build ends. */
+export interface ResultRef {
+  readFile(path: string, call: Call): Promise<Uint8Array>;
+  readDir(path: string, include: string | undefined, call: Call): Promise<readonly string[]>;
+  stat(path: string, call: Call): Promise<{ readonly size: number; readonly mode: number } | undefined>;
+}
+
+export interface BuildBridge {
+  /** Solves now. Undefined is the empty result (scratch). */
+  solve(definition: Definition, call: Call): Promise<ResultRef | undefined>;
+  resolveImage(reference: string, options: ResolveImageOptions, call: Call): Promise<ResolvedImage>;
+  warn(warning: Warning): void;
+  /** What can be built here, native first. */
+  readonly platforms: readonly Platform[];
+}
+
+/** One platform's outcome: what to solve, and the image configuration for it. */
+export interface PlatformResult {
+  readonly platform: Platform;
+  /** `linux/arm64`, as the reference's keys spell it. */
+  readonly id: string;
+  /** Undefined is scratch. */
+  readonly definition: Definition | undefined;
+  readonly config: ImageConfig;
+  /** Config of the base image that the result was made from, for history-preserving exporters. */
+  readonly baseConfig?: ImageConfig;
+}
+
+/** What a frontend answers: results to solve and export, in the platforms' order, or a sub-request's text. */
+export interface FrontendResult {
+  readonly platforms: readonly PlatformResult[];
+  /** True when an index is to be made even for a single platform. */
+  readonly multiPlatform: boolean;
+  readonly metadata: Attrs;
+}

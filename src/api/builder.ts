@@ -1,0 +1,86 @@
+// The hinge: the engine is a Builder, the gRPC client is one, the daemon serves one. The command cannot tell which it has.
+import type { Call, Digest } from "../base/index.ts";
+import type { Definition } from "../formats/llb/index.ts";
+import type { Descriptor, Platform } from "../formats/oci/index.ts";
+import type { BuildEvent } from "./events.ts";
+import type { Session } from "./session.ts";
+
+/** Attributes as they go over BuildKit's wire. */
+export type Attrs = Readonly<Record<string, string>>;
+
+/** One wanted output, such as `{ type: "image", attrs: { name: "r/app:1", push: "true" } }` (features.md D-40 ff.). */
+export interface ExportRequest {
+  readonly type: string;
+  readonly attrs: Attrs;
+}
+
+/** What to build: BuildKit's SolveRequest. Either a frontend with its attributes, or a definition. */
+export interface BuildRequest {
+  readonly ref: string;
+  readonly frontend?: "dockerfile.v0" | "gateway.v0";
+  /** Frontend options: `filename`, `target`, `platform`, `build-arg:K`, `label:K`, `no-cache`, ... (F-80 ff.). */
+  readonly attrs: Attrs;
+  readonly definition?: Definition;
+  readonly inputs?: Readonly<Record<string, Definition>>;
+  readonly exporters: readonly ExportRequest[];
+  readonly cacheImports?: readonly ExportRequest[];
+  readonly cacheExports?: readonly ExportRequest[];
+  readonly entitlements?: readonly string[];
+}
+
+/** What came of it; `exporterResponse` has the reference's keys (`image.name`, `containerimage.digest`, ...). */
+export interface BuildResult {
+  readonly exporterResponse: Attrs;
+  readonly descriptor?: Descriptor;
+}
+
+export interface BuilderInfo {
+  readonly name: string;
+  readonly version: string;
+  /** Native first, then what emulation adds. */
+  readonly platforms: readonly Platform[];
+  readonly labels: Attrs;
+}
+
+/** One record of what the builder keeps on disk. */
+export interface UsageRecord {
+  readonly id: string;
+  readonly type: string;
+  readonly description: string;
+  readonly size: number;
+  readonly inUse: boolean;
+  readonly mutable: boolean;
+  readonly shared: boolean;
+  readonly createdAt: Date;
+  readonly lastUsedAt?: Date;
+  readonly usageCount: number;
+  readonly parents: readonly string[];
+}
+
+export interface PruneFilter {
+  readonly all?: boolean;
+  readonly filters?: readonly string[];
+  readonly reservedSpace?: number;
+  readonly maxUsedSpace?: number;
+  readonly minFreeSpace?: number;
+}
+
+/** A running build. Cancelling the call that began it stops everything it started; `result` then rejects. */
+export interface Build {
+  /** Ends when the build has ended; must be read by one reader only. */
+  readonly events: AsyncIterable<BuildEvent>;
+  readonly result: Promise<BuildResult>;
+}
+
+export interface Builder extends AsyncDisposable {
+  info(call: Call): Promise<BuilderInfo>;
+  build(request: BuildRequest, session: Session, call: Call): Build;
+  diskUsage(call: Call): Promise<readonly UsageRecord[]>;
+  prune(filter: PruneFilter, call: Call): AsyncIterable<UsageRecord>;
+}
+
+/** Names one thing that happened, for messages: digest of a vertex and the words for it. */
+export interface StepName {
+  readonly step: Digest;
+  readonly name: string;
+}

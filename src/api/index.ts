@@ -1,0 +1,5 @@
+// What the two sides of a build promise each other: interfaces and plain data only.
+export * from "./bridge.ts";
+export * from "./builder.ts";
+export * from "./events.ts";
+export * from "./session.ts";

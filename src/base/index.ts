@@ -1,0 +1,13 @@
+// Words without a domain: what every floor above may use.
+export * from "./abort.ts";
+export * from "./bytes.ts";
+export * from "./closest.ts";
+export * from "./digest.ts";
+export * from "./dispose.ts";
+export * from "./errors.ts";
+export * from "./json.ts";
+export * from "./limiter.ts";
+export * from "./log.ts";
+export * from "./once.ts";
+export * from "./tasks.ts";
+export * from "./temp.ts";

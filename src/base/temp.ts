@@ -1,0 +1,31 @@
+// Files that are either wholly there or not at all.
+import { randomBytes } from "node:crypto";
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
+
+/** A name that no other process picks, for temporary files beside their final place. */
+export function temporaryName(): string {
+  return `.tmp-${process.pid}-${randomBytes(6).toString("hex")}`;
+}
+
+/**
+ * Replaces `path` with `data` so that a crash at any moment leaves the old or the new contents: temporary file in the
+ * same directory, fsync, rename.
+ */
+export function writeFileAtomic(path: string, data: Uint8Array | string, mode = 0o600): void {
+  const temporary = `${dirname(path)}/${temporaryName()}`;
+  try {
+    const file = openSync(temporary, "wx", mode);
+    try {
+      const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
+      for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}

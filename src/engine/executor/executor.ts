@@ -1,0 +1,55 @@
+// Running one process of a step in a container of its own.
+import type { StepCall } from "../../api/index.ts";
+import type { Call } from "../../base/index.ts";
+import type { Platform } from "../../formats/oci/index.ts";
+import type { Mount } from "../../storage/snapshot/index.ts";
+
+export interface ProcessSpec {
+  readonly args: readonly string[];
+  /** `NAME=value`, in order. */
+  readonly env: readonly string[];
+  readonly cwd: string;
+  /** `user[:group]`, names or ids, looked up in the root file system's passwd and group; empty is root. */
+  readonly user?: string;
+  readonly hostname?: string;
+  readonly network: "default" | "host" | "none";
+  readonly security: "sandbox" | "insecure";
+  readonly extraHosts?: readonly { readonly host: string; readonly ip: string }[];
+  readonly ulimits?: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
+  readonly shmSize?: number;
+  readonly cgroupParent?: string;
+  /** Exit codes that count as success; only 0 where absent. */
+  readonly validExitCodes?: readonly number[];
+  /** What the programs were built for; decides whether and how they are emulated. */
+  readonly platform: Platform;
+  readonly platformWords?: string;
+  /** Attached to these instead of to the step's log. For `kiln run`. */
+  readonly stdio?: "log" | "inherit";
+}
+
+/** Something that the process sees below `target`. */
+export interface ExecMount {
+  readonly target: string;
+  readonly readonly: boolean;
+  readonly what:
+    | { readonly type: "snapshot"; readonly mounts: readonly Mount[]; /** Path inside, resolved within it. */ readonly selector?: string }
+    | { readonly type: "directory"; readonly path: string; readonly selector?: string }
+    | { readonly type: "file"; readonly data: Uint8Array; readonly mode: number; readonly uid: number; readonly gid: number }
+    | { readonly type: "socket"; readonly path: string; readonly mode: number; readonly uid: number; readonly gid: number }
+    | { readonly type: "tmpfs"; readonly size?: number };
+}
+
+export interface ResourceUsage {
+  readonly exitCode: number;
+  readonly wallMs: number;
+}
+
+export interface Executor extends AsyncDisposable {
+  readonly name: "crun" | "runc";
+  /** What runs here: native first, then what emulation adds. */
+  platforms(call: Call): Promise<readonly Platform[]>;
+  /** Throws `EMULATOR_MISSING`, with the command that fixes it, when `platform`'s programs cannot run here. */
+  checkPlatform(platform: Platform, call: Call): Promise<void>;
+  /** Rejects with `PROCESS_FAILED` (details: exitCode) on a bad exit. Aborting kills the whole process tree. */
+  run(process: ProcessSpec, rootfs: readonly Mount[], mounts: readonly ExecMount[], call: StepCall): Promise<ResourceUsage>;
+}

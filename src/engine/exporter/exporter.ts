@@ -1,0 +1,33 @@
+// Where results go: two steps on purpose, `prepare` makes artifacts in order, `finish` pushes or sends.
+import type { Attrs, Session, StepCall } from "../../api/index.ts";
+import type { Descriptor, ImageConfig, Platform } from "../../formats/oci/index.ts";
+import type { Snapshot } from "../../storage/snapshot/index.ts";
+
+/** One platform's files and configuration, as solved. */
+export interface SolvedPlatform {
+  readonly platform: Platform;
+  readonly id: string;
+  /** Undefined is the empty file system. Lent. */
+  readonly snapshot: Snapshot | undefined;
+  /** Without rootfs and with the history lines of all steps: the exporter matches them to layers. */
+  readonly config: ImageConfig;
+}
+
+export interface SolvedResult {
+  readonly platforms: readonly SolvedPlatform[];
+  readonly multiPlatform: boolean;
+  /** Seconds since 1970 for all timestamps. */
+  readonly sourceDateEpoch: number | undefined;
+}
+
+export interface Exporter {
+  readonly type: string;
+  prepare(result: SolvedResult, attrs: Attrs, session: Session, call: StepCall): Promise<PreparedExport>;
+}
+
+/** Disposing an unfinished one undoes it. */
+export interface PreparedExport extends AsyncDisposable {
+  readonly descriptor?: Descriptor;
+  /** Answers with the reference's response keys. */
+  finish(call: StepCall): Promise<Attrs>;
+}

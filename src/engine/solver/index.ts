@@ -1,0 +1,2 @@
+export * from "./cache-store.ts";
+export * from "./types.ts";

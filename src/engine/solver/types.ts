@@ -1,0 +1,61 @@
+// The generic solver's vocabulary. Containers are unknown here: results can be integers, and in the tests they are.
+import type { ProgressGroup, BuildEvent, StepCall } from "../../api/index.ts";
+import type { Call, Digest } from "../../base/index.ts";
+import type { CacheStore } from "./cache-store.ts";
+
+/** One piece of work of a definition. */
+export interface Vertex<Def> {
+  /** Checksum of the definition with all its inputs: equal digests are the same work. */
+  readonly digest: Digest;
+  readonly name: string;
+  readonly def: Def;
+  readonly inputs: readonly Edge<Def>[];
+  /** Runs even when cached. */
+  readonly ignoreCache?: boolean;
+  readonly group?: ProgressGroup;
+}
+
+export interface Edge<Def> {
+  readonly vertex: Vertex<Def>;
+  readonly output: number;
+}
+
+/** How one vertex is cached and run. A whole container builder hides behind three methods. */
+export interface Op<Result> {
+  cacheMap(call: StepCall): Promise<CacheMap<Result>>;
+  /** Waits for a free slot; disposing gives it back. */
+  acquire(call: Call): Promise<AsyncDisposable>;
+  /** Inputs are lent; outputs are handed over to the solver. */
+  exec(inputs: readonly Result[], call: StepCall): Promise<readonly Result[]>;
+}
+
+export interface CacheMap<Result> {
+  /** What this step is, apart from its inputs. */
+  readonly digest: Digest;
+  readonly inputs: readonly {
+    /** Mixed into the input's fast key: "only /src of it matters". */
+    readonly selector?: Digest;
+    /** The slow key: digest of the content that matters. Asked for only when fast keys miss. */
+    readonly contentDigest?: (input: Result, call: Call) => Promise<Digest>;
+  }[];
+}
+
+/** What the solver must be told of results and vertices. */
+export interface SolverOptions<Def, Result> {
+  op(vertex: Vertex<Def>): Op<Result>;
+  readonly cache: CacheStore<Result>;
+  /** A second, independent hold on the same result. */
+  clone(result: Result): Result;
+  release(result: Result): Promise<void>;
+  readonly now: () => Date;
+}
+
+export interface Solver<Def, Result> {
+  /** Jobs running at once share equal vertices. Disposing a job lets go of its results. */
+  job(id: string, emit: (event: BuildEvent) => void): Job<Def, Result>;
+}
+
+export interface Job<Def, Result> extends AsyncDisposable {
+  /** The result is lent until the job is disposed: clone it to keep it longer. */
+  build(edge: Edge<Def>, call: Call): Promise<Result>;
+}

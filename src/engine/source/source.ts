@@ -1,0 +1,28 @@
+// A kind of root vertex: image, git, http, local, oci-layout.
+import type { Session, StepCall } from "../../api/index.ts";
+import type { Call, Digest } from "../../base/index.ts";
+import type { Platform } from "../../formats/oci/index.ts";
+import type { Snapshot } from "../../storage/snapshot/index.ts";
+
+/** What an LLB SourceOp says: `docker-image://docker.io/library/busybox:latest@sha256:…` and its attributes. */
+export interface SourceId {
+  /** Without the `://`. */
+  readonly scheme: string;
+  readonly rest: string;
+  readonly attrs: Readonly<Record<string, string>>;
+  readonly platform: Platform;
+}
+
+export interface Source {
+  readonly scheme: string;
+  resolve(id: SourceId, session: Session, call: StepCall): Promise<ResolvedSource>;
+}
+
+export interface ResolvedSource {
+  /** The immutable name of what was found: manifest digest, commit, content hash. */
+  readonly cacheKey: Digest;
+  /** The same for people and provenance. */
+  readonly pin: string;
+  /** Undefined is the empty file system. The caller owns the snapshot. */
+  fetch(call: StepCall): Promise<Snapshot | undefined>;
+}

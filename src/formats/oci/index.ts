@@ -1,0 +1,2 @@
+// OCI documents, names and platforms: values in, values out.
+export * from "./types.ts";

@@ -1,0 +1,75 @@
+// The distribution protocol (OCI distribution-spec v1.1) as seen by those who pull and push.
+import type { Bytes, Call, Digest } from "../../base/index.ts";
+import type { Descriptor } from "../../formats/oci/index.ts";
+import type { BlobSink, BlobSource } from "../content/content.ts";
+
+/** Name and secret for one host; the registry room never sees a Session. */
+export interface RegistryCredentials {
+  readonly username?: string;
+  readonly password?: string;
+  readonly identityToken?: string;
+  readonly registryToken?: string;
+}
+
+/** How one host is reached; the forms of buildkitd.toml's `[registry."host"]`. */
+export interface RegistryHostConfig {
+  /** Hosts (with an optional path prefix) to ask first when pulling; the host itself is the last resort. */
+  readonly mirrors?: readonly string[];
+  /** Plain http. Loopback hosts fall back to http by themselves. */
+  readonly http?: boolean;
+  /** Skip certificate checks. */
+  readonly insecure?: boolean;
+  /** PEM texts of further authorities. */
+  readonly ca?: readonly string[];
+  readonly keyPair?: { readonly key: string; readonly cert: string };
+}
+
+export interface RegistryOptions {
+  credentials(host: string, call: Call): Promise<RegistryCredentials | undefined>;
+  readonly hosts: Readonly<Record<string, RegistryHostConfig>>;
+  readonly userAgent: string;
+}
+
+/** Manifests by tag or digest: the third power beside reading and writing blobs. */
+export interface Manifests {
+  /** Descriptor behind a tag or digest (HEAD, falling back to GET); undefined where there is none. */
+  resolve(reference: string, call: Call): Promise<Descriptor | undefined>;
+  /** The document itself, digest and size checked, at most 4 MiB (index) as the specification advises. */
+  readManifest(descriptor: Descriptor, call: Call): Promise<Uint8Array>;
+  /** Puts a manifest under its digest or a tag. */
+  writeManifest(descriptor: Descriptor, data: Uint8Array, tag: string | undefined, call: Call): Promise<void>;
+}
+
+/** One repository for pulling: mirrors first. */
+export interface PullRepository extends BlobSource, Manifests {}
+
+export interface PushOptions {
+  /** Repositories on the same host that may hold the blob already: mounted from there instead of uploaded. */
+  readonly mountFrom?: readonly string[];
+  readonly onProgress?: (sent: number, total: number) => void;
+}
+
+/** One repository for pushing: the host itself, never a mirror. */
+export interface PushRepository extends BlobSource, BlobSink, Manifests {
+  /** As `write`, with mount candidates and progress. Says what it took. */
+  push(
+    blob: Descriptor,
+    data: () => Bytes,
+    options: PushOptions,
+    call: Call,
+  ): Promise<"exists" | "mounted" | "uploaded">;
+}
+
+export interface Registry {
+  /** `repository` is normalised: `docker.io/library/busybox`. */
+  pull(repository: string): PullRepository;
+  push(repository: string): PushRepository;
+  /** Throws `REGISTRY_DENIED` or `REGISTRY_UNREACHABLE` when pushing there would fail. */
+  checkPush(repository: string, call: Call): Promise<void>;
+}
+
+export interface ManifestDocument {
+  readonly descriptor: Descriptor;
+  readonly data: Uint8Array;
+  readonly digest: Digest;
+}

@@ -1,0 +1,90 @@
+// File systems as stacks of layers: each layer a directory of changes, never touched again once committed.
+import type { Bytes, Call, Digest } from "../../base/index.ts";
+import type { Descriptor } from "../../formats/oci/index.ts";
+
+/** What the kernel is asked for; nothing is mounted until `mountAt` or `withMounted` does it. */
+export type Mount =
+  | { readonly type: "bind"; readonly source: string; readonly readonly: boolean }
+  | {
+      readonly type: "overlay";
+      /** Topmost first. */
+      readonly lower: readonly string[];
+      readonly upper?: string;
+      readonly work?: string;
+    };
+
+/** The blob that a layer came from or was exported as. */
+export interface LayerBlob {
+  readonly descriptor: Descriptor;
+  /** Digest of the uncompressed tar. */
+  readonly diffId: Digest;
+}
+
+/** One committed set of changes. Layers do not know what they lie on, so any stack can use them (merge needs no copy). */
+export interface SnapshotLayer {
+  /** Safe as a file name, stable over restarts. */
+  readonly id: string;
+  /** Set for a layer that came from an image: it may not have been downloaded yet, and is never exported anew. */
+  readonly blob?: LayerBlob;
+}
+
+/** While a ref is held its files stay. Disposing the last one makes them collectable. */
+export interface Snapshot extends AsyncDisposable {
+  /** Names the stack; `Snapshotter.open(id)` finds it again, also after a restart. */
+  readonly id: string;
+  /** Oldest first. */
+  readonly layers: readonly SnapshotLayer[];
+  clone(): Snapshot;
+  /** Read-only view. Downloads and unpacks layers that were left lazy. */
+  mounts(call: Call): Promise<readonly Mount[]>;
+  /**
+   * Set where the files lie ready in a directory of the asking side: read them one by one from there. `mounts()` still
+   * works, and makes a copy.
+   */
+  readonly tree?: HostTree;
+}
+
+/** A filtered view of a directory that Kiln does not own and never writes to. */
+export interface HostTree {
+  readonly directory: string;
+  /** In path order, parents before children; relative paths with forward slashes. Only these exist. */
+  readonly entries: readonly HostEntry[];
+}
+
+export interface HostEntry {
+  readonly path: string;
+  readonly mode: number;
+  readonly size: number;
+  /** Nanoseconds since 1970. */
+  readonly mtime: bigint;
+  readonly linkname?: string;
+  /** Content digest of a regular file. */
+  readonly digest?: Digest;
+}
+
+export interface ActiveSnapshot extends AsyncDisposable {
+  /** Writable view. */
+  mounts(call: Call): Promise<readonly Mount[]>;
+  /** Freezes the files. Disposing without having committed throws them away. */
+  commit(call: Call): Promise<Snapshot>;
+}
+
+/** A layer of an image that may stay where it is until somebody needs its files. */
+export interface LazyLayer extends LayerBlob {
+  /** The blob as it is stored (compressed); called at most once at a time, verified by the provider. */
+  fetch(call: Call): Bytes;
+}
+
+export interface Snapshotter extends AsyncDisposable {
+  readonly name: "overlay" | "copy";
+  active(parent: Snapshot | undefined, call: Call): Promise<ActiveSnapshot>;
+  /** A stack of image layers; nothing is fetched before `mounts()`. Layers already unpacked are reused, in parallel otherwise. */
+  image(layers: readonly LazyLayer[], call: Call): Promise<Snapshot>;
+  merge(parents: readonly Snapshot[], call: Call): Promise<Snapshot>;
+  /** What `upper` adds to, changes in, and removes from `lower`, as a stack of its own. */
+  diff(lower: Snapshot | undefined, upper: Snapshot | undefined, call: Call): Promise<Snapshot | undefined>;
+  /** One layer as an uncompressed, deterministic tar; `clamp` (seconds) lowers every later mtime to itself. */
+  tar(layer: SnapshotLayer, options: { readonly clamp?: number }, call: Call): Bytes;
+  /** Undefined when it is gone. */
+  open(id: string, call: Call): Promise<Snapshot | undefined>;
+}
