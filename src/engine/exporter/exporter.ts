@@ -22,7 +22,12 @@ export interface SolvedResult {
 
 export interface Exporter {
   readonly type: string;
-  prepare(result: SolvedResult, attrs: Attrs, session: Session, call: StepCall): Promise<PreparedExport>;
+  prepare(
+    result: SolvedResult,
+    attrs: Attrs,
+    session: Session,
+    call: StepCall,
+  ): Promise<PreparedExport>;
 }
 
 /** Disposing an unfinished one undoes it. */

@@ -1,6 +1,6 @@
 // A kind of root vertex: image, git, http, local, oci-layout.
 import type { Session, StepCall } from "../../api/index.ts";
-import type { Call, Digest } from "../../base/index.ts";
+import type { Digest } from "../../base/index.ts";
 import type { Platform } from "../../formats/oci/index.ts";
 import type { Snapshot } from "../../storage/snapshot/index.ts";
 

@@ -1,1 +1,3 @@
 export * from "./image.ts";
+export * from "./origins.ts";
+export * from "./records.ts";
