@@ -9,5 +9,6 @@ export * from "./json.ts";
 export * from "./limiter.ts";
 export * from "./log.ts";
 export * from "./once.ts";
+export * from "./root-path.ts";
 export * from "./tasks.ts";
 export * from "./temp.ts";

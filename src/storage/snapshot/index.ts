@@ -1,1 +1,7 @@
+// File systems as stacks of layers, their views, and what moves files in and out of them.
+export * from "./copy-snapshotter.ts";
+export * from "./extract.ts";
+export * from "./mount.ts";
+export * from "./overlay-snapshotter.ts";
 export * from "./snapshot.ts";
+export * from "./syscalls.ts";

@@ -82,7 +82,11 @@ export interface Snapshotter extends AsyncDisposable {
   image(layers: readonly LazyLayer[], call: Call): Promise<Snapshot>;
   merge(parents: readonly Snapshot[], call: Call): Promise<Snapshot>;
   /** What `upper` adds to, changes in, and removes from `lower`, as a stack of its own. */
-  diff(lower: Snapshot | undefined, upper: Snapshot | undefined, call: Call): Promise<Snapshot | undefined>;
+  diff(
+    lower: Snapshot | undefined,
+    upper: Snapshot | undefined,
+    call: Call,
+  ): Promise<Snapshot | undefined>;
   /** One layer as an uncompressed, deterministic tar; `clamp` (seconds) lowers every later mtime to itself. */
   tar(layer: SnapshotLayer, options: { readonly clamp?: number }, call: Call): Bytes;
   /** Undefined when it is gone. */

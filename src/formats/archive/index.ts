@@ -1,0 +1,7 @@
+// Tar and gzip as pure functions of their input: same bytes in, same bytes out.
+export * from "./compression.ts";
+export * from "./gzip.ts";
+export * from "./names.ts";
+export * from "./tar-header.ts";
+export * from "./tar-reader.ts";
+export * from "./tar-writer.ts";
