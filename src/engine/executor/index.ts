@@ -1,1 +1,3 @@
+// Running the processes of steps.
 export * from "./executor.ts";
+export * from "./open-executor.ts";
