@@ -8,7 +8,6 @@ const root = resolve(import.meta.dirname, "..");
 const options = [
   "annotateFilesWithVersion=false",
   "enumsAsLiterals=true",
-  "env=node",
   "esModuleInterop=true",
   "exportCommonSymbols=false",
   "importSuffix=.ts",

@@ -292,7 +292,7 @@ export interface Locations {
 /** A file that ops were made from. */
 export interface SourceInfo {
   filename: string;
-  data: Buffer;
+  data: Uint8Array;
   definition: Definition | undefined;
   language: string;
 }
@@ -341,7 +341,7 @@ export interface WorkerConstraints {
 /** A whole graph. */
 export interface Definition {
   /** Encoded ops, inputs before users. */
-  def: Buffer[];
+  def: Uint8Array[];
   /** By op digest. */
   metadata: Map<string, OpMetadata>;
   Source: Source | undefined;
@@ -406,7 +406,7 @@ export interface FileActionCopy {
 export interface FileActionMkFile {
   path: string;
   mode: number;
-  data: Buffer;
+  data: Uint8Array;
   owner: ChownOpt | undefined;
   timestamp: number;
 }
@@ -2896,7 +2896,7 @@ export const Locations: MessageFns<Locations> = {
 };
 
 function createBaseSourceInfo(): SourceInfo {
-  return { filename: "", data: Buffer.alloc(0), definition: undefined, language: "" };
+  return { filename: "", data: new Uint8Array(0), definition: undefined, language: "" };
 }
 
 export const SourceInfo: MessageFns<SourceInfo> = {
@@ -2942,7 +2942,7 @@ export const SourceInfo: MessageFns<SourceInfo> = {
               break;
             }
 
-            message.data = Buffer.from(reader.bytes());
+            message.data = reader.bytes();
             continue;
           }
           case 3: {
@@ -2979,7 +2979,7 @@ export const SourceInfo: MessageFns<SourceInfo> = {
   fromPartial(object: DeepPartial<SourceInfo>): SourceInfo {
     const message = createBaseSourceInfo();
     message.filename = object.filename ?? "";
-    message.data = object.data ?? Buffer.alloc(0);
+    message.data = object.data ?? new Uint8Array(0);
     message.definition = (object.definition !== undefined && object.definition !== null)
       ? Definition.fromPartial(object.definition)
       : undefined;
@@ -3519,7 +3519,7 @@ export const Definition: MessageFns<Definition> = {
               break;
             }
 
-            message.def.push(Buffer.from(reader.bytes()));
+            message.def.push(reader.bytes());
             continue;
           }
           case 2: {
@@ -4122,7 +4122,7 @@ export const FileActionCopy: MessageFns<FileActionCopy> = {
 };
 
 function createBaseFileActionMkFile(): FileActionMkFile {
-  return { path: "", mode: 0, data: Buffer.alloc(0), owner: undefined, timestamp: 0 };
+  return { path: "", mode: 0, data: new Uint8Array(0), owner: undefined, timestamp: 0 };
 }
 
 export const FileActionMkFile: MessageFns<FileActionMkFile> = {
@@ -4179,7 +4179,7 @@ export const FileActionMkFile: MessageFns<FileActionMkFile> = {
               break;
             }
 
-            message.data = Buffer.from(reader.bytes());
+            message.data = reader.bytes();
             continue;
           }
           case 4: {
@@ -4217,7 +4217,7 @@ export const FileActionMkFile: MessageFns<FileActionMkFile> = {
     const message = createBaseFileActionMkFile();
     message.path = object.path ?? "";
     message.mode = object.mode ?? 0;
-    message.data = object.data ?? Buffer.alloc(0);
+    message.data = object.data ?? new Uint8Array(0);
     message.owner = (object.owner !== undefined && object.owner !== null)
       ? ChownOpt.fromPartial(object.owner)
       : undefined;

@@ -1,0 +1,119 @@
+// Definitions to and from the protobuf message that travels between clients and builders.
+import { type Digest, digestOf, isDigest, KilnError, sortedRecord } from "../../base/index.ts";
+import { pb } from "../proto/index.ts";
+import type {
+  Definition,
+  DefinitionOp,
+  OpMetadata,
+  SourceFile,
+  SourceLocation,
+} from "./definition.ts";
+
+/** Most bytes that an encoded definition may have. */
+export const MAX_DEFINITION_BYTES: number = 256 * 1024 * 1024;
+
+/** The definition as the bytes of message `pb.Definition`. */
+export function encodeDefinition(definition: Definition): Uint8Array {
+  const metadata = new Map(
+    definition.ops
+      .map((op): [string, pb.OpMetadata] => [op.digest, toMetadataMessage(op.metadata)])
+      .sort(([a], [b]) => (a < b ? -1 : 1)),
+  );
+  return pb.Definition.encode(
+    pb.Definition.create({
+      def: definition.ops.map((op) => op.bytes),
+      metadata,
+      Source: toSourceMessage(definition.locations ?? new Map()),
+    }),
+  ).finish();
+}
+
+/** Reads `pb.Definition`. Digests are computed, not believed. Throws `DEFINITION_INVALID`. */
+export function decodeDefinition(bytes: Uint8Array): Definition {
+  if (bytes.length > MAX_DEFINITION_BYTES) {
+    throw new KilnError(
+      "DEFINITION_INVALID",
+      `the definition has more than ${MAX_DEFINITION_BYTES} bytes`,
+    );
+  }
+  let message: pb.Definition;
+  try {
+    message = pb.Definition.decode(bytes);
+  } catch (cause) {
+    throw new KilnError(
+      "DEFINITION_INVALID",
+      "the definition is not a protobuf message pb.Definition",
+      { cause },
+    );
+  }
+  const ops = message.def.map((op): DefinitionOp => {
+    const digest = digestOf(op);
+    return { digest, bytes: op, metadata: fromMetadataMessage(message.metadata.get(digest)) };
+  });
+  return { ops, locations: fromSourceMessage(message.Source) };
+}
+
+function toMetadataMessage(metadata: OpMetadata): pb.OpMetadata {
+  return pb.OpMetadata.create({
+    ignoreCache: metadata.ignoreCache === true,
+    description: new Map(Object.entries(sortedRecord(metadata.description))),
+    exportCache: metadata.exportCache === undefined ? undefined : { Value: metadata.exportCache },
+    caps: new Map([...metadata.caps].sort().map((cap) => [cap, true])),
+    progressGroup: metadata.progressGroup && { ...metadata.progressGroup },
+  });
+}
+
+function fromMetadataMessage(message: pb.OpMetadata | undefined): OpMetadata {
+  if (message === undefined) return { description: {}, caps: [] };
+  const caps = [...message.caps].filter(([, needed]) => needed).map(([cap]) => cap);
+  return {
+    description: Object.fromEntries(message.description),
+    caps: caps.sort(),
+    ...(message.ignoreCache ? { ignoreCache: true } : {}),
+    ...(message.exportCache ? { exportCache: message.exportCache.Value } : {}),
+    ...(message.progressGroup ? { progressGroup: message.progressGroup } : {}),
+  };
+}
+
+function toSourceMessage(byOp: ReadonlyMap<Digest, readonly SourceLocation[]>): pb.Source {
+  const files: SourceFile[] = [];
+  const locations = new Map<string, pb.Locations>();
+  for (const [digest, places] of [...byOp].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const messages = places.map(({ file, ranges }): pb.Location => {
+      if (!files.includes(file)) files.push(file);
+      return {
+        sourceIndex: files.indexOf(file),
+        ranges: ranges.map(({ start, end }) => ({ start, end })),
+      };
+    });
+    locations.set(digest, { locations: messages });
+  }
+  const infos = files.map((file) => ({ ...file, definition: undefined }));
+  return { locations, infos };
+}
+
+function fromSourceMessage(message: pb.Source | undefined): Map<Digest, SourceLocation[]> {
+  const files = (message?.infos ?? []).map(
+    ({ filename, language, data }): SourceFile => ({ filename, language, data }),
+  );
+  const byOp = new Map<Digest, SourceLocation[]>();
+  for (const [digest, { locations }] of message?.locations ?? []) {
+    if (!isDigest(digest)) continue;
+    byOp.set(
+      digest,
+      locations.flatMap((location) => fromLocation(location, files)),
+    );
+  }
+  return byOp;
+}
+
+function fromLocation(message: pb.Location, files: readonly SourceFile[]): SourceLocation[] {
+  const file = files[message.sourceIndex];
+  if (file === undefined) return [];
+  const zero = { line: 0, character: 0 };
+  const ranges = message.ranges.map(({ start, end }) => ({
+    start: start ?? zero,
+    end: end ?? zero,
+  }));
+  return [{ file, ranges }];
+}
