@@ -3,7 +3,27 @@ export { MAX_INPUTS, MAX_OP_BYTES } from "./decode.ts";
 export { MAX_MOUNTS } from "./decode-exec.ts";
 export { MAX_ACTIONS } from "./decode-file.ts";
 export * from "./definition.ts";
+export type { MountSpec, RunOptions, SecretSpec, SshSpec } from "./exec.ts";
+export type {
+  CopyStep,
+  FileStep,
+  MkdirStep,
+  MkfileStep,
+  OwnerSpec,
+  RmStep,
+  SymlinkStep,
+} from "./file.ts";
 export * from "./graph.ts";
+export type { MarshalOptions } from "./marshal.ts";
 export * from "./ops.ts";
 export { MAX_OPS, readDefinition } from "./read.ts";
+export type {
+  GitOptions,
+  HttpOptions,
+  ImageOptions,
+  LocalOptions,
+  OciLayoutOptions,
+} from "./source.ts";
+export * from "./state.ts";
+export type { Constraints, Output } from "./vertex.ts";
 export { decodeDefinition, encodeDefinition, MAX_DEFINITION_BYTES } from "./wire.ts";

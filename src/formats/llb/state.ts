@@ -1,0 +1,225 @@
+// A file system that has been described but not built, with what a process in it would see.
+import { posix } from "node:path";
+import type { Platform } from "../oci/index.ts";
+import type { Definition } from "./definition.ts";
+import { execVertex, type RunOptions } from "./exec.ts";
+import { type CopyStep, type FileStep, fileVertex } from "./file.ts";
+import { type MarshalOptions, marshalOutput } from "./marshal.ts";
+import {
+  type GitOptions,
+  gitVertex,
+  type HttpOptions,
+  httpVertex,
+  type ImageOptions,
+  imageVertex,
+  type LocalOptions,
+  localVertex,
+  type OciLayoutOptions,
+  ociLayoutVertex,
+} from "./source.ts";
+import {
+  type Constraints,
+  distinctOutputs,
+  InputList,
+  type Output,
+  type Vertex,
+} from "./vertex.ts";
+
+/** Immutable: every method returns a new state. */
+export interface State {
+  /** Undefined is the empty file system. */
+  readonly output: Output | undefined;
+  readonly workingDir: string;
+  /** `NAME=value`; a variable that is set again moves to the end. */
+  readonly environment: readonly string[];
+  readonly userName: string;
+  dir(path: string): State;
+  env(name: string, value: string): State;
+  user(name: string): State;
+  platform(platform: Platform): State;
+  /** The file system as the process leaves it. */
+  run(args: readonly string[], options?: RunOptions): State;
+  /** The file system with the steps done, in one op. */
+  file(steps: readonly FileStep[], constraints?: Constraints): State;
+  copy(from: State, source: string, target: string, options?: CopyOptions): State;
+  /** The same words about other files. */
+  withOutput(output: Output | undefined): State;
+  /** The graph up to here in BuildKit's wire format, inputs before users. */
+  marshal(options: MarshalOptions): Definition;
+}
+
+export type CopyOptions = Omit<CopyStep, "kind" | "from" | "src" | "dest"> & Constraints;
+
+/** The empty file system. */
+export function scratch(): State {
+  return createState({
+    output: undefined,
+    dir: "/",
+    env: undefined,
+    user: "",
+    platform: undefined,
+  });
+}
+
+/** An image by its normalised name. */
+export function image(reference: string, options: ImageOptions = {}): State {
+  return fromVertex(imageVertex(reference, options), options.platform);
+}
+
+/** A directory that the asking side lends. */
+export function local(name: string, options: LocalOptions = {}): State {
+  return fromVertex(localVertex(name, options));
+}
+
+/** A commit's files. */
+export function git(id: string, options: GitOptions): State {
+  return fromVertex(gitVertex(id, options));
+}
+
+/** A file behind a URL, as the only one of a directory. */
+export function http(url: string, options: HttpOptions = {}): State {
+  return fromVertex(httpVertex(url, options));
+}
+
+/** An image in an OCI layout that the asking side lends. */
+export function ociLayout(reference: string, options: OciLayoutOptions = {}): State {
+  return fromVertex(ociLayoutVertex(reference, options), options.platform);
+}
+
+/** File systems laid over one another, later over earlier; those that are empty do not count. */
+export function merge(states: readonly State[], constraints: Constraints = {}): State {
+  const outputs = states.flatMap(({ output }) => (output === undefined ? [] : [output]));
+  const [first] = outputs;
+  if (outputs.length < 2) return first === undefined ? scratch() : scratch().withOutput(first);
+  return fromVertex({
+    constraints,
+    caps: ["mergeop"],
+    inputs: distinctOutputs(outputs),
+    encode: (scope) => ({
+      inputs: outputs.map((output) => scope.input(output)),
+      platformSpecific: false,
+      op: { $case: "merge", value: { inputs: outputs.map((_, input) => ({ input })) } },
+    }),
+  });
+}
+
+/** What `upper` has that `lower` has not. */
+export function diff(lower: State, upper: State, constraints: Constraints = {}): State {
+  if (lower.output === undefined) return scratch().withOutput(upper.output);
+  if (upper.output === lower.output) return scratch();
+  return fromVertex({
+    constraints,
+    caps: ["diffop"],
+    inputs: distinctOutputs([lower.output, upper.output]),
+    encode: (scope) => {
+      const inputs = new InputList(scope);
+      const value = {
+        lower: { input: inputs.add(lower.output) },
+        upper: { input: inputs.add(upper.output) },
+      };
+      return { inputs: inputs.messages, platformSpecific: false, op: { $case: "diff", value } };
+    },
+  });
+}
+
+/** A state that is asked for when it is marshalled, and once: for what is known only after its users are described. */
+export function deferred(make: () => State): State {
+  let vertex: Vertex | undefined;
+  const find = (): Vertex => {
+    vertex ??= make().output?.vertex;
+    if (vertex === undefined) throw new Error("a deferred state must not be empty");
+    return vertex;
+  };
+  return scratch().withOutput({
+    get vertex() {
+      return find();
+    },
+    index: 0,
+  });
+}
+
+interface Values {
+  readonly output: Output | undefined;
+  readonly dir: string;
+  readonly env: EnvLink | undefined;
+  readonly user: string;
+  readonly platform: Platform | undefined;
+}
+
+/** Variables as a chain, newest first: setting one copies nothing. */
+interface EnvLink {
+  readonly name: string;
+  readonly value: string;
+  readonly before: EnvLink | undefined;
+}
+
+function fromVertex(vertex: Vertex, platform?: Platform): State {
+  const state = scratch().withOutput({ vertex, index: 0 });
+  return platform === undefined ? state : state.platform(platform);
+}
+
+function createState(values: Values): State {
+  const { output, dir, env, user, platform } = values;
+  const next = (changes: Partial<Values>): State => createState({ ...values, ...changes });
+  const constrained = <C extends Constraints>(constraints: C): C =>
+    platform === undefined || constraints.platform !== undefined
+      ? constraints
+      : { ...constraints, platform };
+  const after = (vertex: Vertex): State => next({ output: { vertex, index: 0 } });
+  const state: State = {
+    output,
+    workingDir: dir,
+    userName: user,
+    get environment() {
+      return listEnv(env);
+    },
+    dir: (path) => next({ dir: posix.resolve("/", dir, path) }),
+    env: (name, value) => next({ env: { name, value, before: env } }),
+    user: (name) => next({ user: name }),
+    platform: (changed) => next({ platform: changed }),
+    run: (args, options = {}) => {
+      const all = (options.env ?? []).reduce<EnvLink | undefined>(
+        (before, [name, value]) => ({ name, value, before }),
+        env,
+      );
+      const spec = {
+        root: output,
+        args,
+        env: listEnv(all),
+        cwd: dir,
+        user,
+        options: constrained(options),
+      };
+      return after(execVertex(spec));
+    },
+    file: (steps, constraints = {}) =>
+      after(fileVertex({ base: output, dir, steps, constraints: constrained(constraints) })),
+    copy: (from, source, target, options = {}) => {
+      const src = posix.join("/", source.startsWith("/") ? "" : from.workingDir, source);
+      const step: CopyStep = { ...options, kind: "copy", src, dest: target, ...origin(from) };
+      return state.file([step], options);
+    },
+    withOutput: (changed) => next({ output: changed }),
+    marshal: (options) => marshalOutput(output, options),
+  };
+  return state;
+}
+
+function origin({ output }: State): { from?: Output } {
+  return output === undefined ? {} : { from: output };
+}
+
+const listed = new WeakMap<EnvLink, readonly string[]>();
+
+function listEnv(newest: EnvLink | undefined): readonly string[] {
+  if (newest === undefined) return [];
+  const known = listed.get(newest);
+  if (known !== undefined) return known;
+  const seen = new Map<string, string>();
+  for (let link: EnvLink | undefined = newest; link !== undefined; link = link.before) {
+    if (!seen.has(link.name)) seen.set(link.name, link.value);
+  }
+  const list = [...seen].map(([name, value]) => `${name}=${value}`).reverse();
+  listed.set(newest, list);
+  return list;
+}
