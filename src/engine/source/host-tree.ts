@@ -1,0 +1,139 @@
+// A directory of the asking side as a tree of files with digests: seen as content, and checked against what it was.
+import { lstatSync, readdirSync, readlinkSync } from "node:fs";
+import { KilnError } from "../../base/index.ts";
+import type { HostEntry, HostTree } from "../../storage/snapshot/index.ts";
+import type { ContentStat, ContentView } from "./content-digest.ts";
+
+/** An entry that also remembers when its inode last changed, in nanoseconds: no program can set that. */
+export interface ScannedEntry extends HostEntry {
+  readonly ctime: bigint;
+}
+
+const types: Readonly<Record<number, ContentStat["type"]>> = {
+  2401: "fifo",
+  4802: "char",
+  9604: "directory",
+  14406: "block",
+  16807: "file",
+  21609: "symlink",
+  26411: "socket",
+};
+
+/** The kind of file that `st_mode` says. */
+export function fileType(mode: number): ContentStat["type"] {
+  return types[mode & 0o170000] ?? "file";
+}
+
+/** The root of every host tree: the asking side's directory itself has no say in it. */
+export const treeRoot: ContentStat = {
+  type: "directory",
+  mode: 0o755,
+  uid: 0,
+  gid: 0,
+  size: 0,
+  rdev: 0,
+};
+
+const views = new WeakMap<HostTree, ContentView>();
+
+/** A host tree as content: only its entries exist, and everything belongs to root. One view a tree. */
+export function hostTreeContent(tree: HostTree): ContentView {
+  const known = views.get(tree);
+  if (known) return known;
+  const view = createView(tree);
+  views.set(tree, view);
+  return view;
+}
+
+function createView(tree: HostTree): ContentView {
+  // Most trees are only looked at as a whole: the index is made when a path is asked for.
+  let index: { entries: Map<string, HostEntry>; children: Map<string, string[]> } | undefined;
+  const indexed = () => {
+    index ??= indexTree(tree);
+    return index;
+  };
+  return {
+    lstat(path) {
+      if (path === "/") return treeRoot;
+      const entry = indexed().entries.get(path);
+      return entry && entryStat(entry);
+    },
+    readdir: (path) => indexed().children.get(path) ?? [],
+    readlink: (path) => indexed().entries.get(path)?.linkname ?? "",
+    hostPath: (path) => tree.directory + path,
+  };
+}
+
+/** What of an entry its digest counts. */
+export function entryStat(entry: HostEntry): ContentStat {
+  return {
+    type: fileType(entry.mode),
+    mode: entry.mode & 0o7777,
+    uid: 0,
+    gid: 0,
+    size: entry.size,
+    rdev: 0,
+    ...(entry.digest === undefined ? {} : { digest: entry.digest }),
+  };
+}
+
+function indexTree(tree: HostTree) {
+  const entries = new Map<string, HostEntry>();
+  const children = new Map<string, string[]>();
+  for (const entry of tree.entries) {
+    const path = `/${entry.path}`;
+    entries.set(path, entry);
+    const cut = path.lastIndexOf("/");
+    const parent = cut === 0 ? "/" : path.slice(0, cut);
+    const names = children.get(parent);
+    if (names) names.push(path.slice(cut + 1));
+    else children.set(parent, [path.slice(cut + 1)]);
+  }
+  return { entries, children };
+}
+
+/** A directory on this machine, such as a mounted snapshot, as content. */
+export function directoryContent(root: string): ContentView {
+  const host = (path: string) => (path === "/" ? root : root + path);
+  return {
+    lstat(path) {
+      const stat = lstatSync(host(path), { throwIfNoEntry: false });
+      if (!stat) return undefined;
+      const { mode, uid, gid, size, rdev } = stat;
+      return { type: fileType(mode), mode: mode & 0o7777, uid, gid, size, rdev };
+    },
+    readdir: (path) => readdirSync(host(path)),
+    readlink: (path) => readlinkSync(host(path)),
+    hostPath: host,
+  };
+}
+
+/**
+ * Throws `CONTEXT_CHANGED` unless the file is still what it was when the tree was made. Call it after having read the
+ * file: what was read before is then known to be what the entry's digest says.
+ */
+export function checkUnchanged(tree: HostTree, entry: HostEntry): void {
+  const stat = lstatSync(`${tree.directory}/${entry.path}`, {
+    bigint: true,
+    throwIfNoEntry: false,
+  });
+  const { ctime } = entry as Partial<ScannedEntry>;
+  if (
+    stat &&
+    Number(stat.mode) === entry.mode &&
+    Number(stat.size) === entry.size &&
+    stat.mtimeNs === entry.mtime &&
+    (ctime === undefined || stat.ctimeNs === ctime)
+  ) {
+    return;
+  }
+  throw contextChanged(entry.path);
+}
+
+/** The error for a file that does not hold still. */
+export function contextChanged(path: string): KilnError {
+  return new KilnError("CONTEXT_CHANGED", `${path} changed while the build was reading it`, {
+    hint: "Build again when nothing writes to the context, or list the file in .dockerignore.",
+    details: { path },
+  });
+}

@@ -1,0 +1,110 @@
+// Digests for the files of a scanned directory: from the stat index where it can be trusted, else by reading them.
+import { lstatSync } from "node:fs";
+import type { Call, Digest } from "../../../base/index.ts";
+import { hashFile, hashSmallFile } from "../hash-file.ts";
+import { contextChanged, fileType } from "../host-tree.ts";
+import type { ScannedFile } from "./scan.ts";
+import { type IndexedFile, readStatIndex, writeStatIndex } from "./stat-index.ts";
+
+export interface HashFilesOptions {
+  readonly directory: string;
+  /** File of the stat index. */
+  readonly index: string;
+  /** Milliseconds since 1970, by the clock that stamps the files. */
+  readonly now: () => number;
+  /** Called now and then, with the bytes looked at so far. */
+  readonly onProgress: (bytes: number) => void;
+}
+
+/**
+ * A file changed less than this before it was read may change again without its times showing it: it is read again next
+ * time (git calls such entries racily clean). Two seconds are the coarsest time stamps of any file system.
+ */
+const racyNs = 2_000_000_000n;
+
+/** Fewer files and bytes than this are read sooner than their index. */
+const worthIndexing = { files: 64, bytes: 8 * 1024 * 1024 };
+
+const sliceMs = 30;
+const attempts = 3;
+
+/** The same entries with digests on regular files. Throws `CONTEXT_CHANGED` for a file that does not hold still. */
+export async function hashFiles(
+  files: readonly ScannedFile[],
+  options: HashFilesOptions,
+  call: Call,
+): Promise<readonly ScannedFile[]> {
+  const bytes = files.reduce((sum, file) => sum + file.size, 0);
+  const indexed = files.length >= worthIndexing.files || bytes >= worthIndexing.bytes;
+  const index = indexed ? readStatIndex(options.index) : undefined;
+  const started = BigInt(Math.floor(options.now())) * 1_000_000n;
+  const out: ScannedFile[] = [];
+  const known: IndexedFile[] = [];
+  let misses = 0;
+  let seen = 0;
+  let sliceEnd = performance.now() + sliceMs;
+  for (const file of files) {
+    if (performance.now() > sliceEnd) {
+      options.onProgress(seen);
+      await new Promise((resolve) => setImmediate(resolve));
+      call.signal.throwIfAborted();
+      sliceEnd = performance.now() + sliceMs;
+    }
+    if (fileType(file.mode) !== "file") {
+      out.push(file);
+      continue;
+    }
+    const found = index?.digest(file);
+    if (found === undefined) misses++;
+    const hashed =
+      found === undefined
+        ? await readFile(options.directory, file, call)
+        : { ...file, digest: found };
+    seen += hashed.size;
+    out.push(hashed);
+    if (hashed.ctime < started - racyNs && hashed.mtime < started - racyNs) known.push(hashed);
+  }
+  if (index && misses > 0) {
+    writeStatIndex(options.index, [...known, ...stillThere(options.directory, index.unasked())]);
+  }
+  options.onProgress(seen);
+  return out;
+}
+
+type HashedFile = ScannedFile & { readonly digest: Digest };
+
+/** Reads a file until it holds still: its state before and after the reading must be the same. */
+async function readFile(directory: string, file: ScannedFile, call: Call): Promise<HashedFile> {
+  const path = `${directory}/${file.path}`;
+  let before: ScannedFile = file;
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    // The large ones let others run meanwhile; the small ones must not even wait.
+    const digest =
+      before.size <= 65536
+        ? (hashSmallFile(path) ?? (await hashFile(path, call)))
+        : await hashFile(path, call);
+    const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+    if (!stat || fileType(Number(stat.mode)) !== "file") break;
+    const after = {
+      ...before,
+      mode: Number(stat.mode),
+      size: Number(stat.size),
+      mtime: stat.mtimeNs,
+      ctime: stat.ctimeNs,
+      ino: stat.ino,
+    };
+    if (after.ctime === before.ctime && after.size === before.size && after.ino === before.ino) {
+      return { ...after, digest };
+    }
+    before = after;
+  }
+  throw contextChanged(file.path);
+}
+
+/** Files that this scan left out, but that another selection of the same directory will ask for. */
+function* stillThere(directory: string, files: Iterable<IndexedFile>): Iterable<IndexedFile> {
+  for (const file of files) {
+    const stat = lstatSync(`${directory}/${file.path}`, { bigint: true, throwIfNoEntry: false });
+    if (stat?.ctimeNs === file.ctime) yield file;
+  }
+}
