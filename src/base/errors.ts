@@ -36,6 +36,7 @@ export const errorCodes = {
   FLAG_INVALID: ["invalid-argument", "A command-line flag or argument is wrong."],
   IMAGE_INVALID: ["invalid-argument", "An image's manifest or configuration is malformed."],
   IMAGE_NOT_FOUND: ["not-found", "The registry does not have the image."],
+  PATH_INVALID: ["invalid-argument", "A path inside an image or context cannot be resolved."],
   PERMISSION_DENIED: ["permission-denied", "The operating system refused an action."],
   PLATFORM_INVALID: ["invalid-argument", "A platform is not of the form os/architecture[/variant]."],
   PLATFORM_NOT_OFFERED: ["not-found", "An image does not exist for a wanted platform."],
@@ -46,9 +47,11 @@ export const errorCodes = {
   REGISTRY_UNREACHABLE: ["unavailable", "The registry could not be reached."],
   RUNTIME_MISSING: ["failed-precondition", "No container runtime (crun or runc) was found."],
   RUNTIME_FAILED: ["internal", "The container runtime could not start a step."],
+  SECRET_NOT_FOUND: ["not-found", "A step needs a secret that was not given to the build."],
   SNAPSHOT_FAILED: ["internal", "A file system snapshot could not be made, mounted or read."],
   STORE_CORRUPT: ["internal", "Kiln's own data is damaged."],
   UNSUPPORTED: ["unimplemented", "What was asked for is not supported."],
+  USER_NOT_FOUND: ["not-found", "An image's passwd or group file lacks a user or group that is asked for."],
 } as const satisfies Record<string, readonly [ErrorCategory, string]>;
 
 /** A stable name for one kind of failure. */

@@ -2,6 +2,8 @@
 export * from "./compression.ts";
 export * from "./gzip.ts";
 export * from "./names.ts";
+export { isTarHeader } from "./tar-block.ts";
+export * from "./tar-entries.ts";
 export * from "./tar-header.ts";
 export * from "./tar-reader.ts";
 export * from "./tar-writer.ts";

@@ -11,6 +11,8 @@ export type Mount =
       readonly lower: readonly string[];
       readonly upper?: string;
       readonly work?: string;
+      /** Whether overlayfs keeps its marks in `user.` attributes (in a user namespace) instead of `trusted.` ones. */
+      readonly userXattr?: boolean;
     };
 
 /** The blob that a layer came from or was exported as. */
