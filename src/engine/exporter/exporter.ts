@@ -1,5 +1,6 @@
 // Where results go: two steps on purpose, `prepare` makes artifacts in order, `finish` pushes or sends.
 import type { Attrs, Session, StepCall } from "../../api/index.ts";
+import type { Call } from "../../base/index.ts";
 import type { Descriptor, ImageConfig, Platform } from "../../formats/oci/index.ts";
 import type { Snapshot } from "../../storage/snapshot/index.ts";
 
@@ -22,6 +23,8 @@ export interface SolvedResult {
 
 export interface Exporter {
   readonly type: string;
+  /** Refuses before any work what is certain to fail: malformed attributes, registries that deny or do not answer. */
+  check?(attrs: Attrs, session: Session, call: Call): Promise<void>;
   prepare(
     result: SolvedResult,
     attrs: Attrs,

@@ -1,0 +1,146 @@
+// One build from request to response: frontend, checks, solving, export.
+import type {
+  Attrs,
+  Build,
+  BuildEvent,
+  BuildRequest,
+  BuildResult,
+  FrontendResult,
+  Session,
+} from "../../api/index.ts";
+import { type Call, KilnError, runAll } from "../../base/index.ts";
+import { type LlbGraph, readDefinition } from "../../formats/llb/index.ts";
+import { formatPlatform, type Platform } from "../../formats/oci/index.ts";
+import type { Executor } from "../executor/index.ts";
+import type { Exporter, SolvedResult } from "../exporter/index.ts";
+import type { Frontend } from "../frontend/index.ts";
+import type { OpDefinition, OpResult } from "../ops/index.ts";
+import type { Job, Solver } from "../solver/index.ts";
+import type { ImageSource } from "../source/index.ts";
+import { createBridge } from "./bridge.ts";
+import { EventQueue } from "./event-queue.ts";
+import { checkExports, exportResult, findExporters } from "./export.ts";
+import { toVertexEdge } from "./vertices.ts";
+
+/** What a build is made of; lent by the engine. */
+export interface BuildParts {
+  readonly solver: Solver<OpDefinition, OpResult>;
+  readonly frontends: ReadonlyMap<string, Frontend>;
+  readonly exporters: ReadonlyMap<string, Exporter>;
+  readonly images: ImageSource;
+  readonly executor: () => Promise<Executor>;
+  readonly platforms: readonly Platform[];
+  readonly now: () => Date;
+}
+
+/** Starts the build at once; cancelling `call` stops everything it began. */
+export function startBuild(request: BuildRequest, session: Session, parts: BuildParts, call: Call): Build {
+  const events = new EventQueue<BuildEvent>();
+  const emit = (event: BuildEvent) => events.push(event);
+  const result = runBuild(request, session, { ...parts, emit }, call).finally(() => events.end());
+  // Whoever awaits `result` sees the failure; who only reads events must not crash the process.
+  result.catch(() => {});
+  return { events, result };
+}
+
+interface RunningParts extends BuildParts {
+  readonly emit: (event: BuildEvent) => void;
+}
+
+async function runBuild(
+  request: BuildRequest,
+  session: Session,
+  parts: RunningParts,
+  call: Call,
+): Promise<BuildResult> {
+  const wanted = findExporters(request.exporters, parts.exporters);
+  await using job = parts.solver.job(request.ref, parts.emit);
+  const [described] = await Promise.all([
+    describe(request, session, job, parts, call),
+    checkExports(wanted, session, call),
+  ]);
+  const graphs = described.platforms.map((one) =>
+    one.definition ? readDefinition(one.definition) : undefined,
+  );
+  await checkPlatforms(graphs, parts, call);
+  const snapshots = await runAll(graphs, (graph, solving) => solveGraph(graph, job, session, solving), call);
+  const result: SolvedResult = {
+    platforms: described.platforms.map(({ platform, id, config }, index) => ({
+      platform,
+      id,
+      config,
+      snapshot: snapshots[index],
+    })),
+    multiPlatform: described.multiPlatform,
+    sourceDateEpoch: epochOf(request.attrs),
+  };
+  const exported = await exportResult(wanted, result, session, parts, call);
+  return {
+    exporterResponse: { ...described.metadata, ...exported.attrs },
+    ...(exported.descriptor ? { descriptor: exported.descriptor } : {}),
+  };
+}
+
+type BuildJob = Job<OpDefinition, OpResult>;
+
+async function solveGraph(
+  graph: LlbGraph | undefined,
+  job: BuildJob,
+  session: Session,
+  call: Call,
+): Promise<OpResult> {
+  return graph?.result ? job.build(toVertexEdge(graph.result, session), call) : undefined;
+}
+
+/** What is to be solved and exported: as the frontend says, or the request's own definition for the native platform. */
+async function describe(
+  request: BuildRequest,
+  session: Session,
+  job: BuildJob,
+  parts: RunningParts,
+  call: Call,
+): Promise<FrontendResult> {
+  if (request.frontend === undefined) return definitionResult(request, parts.platforms);
+  const frontend = parts.frontends.get(request.frontend);
+  if (!frontend) throw new KilnError("UNSUPPORTED", `there is no frontend ${request.frontend}`);
+  const bridge = createBridge({
+    ...parts,
+    session,
+    solve: (definition, solving) => solveGraph(readDefinition(definition), job, session, solving),
+  });
+  return await frontend.solve(request.attrs, bridge, call);
+}
+
+function definitionResult(request: BuildRequest, platforms: readonly Platform[]): FrontendResult {
+  const [platform] = platforms;
+  if (!platform || !request.definition) {
+    throw new KilnError("DEFINITION_INVALID", "the request has neither a frontend nor a definition");
+  }
+  const { os, architecture, variant } = platform;
+  const config = { os, architecture, ...(variant ? { variant } : {}), rootfs: { type: "layers", diff_ids: [] } } as const;
+  const one = { platform, id: formatPlatform(platform), definition: request.definition, config };
+  return { platforms: [one], multiPlatform: false, metadata: {} };
+}
+
+/** Before any step runs: can this machine run the programs of every platform that a RUN needs? */
+async function checkPlatforms(
+  graphs: readonly (LlbGraph | undefined)[],
+  parts: BuildParts,
+  call: Call,
+): Promise<void> {
+  const needed = new Map<string, Platform>();
+  for (const { op, platform } of graphs.flatMap((graph) => graph?.vertices ?? [])) {
+    if (op.kind === "exec" && platform) needed.set(formatPlatform(platform), platform);
+  }
+  if (needed.size === 0) return;
+  const executor = await parts.executor();
+  await runAll([...needed.values()], (platform, checking) => executor.checkPlatform(platform, checking), call);
+}
+
+/** Seconds since 1970 that SOURCE_DATE_EPOCH asks for. */
+function epochOf(attrs: Attrs): number | undefined {
+  const text = attrs["build-arg:SOURCE_DATE_EPOCH"];
+  if (text === undefined || text === "") return undefined;
+  if (/^\d{1,12}$/.test(text)) return Number(text);
+  throw new KilnError("FLAG_INVALID", `SOURCE_DATE_EPOCH must be a number of seconds, not ${JSON.stringify(text)}`);
+}

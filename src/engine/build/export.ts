@@ -1,0 +1,76 @@
+// Handing a solved result to the exporters that were asked for.
+import type { Attrs, ExportRequest, Session } from "../../api/index.ts";
+import { AsyncStack, abortable, type Call, closest, KilnError, runAll } from "../../base/index.ts";
+import type { Descriptor } from "../../formats/oci/index.ts";
+import type { Exporter, SolvedResult } from "../exporter/index.ts";
+import { type Emit, runStep } from "./step.ts";
+
+/** An exporter with what was asked of it. */
+export interface WantedExport {
+  readonly exporter: Exporter;
+  readonly attrs: Attrs;
+  readonly title: string;
+}
+
+/** Throws `UNSUPPORTED` for types that do not exist. */
+export function findExporters(
+  requests: readonly ExportRequest[],
+  exporters: ReadonlyMap<string, Exporter>,
+): readonly WantedExport[] {
+  return requests.map(({ type, attrs }) => {
+    const exporter = exporters.get(type);
+    if (exporter) return { exporter, attrs, title: `exporting to ${type}` };
+    const near = closest(type, exporters.keys());
+    throw new KilnError("UNSUPPORTED", `there is no output type ${JSON.stringify(type)}`, {
+      hint: near ? `Did you mean type=${near}?` : `Known types: ${[...exporters.keys()].join(", ")}.`,
+    });
+  });
+}
+
+/** Refusals that are certain already: before any work, every target is asked whether it would take the result. */
+export async function checkExports(wanted: readonly WantedExport[], session: Session, call: Call): Promise<void> {
+  await runAll(wanted, async ({ exporter, attrs }, checking) => exporter.check?.(attrs, session, checking), call);
+}
+
+/** Every exporter is one step: it prepares, waits until all others could prepare too, and only then finishes. */
+export async function exportResult(
+  wanted: readonly WantedExport[],
+  result: SolvedResult,
+  session: Session,
+  { emit, now }: { readonly emit: Emit; readonly now: () => Date },
+  call: Call,
+): Promise<{ readonly attrs: Attrs; readonly descriptor?: Descriptor }> {
+  await using prepared = new AsyncStack();
+  const allPrepared = createBarrier(wanted.length);
+  const finished = await runAll(
+    wanted.map((one, index) => ({ ...one, key: `export ${index}` })),
+    ({ exporter, attrs, title, key }, exporting) =>
+      runStep(
+        { name: title, key, emit, now },
+        async (step) => {
+          const one = prepared.use(await exporter.prepare(result, attrs, session, step));
+          await abortable(allPrepared(), step);
+          return { attrs: await one.finish(step), descriptor: one.descriptor };
+        },
+        exporting,
+      ),
+    call,
+  );
+  const descriptor = finished.map((one) => one.descriptor).find((one) => one !== undefined);
+  const attrs: Attrs = Object.assign({}, ...finished.map((one) => one.attrs));
+  return { attrs, ...(descriptor ? { descriptor } : {}) };
+}
+
+/** Resolves for everybody when `count` have come. */
+function createBarrier(count: number): () => Promise<void> {
+  let coming = count;
+  let open: () => void = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return () => {
+    coming--;
+    if (coming === 0) open();
+    return opened;
+  };
+}

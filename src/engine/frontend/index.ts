@@ -1,0 +1,2 @@
+// Frontends: what turns a request into definitions.
+export * from "./frontend.ts";

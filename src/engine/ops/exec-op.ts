@@ -1,0 +1,198 @@
+// LLB's ExecOp: a process in a root file system made of mounts, whose writable mounts become results.
+import type { Session, StepCall } from "../../api/index.ts";
+import { AsyncStack, type Call, digestOf, goJson, KilnError, type Limiter } from "../../base/index.ts";
+import type { ExecMount as LlbMount, ExecOp } from "../../formats/llb/index.ts";
+import { formatPlatform, type Platform } from "../../formats/oci/index.ts";
+import type { ActiveSnapshot, Mount, Snapshotter } from "../../storage/snapshot/index.ts";
+import type { ExecMount, Executor, ProcessSpec } from "../executor/index.ts";
+import type { CacheMap, Op } from "../solver/index.ts";
+import { contentDigest } from "../source/index.ts";
+import type { CacheMounts } from "./cache-mounts.ts";
+import { resolveInView } from "./file/view.ts";
+import { fileFromSecret, secretEnvironment } from "./secrets.ts";
+import type { OpResult } from "./result.ts";
+import { withView } from "./views.ts";
+
+/** Raised when the same definition begins to give other files. */
+const cacheVersion = "kiln.exec.v1";
+
+const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** What exec ops are made of; lent by the engine. */
+export interface ExecParts {
+  readonly executor: Executor;
+  readonly snapshotter: Snapshotter;
+  readonly cacheMounts: CacheMounts;
+  readonly session: Session;
+  /** Slots for processes. */
+  readonly slots: Limiter;
+}
+
+export function createExecOp(op: ExecOp, platform: Platform, inputCount: number, parts: ExecParts): Op<OpResult> {
+  return {
+    async acquire(call) {
+      const permit = await parts.slots.acquire(call);
+      return { [Symbol.asyncDispose]: async () => permit[Symbol.dispose]() };
+    },
+    cacheMap: async () => execCacheMap(op, platform, inputCount),
+    exec: async (inputs, call) => {
+      await using run = new ExecRun(op, platform, inputs, parts);
+      return await run.perform(call);
+    },
+  };
+}
+
+/** Proxies do not count, nor do secrets' contents. Inputs that are only read count by content, others by their history. */
+function execCacheMap(op: ExecOp, platform: Platform, inputCount: number): CacheMap<OpResult> {
+  const { proxyEnv: _, ...rest } = op;
+  return {
+    digest: digestOf(`${cacheVersion}\n${formatPlatform(platform)}\n${goJson(rest)}`),
+    inputs: Array.from({ length: inputCount }, (_, input) => {
+      const users = op.mounts.filter((mount) => mount.input === input);
+      if (users.length === 0 || users.some(countsByHistory)) return {};
+      const selected = [...new Set(users.map((mount) => mount.selector || "/"))].sort();
+      return {
+        selector: digestOf(goJson(selected)),
+        contentDigest: (result: OpResult, call: Call) =>
+          withView(result, call, (view) => {
+            const paths = selected.map((path) => resolveInView(view, path, true));
+            return contentDigest(view, { paths }, call);
+          }),
+      };
+    }),
+  };
+}
+
+/** BuildKit: a mount that becomes an output, or the root, unless the definition says otherwise. */
+function countsByHistory(mount: LlbMount): boolean {
+  if (mount.contentCache !== "default") return mount.contentCache === "off";
+  return (!mount.readonly || mount.target === "/") && mount.output !== undefined;
+}
+
+/** One execution; owns the writable layers until they are committed. */
+class ExecRun implements AsyncDisposable {
+  readonly #op: ExecOp;
+  readonly #platform: Platform;
+  readonly #inputs: readonly OpResult[];
+  readonly #parts: ExecParts;
+  readonly #owned = new AsyncStack();
+  /** By output index. */
+  readonly #writable = new Map<number, ActiveSnapshot>();
+  /** Read-only outputs are their inputs. */
+  readonly #unchanged = new Map<number, OpResult>();
+
+  constructor(op: ExecOp, platform: Platform, inputs: readonly OpResult[], parts: ExecParts) {
+    this.#op = op;
+    this.#platform = platform;
+    this.#inputs = inputs;
+    this.#parts = parts;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#owned[Symbol.asyncDispose]();
+  }
+
+  async perform(call: StepCall): Promise<readonly OpResult[]> {
+    const root = this.#op.mounts.find((mount) => mount.target === "/");
+    if (!root) throw new KilnError("DEFINITION_INVALID", "exec op: no mount at /");
+    if (root.selector !== "" && root.selector !== "/") {
+      throw new KilnError("UNSUPPORTED", "exec op: the root mount cannot have a selector");
+    }
+    const rootMounts = await this.#snapshotMounts(root, call);
+    const mounts: ExecMount[] = [];
+    for (const mount of this.#op.mounts) {
+      if (mount !== root) mounts.push(...(await this.#execMount(mount, call)));
+    }
+    await this.#parts.executor.run(await this.#process(call), rootMounts, mounts, call);
+    return await this.#outputs(call);
+  }
+
+  async #process(call: Call): Promise<ProcessSpec> {
+    const op = this.#op;
+    const env = [...op.env, ...proxyEnvironment(op), ...(await secretEnvironment(op, this.#parts.session, call))];
+    return {
+      args: op.args,
+      env: env.some((one) => one.startsWith("PATH=")) ? env : [defaultPath, ...env],
+      cwd: op.cwd,
+      platform: this.#platform,
+      network: op.network === "sandbox" ? "default" : op.network,
+      security: op.security,
+      extraHosts: op.extraHosts,
+      ulimits: op.ulimits,
+      ...(op.user === "" ? {} : { user: op.user }),
+      ...(op.hostname === "" ? {} : { hostname: op.hostname }),
+      ...(op.cgroupParent === "" ? {} : { cgroupParent: op.cgroupParent }),
+      ...(op.validExitCodes.length === 0 ? {} : { validExitCodes: op.validExitCodes }),
+    };
+  }
+
+  async #execMount(mount: LlbMount, call: Call): Promise<ExecMount[]> {
+    const { target, readonly } = mount;
+    switch (mount.type) {
+      case "bind": {
+        const selector = mount.selector === "" ? {} : { selector: mount.selector };
+        const mounts = await this.#snapshotMounts(mount, call);
+        return [{ target, readonly, what: { type: "snapshot", mounts, ...selector } }];
+      }
+      case "tmpfs": {
+        const size = mount.tmpfsSize ? { size: mount.tmpfsSize } : {};
+        return [{ target, readonly: false, what: { type: "tmpfs", ...size } }];
+      }
+      case "cache": {
+        const base = mount.input === undefined ? undefined : this.#inputs[mount.input];
+        const held = await this.#parts.cacheMounts.hold(mount, base, this.#platform, call);
+        this.#owned.use(held);
+        return [{ target, readonly, what: { type: "directory", path: held.path } }];
+      }
+      case "secret": {
+        const file = await fileFromSecret(mount, this.#parts.session, call);
+        return file ? [{ target, readonly: true, what: file }] : [];
+      }
+      case "ssh":
+        if (mount.ssh?.optional) return [];
+        throw new KilnError("UNSUPPORTED", "no SSH agent was offered to this build", {
+          hint: "Pass --ssh default, or mark the mount as not required.",
+        });
+    }
+  }
+
+  /** Read-only views of what cannot change, new layers for the rest. */
+  async #snapshotMounts(mount: LlbMount, call: Call): Promise<readonly Mount[]> {
+    const input = mount.input === undefined ? undefined : this.#inputs[mount.input];
+    if (mount.readonly && input) {
+      if (mount.output !== undefined) this.#unchanged.set(mount.output, input);
+      return await input.mounts(call);
+    }
+    const active = await this.#parts.snapshotter.active(input, call);
+    if (mount.output === undefined) this.#owned.use(active);
+    else this.#writable.set(mount.output, active);
+    // Committing ends the layer's life as an active one; until then it is ours to throw away.
+    this.#owned.defer(() => this.#discard(mount.output));
+    return await active.mounts(call);
+  }
+
+  async #discard(output: number | undefined): Promise<void> {
+    if (output === undefined) return;
+    await this.#writable.get(output)?.[Symbol.asyncDispose]();
+    this.#writable.delete(output);
+  }
+
+  async #outputs(call: Call): Promise<readonly OpResult[]> {
+    const outputs: OpResult[] = [];
+    for (const [output, input] of this.#unchanged) outputs[output] = input?.clone();
+    for (const [output, active] of this.#writable) {
+      outputs[output] = await active.commit(call);
+      this.#writable.delete(output);
+    }
+    return outputs;
+  }
+}
+
+function proxyEnvironment(op: ExecOp): string[] {
+  const proxy = op.proxyEnv;
+  if (!proxy) return [];
+  const values = { HTTP_PROXY: proxy.http, HTTPS_PROXY: proxy.https, FTP_PROXY: proxy.ftp, NO_PROXY: proxy.no, ALL_PROXY: proxy.all };
+  return Object.entries(values)
+    .filter(([, value]) => value !== "")
+    .flatMap(([name, value]) => [`${name}=${value}`, `${name.toLowerCase()}=${value}`]);
+}

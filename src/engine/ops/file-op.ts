@@ -1,0 +1,157 @@
+// LLB's FileOp: copy, make and remove files in a new layer, without a container.
+import type { StepCall } from "../../api/index.ts";
+import { AsyncStack, type Call, digestOf } from "../../base/index.ts";
+import type { CopyAction, FileAction, FileOp, FileRef, Owner as OwnerWords } from "../../formats/llb/index.ts";
+import type { ActiveSnapshot, Snapshot, Snapshotter } from "../../storage/snapshot/index.ts";
+import { withMounted } from "../../storage/snapshot/index.ts";
+import type { CacheMap, Op } from "../solver/index.ts";
+import { makeDirectory, makeFile, makeSymlink, performCopy, remove } from "./file/actions.ts";
+import { copiedContent } from "./file/copied-content.ts";
+import { resolveOwner } from "./file/owner.ts";
+import type { FileView } from "./file/view.ts";
+import { unlimited } from "./permits.ts";
+import type { OpResult } from "./result.ts";
+import { withView, withViews } from "./views.ts";
+
+/** Raised when the same definition begins to give other files. */
+const cacheVersion = "kiln.file.v1";
+
+export function createFileOp(op: FileOp, inputCount: number, snapshotter: Snapshotter): Op<OpResult> {
+  return {
+    acquire: unlimited,
+    cacheMap: async () => fileCacheMap(op, inputCount),
+    exec: async (inputs, call) => {
+      await using run = new FileRun(op, inputs, snapshotter);
+      return await run.perform(call);
+    },
+  };
+}
+
+/** The base of an action counts by its history; what is copied from counts by its content. */
+function fileCacheMap(op: FileOp, inputCount: number): CacheMap<OpResult> {
+  const bases = new Set<number>();
+  const copies = new Map<number, CopyAction[]>();
+  for (const { base, source, action } of op.actions) {
+    if (base?.from === "input") bases.add(base.index);
+    if (source?.from !== "input" || action.kind !== "copy") continue;
+    copies.set(source.index, [...(copies.get(source.index) ?? []), action]);
+  }
+  return {
+    digest: digestOf(`${cacheVersion}\n${describe(op.actions)}`),
+    inputs: Array.from({ length: inputCount }, (_, input) => {
+      const copied = copies.get(input);
+      if (!copied || bases.has(input)) return {};
+      return {
+        selector: digestOf(describe(copied.map(selectionOf))),
+        contentDigest: (result: OpResult, call: Call) =>
+          withView(result, call, (view) => copiedContent(view, copied, call)),
+      };
+    }),
+  };
+}
+
+/** JSON that also tells made files apart by their contents. */
+function describe(value: unknown): string {
+  return JSON.stringify(value, (_key, member) => {
+    if (member instanceof Uint8Array) return digestOf(member);
+    return typeof member === "bigint" ? `${member}` : member;
+  });
+}
+
+function selectionOf({ src, allowWildcard, followSymlink, includePatterns, excludePatterns }: CopyAction) {
+  return [src, allowWildcard, followSymlink, includePatterns, excludePatterns];
+}
+
+/** One execution: what an action made is committed only when an output or a second reader needs it. */
+class FileRun implements AsyncDisposable {
+  readonly #op: FileOp;
+  readonly #inputs: readonly OpResult[];
+  readonly #snapshotter: Snapshotter;
+  /** By the action that last wrote to it. */
+  readonly #open = new Map<number, ActiveSnapshot>();
+  readonly #committed = new Map<number, Snapshot>();
+
+  constructor(op: FileOp, inputs: readonly OpResult[], snapshotter: Snapshotter) {
+    this.#op = op;
+    this.#inputs = inputs;
+    this.#snapshotter = snapshotter;
+  }
+
+  async perform(call: StepCall): Promise<readonly OpResult[]> {
+    for (const [index, action] of this.#op.actions.entries()) {
+      this.#open.set(index, await this.#activeFor(action.base, index, call));
+      await this.#performOne(index, action, call);
+    }
+    const outputs: OpResult[] = [];
+    for (const [index, { output }] of this.#op.actions.entries()) {
+      if (output !== undefined) outputs[output] = (await this.#commit(index, call)).clone();
+    }
+    return outputs;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await using all = new AsyncStack();
+    for (const one of [...this.#open.values(), ...this.#committed.values()]) all.use(one);
+  }
+
+  /** The previous action's layer goes on being written where this action is its only user. */
+  async #activeFor(base: FileRef | undefined, index: number, call: Call): Promise<ActiveSnapshot> {
+    if (base?.from === "action" && this.#isOnlyUser(base.index, index)) {
+      const open = this.#open.get(base.index);
+      this.#open.delete(base.index);
+      if (open) return open;
+    }
+    return this.#snapshotter.active(await this.#result(base, call), call);
+  }
+
+  #isOnlyUser(made: number, user: number): boolean {
+    const isIt = (ref: FileRef | undefined) => ref?.from === "action" && ref.index === made;
+    const users = this.#op.actions.flatMap((action, index) =>
+      [action.base, action.source].filter(isIt).map(() => index),
+    );
+    return this.#op.actions[made]?.output === undefined && users.length === 1 && users[0] === user;
+  }
+
+  /** Lent: an input of the op, or an earlier action's files. */
+  async #result(ref: FileRef | undefined, call: Call): Promise<OpResult> {
+    if (!ref) return undefined;
+    return ref.from === "input" ? this.#inputs[ref.index] : this.#commit(ref.index, call);
+  }
+
+  async #commit(index: number, call: Call): Promise<Snapshot> {
+    const committed = this.#committed.get(index);
+    if (committed) return committed;
+    const active = this.#open.get(index);
+    if (!active) throw new Error(`file action ${index} has no result`);
+    const snapshot = await active.commit(call);
+    this.#open.delete(index);
+    this.#committed.set(index, snapshot);
+    return snapshot;
+  }
+
+  async #performOne(index: number, { action, source }: FileAction, call: StepCall): Promise<void> {
+    const active = this.#open.get(index);
+    if (!active) return;
+    const from = await this.#result(source, call);
+    const owners = "owner" in action ? inputsOf(action.owner) : [];
+    const lent = [from, ...owners.map((input) => this.#inputs[input])];
+    await withViews(lent, call, async ([sourceView, ...ownerViews]) => {
+      const viewOf = (input: number): FileView | undefined => ownerViews[owners.indexOf(input)];
+      const owner = "owner" in action ? resolveOwner(action.owner, viewOf) : undefined;
+      const mounts = await active.mounts(call);
+      await withMounted(mounts, call, async (root) => {
+        if (action.kind === "copy") await performCopy(action, sourceView, root, owner, call);
+        else if (action.kind === "mkfile") makeFile(root, action, owner);
+        else if (action.kind === "mkdir") makeDirectory(root, action, owner);
+        else if (action.kind === "symlink") makeSymlink(root, action, owner);
+        else remove(root, action);
+      });
+    });
+  }
+}
+
+function inputsOf(owner: OwnerWords | undefined): number[] {
+  return [owner?.user, owner?.group].flatMap((id) =>
+    id && "name" in id && id.input !== undefined ? [id.input] : [],
+  );
+}

@@ -1,0 +1,131 @@
+// The actions of a FileOp, each on a writable directory that shows the layer being made.
+import { lstatSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { type Call, fromNodeError, KilnError, resolveInRoot } from "../../../base/index.ts";
+import type {
+  CopyAction,
+  MkdirAction,
+  MkfileAction,
+  RmAction,
+  SymlinkAction,
+} from "../../../formats/llb/index.ts";
+import { compilePathFilter } from "../../../formats/patterns/index.ts";
+import { applyAttributes, type Owner } from "./attributes.ts";
+import { type CopyOptions, copyInto, makeDirectories } from "./copy.ts";
+import { parseModeChange } from "./mode.ts";
+import { unpackInto } from "./unpack.ts";
+import { directoryView, emptyView, type FileView } from "./view.ts";
+import { expandWildcards } from "./wildcards.ts";
+
+const rootOwner: Owner = { uid: 0, gid: 0 };
+
+/** Copies every path that the action's source means; archives are unpacked where the action asks for it. */
+export async function performCopy(
+  action: CopyAction,
+  view: FileView = emptyView,
+  root: string,
+  owner: Owner | undefined,
+  call: Call,
+): Promise<void> {
+  const sources = action.allowWildcard
+    ? expandWildcards(view, action.src, action.followSymlink)
+    : [action.src];
+  if (sources.length === 0 && !action.allowEmptyWildcard) throw notFound(action.src);
+  const options = copyOptions(action, owner);
+  if (!action.createDestPath) requireParent(root, action.dest);
+  for (const source of sources) {
+    if (action.attemptUnpack && (await unpackInto(view, source, root, action.dest, options, call))) continue;
+    await copyInto(view, source, root, action.dest, options, call);
+  }
+}
+
+function copyOptions(action: CopyAction, owner: Owner | undefined): CopyOptions {
+  const words = action.modeStr || action.mode?.toString(8);
+  const filtered = action.includePatterns.length > 0 || action.excludePatterns.length > 0;
+  return {
+    followSymlink: action.followSymlink,
+    copyDirectoryContents: action.dirCopyContents,
+    replaceExisting: action.alwaysReplaceExistingDestPaths,
+    ...(owner ? { owner } : {}),
+    ...(words === undefined ? {} : { mode: parseModeChange(words) }),
+    ...(action.timestamp === undefined ? {} : { time: BigInt(action.timestamp) }),
+    ...(filtered ? { filter: compilePathFilter(action.includePatterns, action.excludePatterns) } : {}),
+  };
+}
+
+function requireParent(root: string, dest: string): void {
+  const parent = resolveInRoot(root, dirname(dest), { followLast: true });
+  if (!lstatSync(parent, { throwIfNoEntry: false })) throw notFound(dirname(dest));
+}
+
+/** Writes a file, replacing what is there; its directory must exist. */
+export function makeFile(root: string, action: MkfileAction, owner: Owner | undefined): void {
+  const path = resolveInRoot(root, action.path, { followLast: true });
+  attempt(`writing ${action.path}`, () => {
+    writeFileSync(path, action.data);
+    applyAttributes(path, {
+      type: "file",
+      mode: action.mode & 0o7777,
+      owner: owner ?? rootOwner,
+      ...timeOf(action),
+    });
+  });
+}
+
+/** Makes a directory; one that is there already stays as it is. */
+export function makeDirectory(root: string, action: MkdirAction, owner: Owner | undefined): void {
+  const path = resolveInRoot(root, action.path, { followLast: true });
+  const options = { owner: owner ?? rootOwner, ...timeOf(action) };
+  attempt(`making ${action.path}`, () => {
+    if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
+    if (action.makeParents) makeDirectories(root, dirname(action.path), options);
+    mkdirSync(path);
+    applyAttributes(path, { type: "directory", mode: action.mode & 0o7777, ...options });
+  });
+}
+
+/** Makes a symbolic link; fails where something is. */
+export function makeSymlink(root: string, action: SymlinkAction, owner: Owner | undefined): void {
+  const path = resolveInRoot(root, action.newPath, { followLast: false });
+  attempt(`linking ${action.newPath}`, () => {
+    symlinkSync(action.oldPath, path);
+    applyAttributes(path, {
+      type: "symlink",
+      mode: 0o777,
+      owner: owner ?? rootOwner,
+      ...timeOf(action),
+    });
+  });
+}
+
+/** Removes files and whole directories; links are removed, never followed. */
+export function remove(root: string, action: RmAction): void {
+  const paths = action.allowWildcard
+    ? expandWildcards(directoryView(root), action.path, false)
+    : [action.path];
+  for (const one of paths) {
+    const path = resolveInRoot(root, one, { followLast: false });
+    if (path === root) throw new KilnError("DEFINITION_INVALID", "the root directory cannot be removed");
+    if (!lstatSync(path, { throwIfNoEntry: false })) {
+      if (action.allowNotFound) continue;
+      throw notFound(one);
+    }
+    attempt(`removing ${one}`, () => rmSync(path, { recursive: true, force: true }));
+  }
+}
+
+function timeOf(action: { readonly timestamp?: number | bigint }): { readonly time?: bigint } {
+  return action.timestamp === undefined ? {} : { time: BigInt(action.timestamp) };
+}
+
+function notFound(path: string): KilnError {
+  return new KilnError("COPY_NOT_FOUND", `${JSON.stringify(path)}: not found`);
+}
+
+function attempt(doing: string, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    throw fromNodeError(error, doing);
+  }
+}

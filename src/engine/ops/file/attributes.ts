@@ -1,0 +1,39 @@
+// Giving a new file its owner, mode, times and extended attributes, in the order that keeps setuid bits and times.
+import { chmodSync, lchownSync } from "node:fs";
+import { loadSyscalls } from "../../../storage/snapshot/index.ts";
+import type { FileType } from "./view.ts";
+
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface Attributes {
+  readonly type: FileType;
+  readonly mode: number;
+  readonly owner?: Owner;
+  /** Nanoseconds since 1970; left alone where undefined. */
+  readonly time?: bigint;
+  /** A file whose extended attributes are to be had too. */
+  readonly xattrsFrom?: string;
+}
+
+/** Applies them to `path` itself, never through a symbolic link. */
+export function applyAttributes(path: string, attributes: Attributes): void {
+  const { type, mode, owner, time, xattrsFrom } = attributes;
+  // chown clears setuid and file capabilities, so it comes first.
+  if (owner) lchownSync(path, owner.uid, owner.gid);
+  if (type !== "symlink") chmodSync(path, mode);
+  if (xattrsFrom !== undefined) copyXattrs(xattrsFrom, path);
+  if (time !== undefined) loadSyscalls().utimensat(path, time, time);
+}
+
+function copyXattrs(from: string, to: string): void {
+  const syscalls = loadSyscalls();
+  for (const name of syscalls.llistxattr(from)) {
+    // What overlayfs keeps for itself is not part of the file.
+    if (/^(trusted|user)\.overlay\./.test(name)) continue;
+    const value = syscalls.lgetxattr(from, name);
+    if (value) syscalls.lsetxattr(to, name, value);
+  }
+}

@@ -1,0 +1,238 @@
+// Copying into a new layer with the reference's rules: what lands where, under whose name, with which mode and time.
+import { copyFileSync, existsSync, linkSync, lstatSync, mkdirSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { type Call, fromNodeError, KilnError, resolveInRoot, throwIfAborted } from "../../../base/index.ts";
+import type { PathFilter } from "../../../formats/patterns/index.ts";
+import { loadSyscalls } from "../../../storage/snapshot/index.ts";
+import { type Attributes, applyAttributes, type Owner } from "./attributes.ts";
+import type { ModeChange } from "./mode.ts";
+import { type FileStat, type FileView, resolveInView } from "./view.ts";
+
+export interface CopyOptions {
+  readonly owner?: Owner;
+  readonly mode?: ModeChange;
+  /** Nanoseconds since 1970 for everything copied; the source's time where undefined. */
+  readonly time?: bigint;
+  readonly followSymlink: boolean;
+  readonly copyDirectoryContents: boolean;
+  /** Replace what is in the way, also a directory by a file or a file by a directory. */
+  readonly replaceExisting: boolean;
+  /** Chooses below the source, by paths relative to it; undefined takes everything. */
+  readonly filter?: PathFilter;
+}
+
+/**
+ * Copies `source` (a path in `view`, its last link not yet followed) to `target`, a path inside the directory `root`
+ * that may lead through links of the image: all of them are resolved inside `root`. Missing parents are made.
+ * Behaviour: tonistiigi/fsutil copy, as BuildKit's file op uses it.
+ */
+export async function copyInto(
+  view: FileView,
+  source: string,
+  root: string,
+  target: string,
+  options: CopyOptions,
+  call: Call,
+): Promise<void> {
+  const copier = new Copier(view, options, call);
+  const from = resolveInView(view, source, options.followSymlink);
+  const stat = view.lstat(from);
+  if (!stat) throw new KilnError("COPY_NOT_FOUND", `${source}: not found`);
+  const intoDirectory = target.endsWith("/") ? target : dirname(target);
+  makeDirectories(root, intoDirectory, options);
+  const to = placeFor(stat, source, resolveInRoot(root, target, { followLast: true }), options);
+  makeDirectoriesAt(dirname(to), options);
+  try {
+    await copier.copy(from, to, "", false);
+  } catch (error) {
+    throw fromNodeError(error, `copying ${source}`);
+  }
+}
+
+/** Makes `path` and its parents inside `root`; new directories get the options' owner and time and mode 0755. */
+export function makeDirectories(root: string, path: string, options: Pick<CopyOptions, "owner" | "time">): void {
+  makeDirectoriesAt(resolveInRoot(root, path, { followLast: true }), options);
+}
+
+function makeDirectoriesAt(path: string, options: Pick<CopyOptions, "owner" | "time">): void {
+  if (existsSync(path)) return;
+  makeDirectoriesAt(dirname(path), options);
+  mkdirSync(path);
+  applyAttributes(path, { ...newDirectory, ...pick(options) });
+}
+
+const newDirectory = { type: "directory", mode: 0o755 } as const;
+
+function pick(options: Pick<CopyOptions, "owner" | "time">): Partial<Attributes> {
+  return {
+    ...(options.owner ? { owner: options.owner } : {}),
+    ...(options.time === undefined ? {} : { time: options.time }),
+  };
+}
+
+/** Into an existing directory goes below it, unless a directory's contents were asked for. */
+function placeFor(stat: FileStat, source: string, resolved: string, options: CopyOptions): string {
+  const isDirectory = stat.type === "directory";
+  const existing = statSync(resolved, { throwIfNoEntry: false });
+  const below = isDirectory ? existing && !options.copyDirectoryContents : existing?.isDirectory();
+  return below ? join(resolved, basename(source)) : resolved;
+}
+
+/** How many entries are copied before others get a turn: copying is synchronous, since mounts are seen by this thread. */
+const turn = 200;
+
+class Copier {
+  readonly #view: FileView;
+  readonly #options: CopyOptions;
+  readonly #call: Call;
+  readonly #links = new Map<string, string>();
+  /** Directories that the filter did not choose but whose files it may: made when the first file needs them. */
+  readonly #pending: { readonly from: FileStat; readonly to: string }[] = [];
+  #copied = 0;
+
+  constructor(view: FileView, options: CopyOptions, call: Call) {
+    this.#view = view;
+    this.#options = options;
+    this.#call = call;
+  }
+
+  /** `relative` is the path below the source, empty for the source itself. */
+  async copy(from: string, to: string, relative: string, overwriteAttributes: boolean): Promise<void> {
+    if (++this.#copied % turn === 0) {
+      await new Promise(setImmediate);
+      throwIfAborted(this.#call);
+    }
+    const stat = this.#view.lstat(from);
+    if (!stat || stat.type === "socket") return;
+    const filter = this.#options.filter;
+    const chosen = relative === "" || !filter || filter.matches(relative, stat.type === "directory");
+    if (stat.type === "directory") {
+      await this.#copyDirectory(from, stat, to, relative, chosen, overwriteAttributes);
+      return;
+    }
+    if (!chosen) return;
+    this.#makePending();
+    this.#clear(to, false);
+    this.#create(from, stat, to);
+  }
+
+  async #copyDirectory(
+    from: string,
+    stat: FileStat,
+    to: string,
+    relative: string,
+    chosen: boolean,
+    overwriteAttributes: boolean,
+  ): Promise<void> {
+    const filter = this.#options.filter;
+    if (!chosen && filter && !filter.mayMatchBelow(relative)) return;
+    if (chosen) {
+      this.#makePending();
+      const made = this.#makeDirectory(to);
+      if (made || overwriteAttributes) this.#finish(stat, from, to);
+    } else {
+      this.#pending.push({ from: stat, to });
+    }
+    for (const name of this.#view.readdir(from)) {
+      const below = relative === "" ? name : `${relative}/${name}`;
+      await this.copy(from === "/" ? `/${name}` : `${from}/${name}`, join(to, name), below, true);
+    }
+    if (this.#pending.at(-1)?.to === to) this.#pending.pop();
+    // Adding children moved the directory's time.
+    else if (chosen && (overwriteAttributes || relative !== "")) this.#finish(stat, from, to);
+  }
+
+  #makePending(): void {
+    for (const { from, to } of this.#pending.splice(0)) {
+      if (this.#makeDirectory(to)) this.#finish(from, undefined, to);
+    }
+  }
+
+  /** True when it was not there. */
+  #makeDirectory(to: string): boolean {
+    this.#clear(to, true);
+    if (lstatSync(to, { throwIfNoEntry: false })) return false;
+    mkdirSync(to);
+    return true;
+  }
+
+  /** Removes what is in the way of a new `to`. */
+  #clear(to: string, wantDirectory: boolean): void {
+    const present = lstatSync(to, { throwIfNoEntry: false });
+    if (!present || (wantDirectory && present.isDirectory())) return;
+    if (present.isDirectory() !== wantDirectory && !this.#options.replaceExisting) {
+      throw new KilnError(
+        "COPY_NOT_FOUND",
+        wantDirectory
+          ? `cannot copy a directory to ${basename(to)}: a file of that name is there`
+          : `cannot replace the directory ${basename(to)} by a file`,
+      );
+    }
+    rmSync(to, { recursive: true, force: true });
+  }
+
+  #create(from: string, stat: FileStat, to: string): void {
+    const first = stat.inode === undefined ? undefined : this.#links.get(stat.inode);
+    if (first !== undefined) {
+      linkSync(first, to);
+      return;
+    }
+    if (stat.inode !== undefined) this.#links.set(stat.inode, to);
+    switch (stat.type) {
+      case "file":
+        copyFileSync(this.#view.hostPath(from), to);
+        this.#checkUnchanged(from, stat);
+        break;
+      case "symlink":
+        symlinkSync(this.#view.readlink(from), to);
+        break;
+      default:
+        makeNode(to, stat);
+    }
+    this.#finish(stat, from, to);
+  }
+
+  /** A file of a host tree was hashed earlier; what was copied must be what was hashed. */
+  #checkUnchanged(from: string, stat: FileStat): void {
+    if (stat.digest === undefined) return;
+    const now = lstatSync(this.#view.hostPath(from), { bigint: true, throwIfNoEntry: false });
+    if (now && Number(now.size) === stat.size && now.mtimeNs === stat.mtime) return;
+    throw new KilnError("CONTEXT_CHANGED", `${from.slice(1)} changed while it was being copied`, {
+      hint: "Build again once nothing writes to the build context.",
+    });
+  }
+
+  #finish(stat: FileStat, from: string | undefined, to: string): void {
+    const { mode, owner, time } = this.#options;
+    const isDirectory = stat.type === "directory";
+    applyAttributes(to, {
+      type: stat.type,
+      mode: mode && stat.type !== "symlink" ? mode(stat.mode, isDirectory) : stat.mode,
+      owner: owner ?? stat,
+      time: time ?? stat.mtime,
+      ...(from === undefined || stat.digest !== undefined ? {} : { xattrsFrom: this.#view.hostPath(from) }),
+    });
+  }
+}
+
+const nodeBits: Readonly<Partial<Record<FileStat["type"], number>>> = {
+  fifo: 0o010000,
+  char: 0o020000,
+  block: 0o060000,
+};
+
+function makeNode(path: string, stat: FileStat): void {
+  const bits = nodeBits[stat.type];
+  if (bits === undefined) return;
+  const { major, minor } = splitDevice(stat.rdev);
+  loadSyscalls().mknod(path, bits | 0o600, major, minor);
+}
+
+/** The kernel's encoding of device numbers in `st_rdev` (makedev(3)). */
+function splitDevice(rdev: number): { major: number; minor: number } {
+  const device = BigInt(rdev);
+  return {
+    major: Number(((device >> 8n) & 0xfffn) | ((device >> 32n) & 0xfffff000n)),
+    minor: Number((device & 0xffn) | ((device >> 12n) & 0xffffff00n)),
+  };
+}

@@ -1,0 +1,31 @@
+// Wildcards in COPY sources: which paths of a view a pattern means, in the order they are copied.
+import { matchGlob } from "../../../formats/patterns/index.ts";
+import { type FileView, resolveInView } from "./view.ts";
+
+const magic = /[*?[\\]/;
+
+/**
+ * Paths that `pattern` means. Go's filepath.Match for each component; `*` does not cross slashes. With `followLinks`,
+ * directories on the way may be links. A pattern without wildcards is answered as it is, whether it exists or not.
+ */
+export function expandWildcards(view: FileView, pattern: string, followLinks: boolean): readonly string[] {
+  const parts = pattern.split("/").filter((part) => part !== "" && part !== ".");
+  const first = parts.findIndex((part) => magic.test(part));
+  if (first === -1) return [pattern];
+  let found = [`/${parts.slice(0, first).join("/")}`];
+  for (const [index, part] of parts.slice(first).entries()) {
+    const last = first + index === parts.length - 1;
+    found = found.flatMap((path) => expandOne(view, path, part, last || followLinks));
+  }
+  return found;
+}
+
+function expandOne(view: FileView, directory: string, part: string, followed: boolean): string[] {
+  const resolved = resolveInView(view, directory, followed);
+  if (view.lstat(resolved)?.type !== "directory") return [];
+  const below = directory === "/" ? "/" : `${directory}/`;
+  return view
+    .readdir(resolved)
+    .filter((name) => matchGlob(part, name))
+    .map((name) => below + name);
+}

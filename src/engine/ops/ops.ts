@@ -1,0 +1,46 @@
+// From an LLB vertex to the work behind it.
+import type { Session } from "../../api/index.ts";
+import { KilnError } from "../../base/index.ts";
+import type { LlbVertex } from "../../formats/llb/index.ts";
+import type { Platform } from "../../formats/oci/index.ts";
+import type { Snapshotter } from "../../storage/snapshot/index.ts";
+import type { Op } from "../solver/index.ts";
+import { createExecOp, type ExecParts } from "./exec-op.ts";
+import { createFileOp } from "./file-op.ts";
+import type { OpResult } from "./result.ts";
+import { createSourceOp, type Sources } from "./source-op.ts";
+import { createDiffOp, createMergeOp } from "./stack-ops.ts";
+
+/** What a vertex is to the solver: its LLB, and the session of the build that brought it. */
+export interface OpDefinition {
+  readonly vertex: LlbVertex;
+  readonly session: Session;
+}
+
+export interface OpParts extends Omit<ExecParts, "session"> {
+  readonly snapshotter: Snapshotter;
+  readonly sources: Sources;
+  /** For vertices that name no platform. */
+  readonly defaultPlatform: Platform;
+}
+
+/** Throws `UNSUPPORTED` for what cannot be done yet. */
+export function createOp({ vertex, session }: OpDefinition, parts: OpParts): Op<OpResult> {
+  const { op } = vertex;
+  const platform = vertex.platform ?? parts.defaultPlatform;
+  const inputCount = vertex.inputs.length;
+  switch (op.kind) {
+    case "source":
+      return createSourceOp(op, platform, parts.sources, session);
+    case "exec":
+      return createExecOp(op, platform, inputCount, { ...parts, session });
+    case "file":
+      return createFileOp(op, inputCount, parts.snapshotter);
+    case "merge":
+      return createMergeOp(op, inputCount, parts.snapshotter);
+    case "diff":
+      return createDiffOp(op, inputCount, parts.snapshotter);
+    case "build":
+      throw new KilnError("UNSUPPORTED", "nested builds (LLB BuildOp) are not supported yet");
+  }
+}

@@ -1,0 +1,36 @@
+// Secrets for a step: fetched from the asking side when the step starts, never kept.
+import type { Session } from "../../api/index.ts";
+import { type Call, KilnError } from "../../base/index.ts";
+import type { ExecMount as LlbMount, ExecOp } from "../../formats/llb/index.ts";
+import type { ExecMount } from "../executor/index.ts";
+
+/** The file that a secret mount shows; undefined when an optional secret was not given. Throws when a needed one is missing. */
+export async function fileFromSecret(
+  mount: LlbMount,
+  session: Session,
+  call: Call,
+): Promise<ExecMount["what"] | undefined> {
+  const secret = mount.secret;
+  if (!secret) throw new KilnError("DEFINITION_INVALID", `secret mount at ${mount.target} names no secret`);
+  const data = await session.secret(secret.id, call);
+  if (data) return { type: "file", data, mode: secret.mode, uid: secret.uid, gid: secret.gid };
+  if (secret.optional) return undefined;
+  throw missing(secret.id);
+}
+
+/** `NAME=value` for each secret that is wanted as a variable. */
+export async function secretEnvironment(op: ExecOp, session: Session, call: Call): Promise<string[]> {
+  const env: string[] = [];
+  for (const { id, name, optional } of op.secretEnv) {
+    const data = await session.secret(id, call);
+    if (data) env.push(`${name}=${new TextDecoder().decode(data)}`);
+    else if (!optional) throw missing(id);
+  }
+  return env;
+}
+
+function missing(id: string): KilnError {
+  return new KilnError("SECRET_NOT_FOUND", `secret ${JSON.stringify(id)} was not given to this build`, {
+    hint: `Pass --secret id=${id},src=FILE or --secret id=${id},env=NAME.`,
+  });
+}
