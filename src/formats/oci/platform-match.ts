@@ -14,8 +14,7 @@ export interface PlatformMatcher {
  * runs v2, v1 and 386; `arm/v7` runs v6 and v5; `arm64` runs 32-bit arm. Features offered must be among those wanted.
  */
 export function matchPlatform(platform: Platform): PlatformMatcher {
-  const wanted = normalizePlatform(platform);
-  return matchInOrder([wanted, ...lesserPlatforms(wanted)]);
+  return matchInOrder(runnablePlatforms(normalizePlatform(platform)));
 }
 
 /** Only this platform, in whatever spelling: `arm64` matches `arm64/v8`, but `amd64` not `386`. */
@@ -104,49 +103,59 @@ function matchOne(wanted: Platform): (offered: Platform) => boolean {
       have.architecture === want.architecture &&
       (have.variant ?? "") === (want.variant ?? "") &&
       (version === undefined || windowsRuns(version, offered.osVersion ?? "")) &&
-      (have.osFeatures ?? []).every((feature) => features.has(feature))
+      (have.osFeatures ?? []).every((feature) => features.has(feature) || isImplied(feature, have))
     );
   };
 }
 
-/** What else a processor of this platform understands, best first. Expects the canonical form. */
-function lesserPlatforms(platform: Platform): readonly Platform[] {
-  const { variant: _, ...bare } = platform;
-  const as = (architecture: string, variant?: string): Platform =>
-    variant === undefined ? { ...bare, architecture } : { ...bare, architecture, variant };
-  const level = /^v?(\d{1,3})$/.exec(platform.variant ?? "")?.[1];
+/** Every Windows has it, and images name it or not. */
+function isImplied(feature: string, { os }: Platform): boolean {
+  return os === "windows" && feature === "win32k";
+}
+
+/** What a processor of this platform understands, best first. Expects the canonical form. */
+function runnablePlatforms(platform: Platform): readonly Platform[] {
+  const { variant = "", ...bare } = platform;
+  const as = (architecture: string, level: string): Platform => ({
+    ...bare,
+    architecture,
+    variant: level,
+  });
+  const level = Number(/^v?(\d{1,3})$/.exec(variant)?.[1] ?? 0);
   switch (platform.architecture) {
     case "amd64":
-      return [...countDown(Number(level ?? 1) - 1, 1).map((n) => as("amd64", `v${n}`)), as("386")];
+      return [
+        platform,
+        ...countDown(level - 1, 1).map((n) => as("amd64", `v${n}`)),
+        { ...bare, architecture: "386" },
+      ];
     case "arm":
-      return countDown(Number(level ?? 0) - 1, 5).map((n) => as("arm", `v${n}`));
+      return [platform, ...countDown(level - 1, 5).map((n) => as("arm", `v${n}`))];
     case "arm64": {
-      const lesser = arm64Levels(platform.variant ?? "v8").map((variant) => as("arm64", variant));
-      const narrow = as("arm", arm32Variant(platform.variant ?? "v8"));
-      return [...lesser, narrow, ...lesserPlatforms(narrow)];
+      const levels = arm64Levels(variant === "" ? "v8" : variant).map((one) => as("arm64", one));
+      return [...levels, ...runnablePlatforms(as("arm", arm32Variant(variant)))];
     }
     default:
-      return [];
+      return [platform];
   }
 }
 
 /**
- * Levels of 64-bit arm below this one. v9.x is v8.(x+5) with more, up to v8.9. Two-digit minors are not levels.
- * BuildKit: containerd/platforms, compare.go platformVector
+ * This level of 64-bit arm and those below it. v9.x is v8.(x+5) with more, up to v8.9. A level that does not exist runs
+ * nothing, not even itself. Behaviour: containerd/platforms, compare.go platformVector
  */
 function arm64Levels(variant: string): readonly string[] {
-  const match = /^v?(\d{1,3})(?:\.(.*))?$/.exec(variant);
-  const major = Number(match?.[1] ?? 0);
-  if (major < 8) return [];
-  const minor = variant.length === 4 && /^\d+$/.test(match?.[2] ?? "") ? Number(match?.[2]) : 0;
-  const below = (generation: number, from: number) =>
+  const match = /^v(?:(8)(?:\.([0-9]))?|(9)(?:\.([0-7]))?)$/.exec(variant);
+  if (!match) return [];
+  const minor = Number(match[2] ?? match[4] ?? 0);
+  const downFrom = (generation: number, from: number) =>
     countDown(from, 0).map((n) => (n === 0 ? `v${generation}` : `v${generation}.${n}`));
-  if (major !== 9) return below(major, minor - 1);
-  return [...below(9, minor - 1), ...below(8, Math.min(minor + 5, 9))];
+  if (match[1] !== undefined) return downFrom(8, minor);
+  return [...downFrom(9, minor), ...downFrom(8, Math.min(minor + 5, 9))];
 }
 
 function arm32Variant(variant: string): string {
-  return /^v[89]\./.test(variant) ? "v8" : variant;
+  return variant === "" || /^v[89]\./.test(variant) ? "v8" : variant;
 }
 
 function countDown(from: number, to: number): readonly number[] {

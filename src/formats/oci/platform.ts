@@ -76,10 +76,12 @@ export function formatPlatform({ os, architecture, variant }: Platform): string 
 /** As `formatPlatform`, with version and sorted features: `windows(10.0.17763+win32k)/amd64`. */
 export function formatPlatformFully(one: Platform): string {
   if (one.os === "") return "unknown";
-  const features = [...(one.osFeatures ?? [])]
-    .sort(byBytes)
-    .map((feature) => `+${escapeOption(feature)}`);
-  const options = escapeOption(one.osVersion ?? "") + features.join("");
+  const features = [...new Set(one.osFeatures ?? [])]
+    .filter((feature) => feature !== "")
+    .sort(byBytes);
+  const options =
+    escapeOption(one.osVersion ?? "") +
+    features.map((feature) => `+${escapeOption(feature)}`).join("");
   return formatPlatform(options === "" ? one : { ...one, os: `${one.os}(${options})` });
 }
 
