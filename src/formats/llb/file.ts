@@ -90,7 +90,8 @@ export function fileVertex(spec: FileSpec): Vertex {
   const sources = spec.steps.map((step) => (step.kind === "copy" ? step.from : undefined));
   return {
     constraints: spec.constraints,
-    caps: capsOf(spec.steps),
+    // BuildKit: client/llb/fileop.go notes what single actions need only after it has taken the list.
+    caps: ["file.base"],
     // The reference walks a chain of actions from its end.
     inputs: distinctOutputs([spec.base, ...sources.reverse()]),
     encode: (scope) => encodeFile(spec, scope),
@@ -104,17 +105,6 @@ export function normalizePath(dir: string, path: string, keepSlash: boolean): st
   if (path.endsWith("/") && clean !== "/") return `${clean}/`;
   if (path.endsWith("/.")) return clean === "/" ? "/." : `${clean}/.`;
   return clean;
-}
-
-function capsOf(steps: readonly FileStep[]): string[] {
-  const caps = new Set(["file.base"]);
-  for (const step of steps) {
-    if (step.kind === "symlink") caps.add("file.symlink.create");
-    if (step.kind !== "copy") continue;
-    if (step.alwaysReplaceExistingDestPaths) caps.add("file.copy.alwaysreplaceexistingdestpaths");
-    if (typeof step.mode === "string") caps.add("file.copy.modestring");
-  }
-  return [...caps];
 }
 
 function encodeFile(

@@ -11,8 +11,12 @@ export interface ImageOptions extends Constraints {
 export function imageVertex(reference: string, options: ImageOptions = {}): Vertex {
   const { resolveMode } = options;
   return sourceVertex(`docker-image://${reference}`, options, {
-    caps: ["source.image", ...(resolveMode ? ["source.image.resolvemode"] : [])],
-    attrs: resolveMode ? { "image.resolvemode": resolveMode } : {},
+    // Only what must not be ignored is asked for.
+    caps: ["source.image", ...(resolveMode === "pull" ? ["source.image.resolvemode"] : [])],
+    attrs:
+      resolveMode === undefined || resolveMode === "default"
+        ? {}
+        : { "image.resolvemode": resolveMode },
   });
 }
 
@@ -68,17 +72,17 @@ export function localVertex(name: string, options: LocalOptions = {}): Vertex {
 }
 
 export interface GitOptions extends Constraints {
-  /** What the user wrote, for authentication and for people. */
+  /** The repository as the user wrote it, without fragment and query. */
   readonly fullUrl: string;
   readonly keepGitDir?: boolean;
   /** A commit or the beginning of one, which the checked-out commit must have. */
   readonly checksum?: string;
   readonly skipSubmodules?: boolean;
+  /** Which time files get: `checkout` or `commit`. */
   readonly mtime?: string;
   readonly fetchByCommit?: boolean;
-  /** Contents of known_hosts and the agent's id, for ssh. */
-  readonly knownSshHosts?: string;
-  readonly mountSshSocket?: string;
+  /** For repositories over ssh: what known_hosts says of the host, and the agent's id. */
+  readonly ssh?: { readonly knownHosts?: string; readonly agent?: string };
 }
 
 /** A commit's files: `host/path.git#ref:subdir`. */
@@ -99,8 +103,12 @@ export function gitVertex(id: string, options: GitOptions): Vertex {
   set("git.skipsubmodules", options.skipSubmodules, "source.git.skipsubmodules");
   set("git.mtime", options.mtime, "source.git.mtime");
   set("git.fetchbycommit", options.fetchByCommit, "source.git.fetchbycommit");
-  set("git.knownsshhosts", options.knownSshHosts, "source.git.knownsshhosts");
-  set("git.mountsshsock", options.mountSshSocket, "source.git.mountsshsock");
+  if (options.ssh) {
+    const { knownHosts, agent = "default" } = options.ssh;
+    if (knownHosts !== undefined) attrs["git.knownsshhosts"] = knownHosts;
+    attrs["git.mountsshsock"] = agent;
+    caps.push("source.git.knownsshhosts", "source.git.mountsshsock");
+  }
   return sourceVertex(`git://${id}`, options, { caps, attrs });
 }
 

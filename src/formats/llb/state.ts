@@ -30,8 +30,8 @@ export interface State {
   /** Undefined is the empty file system. */
   readonly output: Output | undefined;
   readonly workingDir: string;
-  /** `NAME=value`; a variable that is set again moves to the end. */
-  readonly environment: readonly string[];
+  /** In the order in which they were last set. */
+  readonly variables: ReadonlyMap<string, string>;
   readonly userName: string;
   dir(path: string): State;
   env(name: string, value: string): State;
@@ -170,8 +170,8 @@ function createState(values: Values): State {
     output,
     workingDir: dir,
     userName: user,
-    get environment() {
-      return listEnv(env);
+    get variables() {
+      return variablesOf(env);
     },
     dir: (path) => next({ dir: posix.resolve("/", dir, path) }),
     env: (name, value) => next({ env: { name, value, before: env } }),
@@ -185,7 +185,7 @@ function createState(values: Values): State {
       const spec = {
         root: output,
         args,
-        env: listEnv(all),
+        env: [...variablesOf(all)].map(([name, value]) => `${name}=${value}`),
         cwd: dir,
         user,
         options: constrained(options),
@@ -209,17 +209,23 @@ function origin({ output }: State): { from?: Output } {
   return output === undefined ? {} : { from: output };
 }
 
-const listed = new WeakMap<EnvLink, readonly string[]>();
+const known = new WeakMap<EnvLink, ReadonlyMap<string, string>>();
 
-function listEnv(newest: EnvLink | undefined): readonly string[] {
-  if (newest === undefined) return [];
-  const known = listed.get(newest);
-  if (known !== undefined) return known;
-  const seen = new Map<string, string>();
-  for (let link: EnvLink | undefined = newest; link !== undefined; link = link.before) {
-    if (!seen.has(link.name)) seen.set(link.name, link.value);
+/** Kept for every link that was asked for, so that a chain of questions does not walk the whole chain each time. */
+function variablesOf(newest: EnvLink | undefined): ReadonlyMap<string, string> {
+  const unknown: EnvLink[] = [];
+  let link = newest;
+  while (link !== undefined && !known.has(link)) {
+    unknown.push(link);
+    link = link.before;
   }
-  const list = [...seen].map(([name, value]) => `${name}=${value}`).reverse();
-  listed.set(newest, list);
-  return list;
+  if (newest === undefined) return new Map();
+  if (unknown.length === 0) return known.get(newest) ?? new Map();
+  const variables = new Map(link === undefined ? [] : known.get(link));
+  for (const { name, value } of unknown.reverse()) {
+    variables.delete(name);
+    variables.set(name, value);
+  }
+  known.set(newest, variables);
+  return variables;
 }

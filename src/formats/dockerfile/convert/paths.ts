@@ -1,0 +1,52 @@
+// Paths as instructions write them, made absolute and clean. Windows paths lose drive and backslashes.
+import { posix } from "node:path";
+import { dockerfileError } from "./problem.ts";
+
+/** The path with forward slashes, which windows alone writes otherwise. */
+export function toSlash(path: string, os: string): string {
+  return os === "windows" ? path.replaceAll("\\", "/") : path;
+}
+
+/** Absolute in the eyes of the platform. */
+export function isAbsolute(path: string, os: string): boolean {
+  return withoutDrive(toSlash(path, os), os).startsWith("/");
+}
+
+/**
+ * Joins `path` to `parent`, unless it is absolute, and cleans it. With `keepSlash`, a final `/` or `/.` stays, since it
+ * says that a directory is meant. BuildKit: util/system/path.go NormalizePath.
+ */
+export function normalizePath(parent: string, path: string, os: string, keepSlash = false): string {
+  const written = withoutDrive(toSlash(path, os), os);
+  const base = withoutDrive(toSlash(parent, os), os) || "/";
+  const clean = trimSlash(posix.join(...(written.startsWith("/") ? [written] : [base, written])));
+  if (!keepSlash) return clean;
+  if (written.endsWith("/") && !clean.endsWith("/")) return `${clean}/`;
+  if (written.endsWith("/.")) return clean === "/" ? "/." : `${clean}/.`;
+  return clean;
+}
+
+/** Where a COPY puts things: relative paths begin in the working directory, and "." is a directory. */
+export function destinationPath(workingDir: string, path: string, os: string): string {
+  const written = withoutDrive(toSlash(path, os), os);
+  const meant = written === "." || written === "" ? "./" : written;
+  return normalizePath(workingDir, meant, os, true);
+}
+
+/** A working directory in the form that the image's configuration has: backslashes on windows. */
+export function workingDirectory(current: string, path: string, os: string): string {
+  const clean = normalizePath(current, path, os);
+  return os === "windows" ? clean.replaceAll("/", "\\") : clean;
+}
+
+function trimSlash(path: string): string {
+  return path.length > 1 ? path.replace(/\/+$/, "") || "/" : path;
+}
+
+function withoutDrive(path: string, os: string): string {
+  if (os !== "windows" || path[1] !== ":") return path;
+  if (path[0]?.toLowerCase() !== "c") {
+    throw dockerfileError(`the path ${JSON.stringify(path)} is not on the system drive C:`);
+  }
+  return path.slice(2);
+}
