@@ -1,24 +1,53 @@
-// Images as lazy values over any BlobSource: asking for less never costs more.
-import type { Bytes, Call, Digest } from "../../base/index.ts";
-import type { Descriptor, ImageConfig } from "../../formats/oci/index.ts";
+// What an image of one platform is made of, once a registry has been asked.
+import type { Call, Digest } from "../../base/index.ts";
+import type {
+  Descriptor,
+  ImageConfig,
+  Index,
+  Manifest,
+  Platform,
+} from "../../formats/oci/index.ts";
+import type { ContentStore } from "../content/index.ts";
+import type { Manifests, PullRepository } from "../registry/index.ts";
 
-export interface Layer {
-  descriptor(call: Call): Promise<Descriptor>;
-  diffId(call: Call): Promise<Digest>;
-  compressed(call: Call): Bytes;
-  uncompressed(call: Call): Bytes;
+/** One layer: the packed blob, and the digest of the tar inside. */
+export interface ImageLayer {
+  readonly descriptor: Descriptor;
+  readonly diffId: Digest;
 }
 
-export interface Image {
-  readonly kind: "image";
-  manifest(call: Call): Promise<Descriptor>;
-  config(call: Call): Promise<ImageConfig>;
+/** The documents of one platform's image. Its layers are known by descriptor only; nothing of them is fetched. */
+export interface PlatformImage {
+  /** What the name points at: an index, where it is one. */
+  readonly root: Descriptor;
+  /** The index at `root`, where it is one. */
+  readonly index?: Index;
+  readonly manifestDescriptor: Descriptor;
+  readonly manifest: Manifest;
+  readonly config: ImageConfig;
+  /** The configuration's bytes, unchanged. */
+  readonly rawConfig: Uint8Array;
+  /** As the index or else the configuration says; not always what was asked for when there is no index. */
+  readonly platform: Platform;
   /** Oldest first. */
-  layers(call: Call): Promise<readonly Layer[]>;
+  readonly layers: readonly ImageLayer[];
 }
 
-export interface ImageIndex {
-  readonly kind: "index";
-  manifest(call: Call): Promise<Descriptor>;
-  children(call: Call): Promise<readonly (Image | ImageIndex)[]>;
+export interface ResolveImageRequest {
+  readonly repository: PullRepository;
+  /** For messages, and to know what to look up: a parsed name with its tag or digest. */
+  readonly reference: string;
+  readonly platform: Platform;
+  /** Manifests and configurations are kept here by digest, so that an unchanged tag costs one request. */
+  readonly content: ContentStore;
 }
+
+/** Manifests and blobs of one place, as far as reading images needs them. */
+export type ImageSourceParts = Pick<Manifests, "readManifest"> & Pick<PullRepository, "read">;
+
+/** What `reference` names, without looking inside. Throws `IMAGE_NOT_FOUND` where there is nothing. */
+export type ResolveReference = (
+  repository: PullRepository,
+  reference: string,
+  call: Call,
+) => Promise<Descriptor>;

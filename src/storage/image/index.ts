@@ -1,3 +1,5 @@
+// Images: looking up names in registries, what an image of one platform is made of, and what is known of both here.
 export * from "./image.ts";
 export * from "./origins.ts";
 export * from "./records.ts";
+export * from "./resolve-image.ts";

@@ -25,9 +25,29 @@ export interface RegistryHostConfig {
 }
 
 export interface RegistryOptions {
+  /** Asked once a host: `docker.io` for the hub, else the host with its port. Undefined is to ask anonymously. */
   credentials(host: string, call: Call): Promise<RegistryCredentials | undefined>;
+  /** By host as names spell it (`docker.io`); mirrors are looked up here as well. */
   readonly hosts: Readonly<Record<string, RegistryHostConfig>>;
   readonly userAgent: string;
+  /** Proxies (`HTTPS_PROXY`, `NO_PROXY`, ...) and certificate files (`SSL_CERT_FILE`, ...); `process.env` if left out. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  readonly limits?: Partial<RegistryLimits>;
+}
+
+/** How patient and how greedy a registry client is. Times in milliseconds. */
+export interface RegistryLimits {
+  /** For all attempts of one request together; a transfer that moves on gets it anew. */
+  readonly retryBudget: number;
+  /** First pause between attempts; doubles each time, with jitter. */
+  readonly retryDelay: number;
+  readonly connectTimeout: number;
+  /** Longest silence of a server. */
+  readonly idleTimeout: number;
+  /** Blobs read from one host at once, and as many written. */
+  readonly transfersPerHost: number;
+  /** Largest piece of a chunked upload, in bytes. */
+  readonly chunkSize: number;
 }
 
 /** Manifests by tag or digest: the third power beside reading and writing blobs. */
@@ -37,7 +57,12 @@ export interface Manifests {
   /** The document itself, digest and size checked, at most 4 MiB (index) as the specification advises. */
   readManifest(descriptor: Descriptor, call: Call): Promise<Uint8Array>;
   /** Puts a manifest under its digest or a tag. */
-  writeManifest(descriptor: Descriptor, data: Uint8Array, tag: string | undefined, call: Call): Promise<void>;
+  writeManifest(
+    descriptor: Descriptor,
+    data: Uint8Array,
+    tag: string | undefined,
+    call: Call,
+  ): Promise<void>;
 }
 
 /** One repository for pulling: mirrors first. */
@@ -66,10 +91,4 @@ export interface Registry {
   push(repository: string): PushRepository;
   /** Throws `REGISTRY_DENIED` or `REGISTRY_UNREACHABLE` when pushing there would fail. */
   checkPush(repository: string, call: Call): Promise<void>;
-}
-
-export interface ManifestDocument {
-  readonly descriptor: Descriptor;
-  readonly data: Uint8Array;
-  readonly digest: Digest;
 }

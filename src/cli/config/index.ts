@@ -1,0 +1,4 @@
+// What is set outside the command line: Kiln's configuration file, docker's credentials, where state is kept.
+export * from "./config-file.ts";
+export * from "./docker-config.ts";
+export * from "./state-root.ts";
