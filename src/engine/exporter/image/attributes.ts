@@ -1,0 +1,163 @@
+// What can be asked of an exported image, by the reference's attribute names (features.md D-40).
+import type { Attrs } from "../../../api/index.ts";
+import { KilnError } from "../../../base/index.ts";
+import {
+  type Compression,
+  type MediaTypeFamily,
+  parseReference,
+  type Reference,
+} from "../../../formats/oci/index.ts";
+import {
+  badAttribute,
+  booleanAttribute,
+  checkAttributeNames,
+  integerAttribute,
+  wordAttribute,
+} from "../attributes.ts";
+import { type Annotation, annotationPrefix, parseAnnotations } from "./annotations.ts";
+
+/** How new layers are packed, and whether others are packed anew. */
+export interface Packing {
+  readonly compression: Compression;
+  /** Undefined is the format's usual level. */
+  readonly level: number | undefined;
+  /** Pack layers of the base image anew where they are packed otherwise. */
+  readonly force: boolean;
+}
+
+/** What `image`, `oci` and `docker` have in common. */
+export interface ImageAttributes {
+  /** As given; empty for an image without a name. */
+  readonly name: string;
+  readonly references: readonly Reference[];
+  readonly family: MediaTypeFamily;
+  readonly packing: Packing;
+  readonly annotations: readonly Annotation[];
+  /** Seconds since 1970; takes the place of the build's own. */
+  readonly sourceDateEpoch: number | undefined;
+  /** Lower the time stamps in new layers to the epoch. */
+  readonly rewriteTimestamp: boolean;
+}
+
+/** What only `image` takes. */
+export interface PushAttributes {
+  readonly push: boolean;
+  readonly pushByDigest: boolean;
+  readonly insecure: boolean;
+  readonly store: boolean;
+  readonly nameCanonical: boolean;
+  readonly danglingPrefix: string | undefined;
+}
+
+/** Known, and without effect here: nothing that Kiln makes depends on them, or what they ask for is always so. */
+const accepted = [
+  "attestation-inline",
+  "buildinfo",
+  "buildinfo-attrs",
+  "oci-artifact",
+  "prefer-nondist-layers",
+  "unpack",
+];
+
+const common = [
+  "compression",
+  "compression-level",
+  "force-compression",
+  "name",
+  "oci-mediatypes",
+  "rewrite-timestamp",
+  "source-date-epoch",
+  ...accepted,
+];
+
+const pushing = [
+  "danging-name-empty-only",
+  "dangling-name-prefix",
+  "name-canonical",
+  "push",
+  "push-by-digest",
+  "registry.insecure",
+  "store",
+];
+
+/** The highest that any file format's seconds need to hold: the end of the year 9999. */
+const latestEpoch = 253402300799;
+
+/** Throws `FLAG_INVALID`, `REFERENCE_INVALID` or `UNSUPPORTED` for what cannot be obeyed; `more` are the exporter's own. */
+export function parseImageAttributes(attrs: Attrs, more: readonly string[] = []): ImageAttributes {
+  checkAttributeNames(attrs, new Set([...common, ...more]), annotationPrefix);
+  for (const name of accepted) booleanAttribute(attrs, name, false);
+  const annotations = parseAnnotations(attrs);
+  // Docker's documents have no place for annotations.
+  const oci = booleanAttribute(attrs, "oci-mediatypes", true) || annotations.length > 0;
+  const name = attrs["name"] ?? "";
+  return {
+    name,
+    references: parseNames(name),
+    family: oci ? "oci" : "docker",
+    packing: parsePacking(attrs, oci),
+    annotations,
+    sourceDateEpoch: integerAttribute(attrs, "source-date-epoch", { from: 0, to: latestEpoch }),
+    rewriteTimestamp: booleanAttribute(attrs, "rewrite-timestamp", true),
+  };
+}
+
+/** The attributes of exporter `image`; with type `registry`, `push` is on where it is not mentioned. */
+export function parsePushAttributes(attrs: Attrs): ImageAttributes & PushAttributes {
+  const image = parseImageAttributes(attrs, pushing);
+  const push = booleanAttribute(attrs, "push", false);
+  const pushByDigest = booleanAttribute(attrs, "push-by-digest", false);
+  booleanAttribute(attrs, "danging-name-empty-only", false);
+  if (push && image.references.length === 0) {
+    throw new KilnError("FLAG_INVALID", "an image without a name cannot be pushed", {
+      hint: "Give it a name with --tag, or with name=REGISTRY/REPOSITORY in --output.",
+    });
+  }
+  const fixed = image.references.find((reference) => reference.digest !== undefined);
+  if (fixed) {
+    throw badAttribute("name", image.name, "a name with a digest cannot be given to a new image");
+  }
+  if (pushByDigest && image.references.some((reference) => reference.tag !== undefined)) {
+    const why = "push-by-digest gives no tag, so the name must not have one";
+    throw badAttribute("name", image.name, why);
+  }
+  return {
+    ...image,
+    push,
+    pushByDigest,
+    insecure: booleanAttribute(attrs, "registry.insecure", false),
+    store: booleanAttribute(attrs, "store", true),
+    nameCanonical: booleanAttribute(attrs, "name-canonical", false),
+    danglingPrefix: attrs["dangling-name-prefix"] || undefined,
+  };
+}
+
+function parseNames(name: string): readonly Reference[] {
+  if (name === "") return [];
+  if (name === "*") throw badAttribute("name", name, "the build does not name its image");
+  return name.split(",").map((one) => parseReference(one.trim()));
+}
+
+function parsePacking(attrs: Attrs, oci: boolean): Packing {
+  const words = ["gzip", "uncompressed", "zstd", "estargz"] as const;
+  const word = wordAttribute(attrs, "compression", words) ?? "gzip";
+  if (word === "estargz") {
+    throw new KilnError(
+      "UNSUPPORTED",
+      "output attribute compression=estargz is not supported yet",
+      {
+        hint: "Use gzip or zstd.",
+      },
+    );
+  }
+  if (word === "zstd" && !oci) {
+    throw badAttribute("compression", word, "zstd layers need oci-mediatypes=true");
+  }
+  const compression = word === "uncompressed" ? "none" : word;
+  const highest = compression === "zstd" ? 22 : 9;
+  return {
+    compression,
+    level: integerAttribute(attrs, "compression-level", { from: 0, to: highest }),
+    force: booleanAttribute(attrs, "force-compression", false),
+  };
+}

@@ -1,0 +1,91 @@
+// From solved platforms to documents and blobs in the content store: what the exporters image, oci and docker share.
+import type { StepCall } from "../../../api/index.ts";
+import { bytesOf, runAll, wrap } from "../../../base/index.ts";
+import { type Descriptor, formatPlatform } from "../../../formats/oci/index.ts";
+import type { LayerBlob } from "../../../storage/snapshot/index.ts";
+import type { BlobReader } from "../blob-reader.ts";
+import type { SolvedPlatform, SolvedResult } from "../exporter.ts";
+import type { ExporterParts } from "../parts.ts";
+import type { ImageAttributes } from "./attributes.ts";
+import {
+  createPlatformImage,
+  createRoot,
+  type DocumentOptions,
+  type ImageDocument,
+  type PlatformImage,
+} from "./documents.ts";
+import type { LayerPacker, PackOptions } from "./pack-layers.ts";
+import { chooseTimestamps } from "./timestamps.ts";
+
+export interface CreatedImage {
+  /** Of the platforms, in their order. */
+  readonly images: readonly PlatformImage[];
+  /** An index, or the only image's manifest. */
+  readonly root: ImageDocument;
+}
+
+export interface CreateImageOptions {
+  readonly attributes: ImageAttributes;
+  readonly read: BlobReader;
+  /** Told of every layer and configuration as soon as it can be sent. */
+  readonly onBlob?: (blob: Descriptor) => void;
+}
+
+/** Puts all that is new into the content store. Layers of the base image stay where they are. */
+export async function createImage(
+  parts: ExporterParts,
+  pack: LayerPacker,
+  result: SolvedResult,
+  options: CreateImageOptions,
+  call: StepCall,
+): Promise<CreatedImage> {
+  const { attributes } = options;
+  const { clamp, created } = chooseTimestamps(attributes, result.sourceDateEpoch, parts.now);
+  const documents: DocumentOptions = {
+    family: attributes.family,
+    annotations: attributes.annotations,
+    created,
+  };
+  const packing: PackOptions = { ...attributes.packing, clamp, read: options.read };
+  const images = await runAll(
+    result.platforms,
+    async (solved, group) => {
+      const own = { ...call, ...group };
+      const blobs = await packPlatform(solved, pack, packing, options, own);
+      const image = createPlatformImage(solved, blobs, documents);
+      await store(parts, image.config, own);
+      options.onBlob?.(image.config.descriptor);
+      await store(parts, image.manifest, own);
+      return image;
+    },
+    call,
+  );
+  const root = createRoot(result.platforms, images, result.multiPlatform, documents);
+  await store(parts, root, call);
+  return { images, root };
+}
+
+async function packPlatform(
+  { snapshot, platform }: SolvedPlatform,
+  pack: LayerPacker,
+  packing: PackOptions,
+  options: CreateImageOptions,
+  call: StepCall,
+): Promise<readonly LayerBlob[]> {
+  // A tree of the asking side has no layers before it has been copied.
+  if (snapshot?.tree) await snapshot.mounts(call);
+  const packOne = async (layer: Parameters<LayerPacker>[0], group: { signal: AbortSignal }) => {
+    const blob = await pack(layer, packing, { ...call, ...group });
+    options.onBlob?.(blob.descriptor);
+    return blob;
+  };
+  try {
+    return await runAll(snapshot?.layers ?? [], packOne, call);
+  } catch (error) {
+    throw wrap(error, `exporting layers of ${formatPlatform(platform)}`);
+  }
+}
+
+async function store(parts: ExporterParts, document: ImageDocument, call: StepCall): Promise<void> {
+  await parts.content.write(document.descriptor, () => bytesOf(document.data), call);
+}

@@ -1,0 +1,112 @@
+// Exporter `image`: an image in the store and, if asked, under its names in registries.
+import { Buffer } from "node:buffer";
+import type { Attrs, Session } from "../../../api/index.ts";
+import { type Call, goJson, runAll } from "../../../base/index.ts";
+import {
+  descriptorJson,
+  formatReference,
+  type Reference,
+  repositoryName,
+  withDefaultTag,
+} from "../../../formats/oci/index.ts";
+import { createBlobReader } from "../blob-reader.ts";
+import type { Exporter } from "../exporter.ts";
+import type { ExporterParts } from "../parts.ts";
+import { type ImageAttributes, type PushAttributes, parsePushAttributes } from "./attributes.ts";
+import { type CreatedImage, createImage } from "./create-image.ts";
+import type { LayerPacker } from "./pack-layers.ts";
+import { createPusher } from "./push.ts";
+
+type Attributes = ImageAttributes & PushAttributes;
+
+/**
+ * Layers are packed side by side, and each is on its way to the registries as soon as it is packed; names are given last.
+ * `pack` is shared with the other exporters, so that no layer is packed twice.
+ */
+export function createImageExporter(parts: ExporterParts, pack: LayerPacker): Exporter {
+  return {
+    type: "image",
+    async prepare(result, attrs, session, call) {
+      const attributes = parsePushAttributes(attrs);
+      const registry = parts.registry(session, { insecure: attributes.insecure });
+      const read = createBlobReader({ ...parts, registry });
+      const { references } = attributes;
+      const pusher = attributes.push
+        ? createPusher({ registry, references, origins: parts.origins, read }, call)
+        : undefined;
+      try {
+        const onBlob = pusher?.send;
+        const options = { attributes, read, ...(onBlob ? { onBlob } : {}) };
+        const image = await createImage(parts, pack, result, options, call);
+        return {
+          descriptor: image.root.descriptor,
+          async finish() {
+            const children = image.images.map((one) => one.manifest);
+            await pusher?.finish(children, image.root, !attributes.pushByDigest);
+            if (attributes.store) recordNames(parts, attributes, image);
+            return response(attributes, image);
+          },
+          async [Symbol.asyncDispose]() {
+            await pusher?.[Symbol.asyncDispose]();
+          },
+        };
+      } catch (error) {
+        await pusher?.[Symbol.asyncDispose]();
+        throw error;
+      }
+    },
+  };
+}
+
+/**
+ * What can be known to fail before anything is built: wrong attributes, and registries that are not there or refuse.
+ * Throws what the export would throw.
+ */
+export async function checkImageExport(
+  parts: Pick<ExporterParts, "registry">,
+  attrs: Attrs,
+  session: Session,
+  call: Call,
+): Promise<void> {
+  const attributes = parsePushAttributes(attrs);
+  if (!attributes.push) return;
+  const registry = parts.registry(session, { insecure: attributes.insecure });
+  const repositories = [...new Set(attributes.references.map(repositoryName))];
+  await runAll(repositories, (repository, c) => registry.checkPush(repository, c), call);
+}
+
+function recordNames(parts: ExporterParts, attributes: Attributes, { root }: CreatedImage): void {
+  const createdAt = parts.now();
+  const { digest } = root.descriptor;
+  for (const name of storeNames(attributes, digest)) {
+    parts.records.set({ name, descriptor: root.descriptor, createdAt });
+  }
+}
+
+function storeNames(attributes: Attributes, digest: string): readonly string[] {
+  const { references, danglingPrefix, nameCanonical } = attributes;
+  if (references.length === 0) return danglingPrefix ? [`${danglingPrefix}@${digest}`] : [];
+  return references.flatMap((reference: Reference) => {
+    const name = formatReference(withDefaultTag(reference));
+    return nameCanonical ? [name, `${name}@${digest}`] : [name];
+  });
+}
+
+/** The reference's response keys; those about the configuration only where there is one for the whole image. */
+function response(attributes: Attributes, { root, images }: CreatedImage): Attrs {
+  const { descriptor } = root;
+  const name = attributes.name || storeNames(attributes, descriptor.digest)[0];
+  const [only] = images;
+  const single = only && only.manifest.descriptor.digest === descriptor.digest ? only : undefined;
+  return {
+    ...(name ? { "image.name": name } : {}),
+    "containerimage.digest": descriptor.digest,
+    "containerimage.descriptor": Buffer.from(goJson(descriptorJson(descriptor))).toString("base64"),
+    ...(single
+      ? {
+          "containerimage.config.digest": single.config.descriptor.digest,
+          "containerimage.config": new TextDecoder().decode(single.config.data),
+        }
+      : {}),
+  };
+}

@@ -1,0 +1,44 @@
+// Which blob a layer was packed as, so that a layer is packed once and found again by later builds.
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { isDigest, isRecord, writeFileAtomic } from "../../../base/index.ts";
+import type { LayerBlob } from "../../../storage/snapshot/index.ts";
+
+/** One small file a layer and way of packing below `directory`. */
+export interface MadeLayers {
+  /** Undefined where the layer was never packed so. The blob itself may be gone. */
+  find(key: string): LayerBlob | undefined;
+  remember(key: string, blob: LayerBlob): void;
+}
+
+export function createMadeLayers(directory: string): MadeLayers {
+  const file = (key: string) => {
+    const hex = createHash("sha256").update(key).digest("hex");
+    return join(directory, hex.slice(0, 2), hex);
+  };
+  return {
+    find: (key) => readLayer(file(key), key),
+    remember(key, { descriptor, diffId }) {
+      mkdirSync(dirname(file(key)), { recursive: true });
+      writeFileAtomic(file(key), JSON.stringify({ key, descriptor, diffId }));
+    },
+  };
+}
+
+function readLayer(path: string, key: string): LayerBlob | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(path, "utf8"));
+  } catch {
+    // Absent or damaged: the layer is packed again.
+    return undefined;
+  }
+  if (!isRecord(value) || value["key"] !== key || !isRecord(value["descriptor"])) return undefined;
+  const { mediaType, digest, size } = value["descriptor"];
+  const diffId = value["diffId"];
+  if (typeof mediaType !== "string" || typeof size !== "number") return undefined;
+  if (typeof digest !== "string" || !isDigest(digest)) return undefined;
+  if (typeof diffId !== "string" || !isDigest(diffId)) return undefined;
+  return { descriptor: { mediaType, digest, size }, diffId };
+}

@@ -1,0 +1,147 @@
+// Layers of snapshots as the blobs of an image: base layers as they are, new ones packed once, several at a time.
+import { availableParallelism } from "node:os";
+import type { StepCall } from "../../../api/index.ts";
+import {
+  type Bytes,
+  type Call,
+  createDigester,
+  type Digester,
+  KilnError,
+  Limiter,
+  Once,
+} from "../../../base/index.ts";
+import { decompress, gzip } from "../../../formats/archive/index.ts";
+import { type Compression, layerCompression, layerType } from "../../../formats/oci/index.ts";
+import type { ContentStore } from "../../../storage/content/index.ts";
+import type { LayerBlob, SnapshotLayer, Snapshotter } from "../../../storage/snapshot/index.ts";
+import type { BlobReader } from "../blob-reader.ts";
+import type { Packing } from "./attributes.ts";
+import type { MadeLayers } from "./made-layers.ts";
+
+export interface LayerPackerParts {
+  readonly content: ContentStore;
+  readonly snapshotter: Snapshotter;
+  readonly made: MadeLayers;
+}
+
+export interface PackOptions extends Packing {
+  /** Seconds: later time stamps in new layers are lowered to this. Undefined leaves them. */
+  readonly clamp: number | undefined;
+  /** For layers of the base image that must be packed anew. */
+  readonly read: BlobReader;
+}
+
+/** Packs a layer unless that was done before. Callers that overlap in time share the work. */
+export type LayerPacker = (
+  layer: SnapshotLayer,
+  options: PackOptions,
+  call: StepCall,
+) => Promise<LayerBlob>;
+
+/** Increase it when the bytes that a packing gives change, so that remembered ones are not mixed with new ones. */
+const packingVersion = 1;
+
+export function createLayerPacker(parts: LayerPackerParts): LayerPacker {
+  const once = new Once<string, LayerBlob>();
+  // One more than there are processors, so that reading one layer overlaps with the last blocks of another.
+  const limiter = new Limiter(availableParallelism() + 1);
+  return async (layer, options, call) => {
+    if (layer.blob && !needsPacking(layer.blob, options)) return layer.blob;
+    checkCompression(options.compression);
+    const key = packingKey(layer, options);
+    const known = parts.made.find(key);
+    if (known && (await parts.content.has(known.descriptor.digest, call))) return known;
+    const work = async (shared: Call) => {
+      using _permit = await limiter.acquire(shared);
+      const blob = await packLayer(parts, layer, options, { ...call, signal: shared.signal });
+      parts.made.remember(key, blob);
+      return blob;
+    };
+    return once.run(key, work, call);
+  };
+}
+
+function needsPacking(blob: LayerBlob, { force, compression }: PackOptions): boolean {
+  return force && layerCompression(blob.descriptor.mediaType) !== compression;
+}
+
+function packingKey(layer: SnapshotLayer, { compression, level, clamp }: PackOptions): string {
+  // A base layer's time stamps are never touched.
+  const times = layer.blob ? undefined : clamp;
+  const { diffId } = layer.blob ?? {};
+  return JSON.stringify([
+    packingVersion,
+    diffId ?? layer.id,
+    compression,
+    level ?? "",
+    times ?? "",
+  ]);
+}
+
+function checkCompression(compression: Compression): void {
+  if (compression !== "zstd") return;
+  throw new KilnError("UNSUPPORTED", "zstd layers cannot be made with this version of Node", {
+    hint: "Use compression=gzip.",
+  });
+}
+
+async function packLayer(
+  parts: LayerPackerParts,
+  layer: SnapshotLayer,
+  options: PackOptions,
+  call: StepCall,
+): Promise<LayerBlob> {
+  const id = `packing layer ${layer.blob?.diffId ?? layer.id}`;
+  const digester = createDigester();
+  const watched = watch(openTar(parts, layer, options, call), digester, id, call);
+  const { compression, level } = options;
+  const packed =
+    compression === "none" ? watched : gzip(watched, level === undefined ? {} : { level });
+  const descriptor = await parts.content.ingest(layerType(compression), packed, call);
+  const diffId = digester.digest();
+  if (layer.blob && layer.blob.diffId !== diffId) {
+    throw new KilnError(
+      "BLOB_CORRUPT",
+      `layer ${layer.blob.descriptor.digest}: its contents are not what the image says`,
+    );
+  }
+  const { size } = descriptor;
+  call.emit({
+    type: "progress",
+    step: call.step,
+    id,
+    at: new Date(),
+    current: size,
+    total: size,
+    done: true,
+  });
+  return { descriptor, diffId };
+}
+
+function openTar(
+  { snapshotter }: LayerPackerParts,
+  layer: SnapshotLayer,
+  { read, clamp }: PackOptions,
+  call: StepCall,
+): Bytes {
+  if (!layer.blob) return snapshotter.tar(layer, clamp === undefined ? {} : { clamp }, call);
+  const { descriptor } = layer.blob;
+  return decompress(read(descriptor, call), `layer ${descriptor.digest}`);
+}
+
+/** How often a running packing says how far it is, in bytes. */
+const progressEvery = 16 * 1024 * 1024;
+
+async function* watch(data: Bytes, digester: Digester, id: string, call: StepCall): Bytes {
+  let seen = 0;
+  let said = 0;
+  for await (const chunk of data) {
+    digester.update(chunk);
+    seen += chunk.length;
+    if (seen - said >= progressEvery) {
+      said = seen;
+      call.emit({ type: "progress", step: call.step, id, at: new Date(), current: seen });
+    }
+    yield chunk;
+  }
+}

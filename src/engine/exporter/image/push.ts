@@ -1,0 +1,187 @@
+// Sending an image to one or more repositories: blobs as soon as they exist, manifests when all blobs are there, tags last.
+import type { StepCall } from "../../../api/index.ts";
+import {
+  abortReason,
+  isAbortError,
+  KilnError,
+  Limiter,
+  runAll,
+  wrap,
+} from "../../../base/index.ts";
+import { type Descriptor, type Reference, repositoryName } from "../../../formats/oci/index.ts";
+import type { BlobOrigins } from "../../../storage/image/index.ts";
+import type { PushRepository, Registry } from "../../../storage/registry/index.ts";
+import type { BlobReader } from "../blob-reader.ts";
+import type { ImageDocument } from "./documents.ts";
+
+export interface PusherOptions {
+  readonly registry: Registry;
+  readonly references: readonly Reference[];
+  readonly origins: BlobOrigins;
+  readonly read: BlobReader;
+}
+
+/** Owns the uploads that run in the background. Disposing stops them; what has been sent has no name yet. */
+export interface Pusher extends AsyncDisposable {
+  /** Starts sending a blob to every repository, once a repository. Failures come out of `finish`. */
+  send(blob: Descriptor): void;
+  /**
+   * Waits for the blobs, puts the manifests under their digests in every repository, and only then the root under the
+   * tags, each of which is checked. `children` are what the root lists, in order.
+   */
+  finish(children: readonly ImageDocument[], root: ImageDocument, tagged: boolean): Promise<void>;
+}
+
+/** Uploads to one repository at a time; more do not make a registry faster. */
+const uploadsPerRepository = 4;
+
+interface Target {
+  readonly name: string;
+  /** Everything before the first slash. */
+  readonly host: string;
+  readonly repository: PushRepository;
+  readonly tags: readonly string[];
+  readonly limiter: Limiter;
+  readonly sent: Map<string, Promise<void>>;
+}
+
+export function createPusher(options: PusherOptions, call: StepCall): Pusher {
+  const controller = new AbortController();
+  const own = { ...call, signal: AbortSignal.any([call.signal, controller.signal]) };
+  const targets = createTargets(options);
+  const failures: unknown[] = [];
+  const started: Promise<void>[] = [];
+  const sendTo = async (target: Target, blob: Descriptor) => {
+    try {
+      await sendBlob(options, target, blob, own);
+    } catch (error) {
+      failures.push(wrap(error, `pushing ${blob.digest} to ${target.name}`));
+      controller.abort(abortReason("another upload failed"));
+    }
+  };
+  const settle = async () => {
+    await Promise.all(started);
+    call.signal.throwIfAborted();
+    if (failures.length > 0) throw failures.find((one) => !isAbortError(one)) ?? failures[0];
+  };
+  return {
+    send(blob) {
+      for (const target of targets) {
+        if (target.sent.has(blob.digest)) continue;
+        const sending = sendTo(target, blob);
+        target.sent.set(blob.digest, sending);
+        started.push(sending);
+      }
+    },
+    async finish(children, root, tagged) {
+      await settle();
+      await stageManifests(targets, children, root, tagged, own);
+      if (tagged)
+        await runAll(targets, (target, c) => tagRoot(target, root, { ...own, ...c }), own);
+    },
+    async [Symbol.asyncDispose]() {
+      controller.abort(abortReason("the export ended"));
+      await Promise.all(started);
+    },
+  };
+}
+
+function createTargets({ registry, references }: PusherOptions): readonly Target[] {
+  const tags = new Map<string, Set<string>>();
+  for (const reference of references) {
+    const name = repositoryName(reference);
+    const known = tags.get(name) ?? new Set<string>();
+    tags.set(name, known.add(reference.tag ?? "latest"));
+  }
+  return [...tags].map(([name, tagsOfName]) => ({
+    name,
+    host: hostOf(name),
+    repository: registry.push(name),
+    tags: [...tagsOfName],
+    limiter: new Limiter(uploadsPerRepository),
+    sent: new Map(),
+  }));
+}
+
+function hostOf(repository: string): string {
+  return repository.slice(0, repository.indexOf("/"));
+}
+
+async function sendBlob(
+  { origins, read }: PusherOptions,
+  target: Target,
+  blob: Descriptor,
+  call: StepCall,
+): Promise<void> {
+  using _permit = await target.limiter.acquire(call);
+  const mountFrom = origins
+    .repositories(blob.digest)
+    .filter((repository) => hostOf(repository) === target.host && repository !== target.name);
+  const id = `pushing layer ${blob.digest}`;
+  const onProgress = (sent: number, total: number) =>
+    call.emit({ type: "progress", step: call.step, id, at: new Date(), current: sent, total });
+  await target.repository.push(blob, () => read(blob, call), { mountFrom, onProgress }, call);
+  origins.add(blob.digest, target.name);
+  const { size } = blob;
+  call.emit({
+    type: "progress",
+    step: call.step,
+    id,
+    at: new Date(),
+    current: size,
+    total: size,
+    done: true,
+  });
+}
+
+/** Everything but the tags: after this, a tag is one small request away everywhere. */
+async function stageManifests(
+  targets: readonly Target[],
+  children: readonly ImageDocument[],
+  root: ImageDocument,
+  tagged: boolean,
+  call: StepCall,
+): Promise<void> {
+  const staged = children.filter((child) => child.descriptor.digest !== root.descriptor.digest);
+  // With a single name to give, staging the root first would only be one more request.
+  const rootFirst = !tagged || targets.length > 1;
+  await runAll(
+    targets,
+    async (target, c) => {
+      await runAll(staged, (child, cc) => put(target, child, undefined, cc), c);
+      if (rootFirst) await put(target, root, undefined, c);
+    },
+    call,
+  );
+}
+
+async function tagRoot(target: Target, root: ImageDocument, call: StepCall): Promise<void> {
+  for (const tag of target.tags) {
+    const id = `pushing manifest for ${target.name}:${tag}@${root.descriptor.digest}`;
+    call.emit({ type: "progress", step: call.step, id, at: new Date(), current: 0 });
+    await put(target, root, tag, call);
+    const found = await target.repository.resolve(tag, call);
+    if (found?.digest !== root.descriptor.digest) {
+      const other = found ? `stands for ${found.digest}` : "is not there";
+      throw new KilnError(
+        "REGISTRY_FAILED",
+        `${target.name}:${tag} was pushed as ${root.descriptor.digest}, but ${other} now`,
+        { hint: "Somebody else may have pushed the same name at the same moment." },
+      );
+    }
+    call.emit({ type: "progress", step: call.step, id, at: new Date(), current: 1, done: true });
+  }
+}
+
+async function put(
+  target: Target,
+  { descriptor, data }: ImageDocument,
+  tag: string | undefined,
+  call: { readonly signal: AbortSignal },
+): Promise<void> {
+  try {
+    await target.repository.writeManifest(descriptor, data, tag, call);
+  } catch (error) {
+    throw wrap(error, `pushing ${descriptor.digest} to ${target.name}`);
+  }
+}
