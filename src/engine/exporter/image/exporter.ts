@@ -26,6 +26,7 @@ type Attributes = ImageAttributes & PushAttributes;
 export function createImageExporter(parts: ExporterParts, pack: LayerPacker): Exporter {
   return {
     type: "image",
+    check: (attrs, session, call) => checkPush(parts, attrs, session, call),
     async prepare(result, attrs, session, call) {
       const attributes = parsePushAttributes(attrs);
       const registry = parts.registry(session, { insecure: attributes.insecure });
@@ -58,12 +59,8 @@ export function createImageExporter(parts: ExporterParts, pack: LayerPacker): Ex
   };
 }
 
-/**
- * What can be known to fail before anything is built: wrong attributes, and registries that are not there or refuse.
- * Throws what the export would throw.
- */
-export async function checkImageExport(
-  parts: Pick<ExporterParts, "registry">,
+async function checkPush(
+  parts: ExporterParts,
   attrs: Attrs,
   session: Session,
   call: Call,
