@@ -18,7 +18,16 @@ const env = { ...process.env, KILN_CONFIG: config, KILN_ROOT: join(state, "root"
 
 title(`A registry listens on ${registry.address}; docker.io is mirrored there`);
 title("Base image: busybox for three processors, from Debian's packages");
-kiln(["build", "--platform", demoPlatforms, "-t", `${registry.address}/library/busybox:latest`, "--push", "-q", busyboxContext(state)]);
+kiln([
+  "build",
+  "--platform",
+  demoPlatforms,
+  "-t",
+  `${registry.address}/library/busybox:latest`,
+  "--push",
+  "-q",
+  busyboxContext(state),
+]);
 
 const example = join(state, "hello");
 rmSync(example, { recursive: true, force: true });
@@ -34,15 +43,25 @@ const raw = JSON.parse(kiln(["imagetools", "inspect", "--raw", name], { quiet: t
   manifests: { digest: string; platform: { os: string; architecture: string; variant?: string } }[];
 };
 check(raw.manifests.length === 3, "the index has one entry for each of three platforms");
-check(raw.manifests.every(({ digest }) => inspected.includes(digest)), "inspect shows every one of them");
+check(
+  raw.manifests.every(({ digest }) => inspected.includes(digest)),
+  "inspect shows every one of them",
+);
 
 title("Each image runs, on its own processor");
-const machines: Readonly<Record<string, string>> = { amd64: "x86_64", arm64: "aarch64", arm: "armv7l" };
+const machines: Readonly<Record<string, string>> = {
+  amd64: "x86_64",
+  arm64: "aarch64",
+  arm: "armv7l",
+};
 for (const { digest, platform } of raw.manifests) {
   const words = [platform.os, platform.architecture, platform.variant].filter(Boolean).join("/");
   const said = kiln(["run", "--platform", words, `${registry.address}/hello@${digest}`, words]);
   const machine = machines[platform.architecture] ?? "?";
-  check(said.startsWith("HELLO FROM KILN") && said.includes(`run on ${machine}`), `${words} says that it runs on ${machine}`);
+  check(
+    said.startsWith("HELLO FROM KILN") && said.includes(`run on ${machine}`),
+    `${words} says that it runs on ${machine}`,
+  );
 }
 
 title("The same again: nothing has changed, so nothing runs");
@@ -55,23 +74,40 @@ check(seconds < 5, `it took ${seconds.toFixed(2)} s`);
 title("One file changes: only what depends on it runs");
 writeFileSync(join(example, "greeting.txt"), "hello from kiln, again\n");
 const changed = kiln([...build, "--progress", "plain"]);
-check(stepsRun(changed).some((step) => step.includes("tr ")), "the step that reads greeting.txt ran");
-check(!stepsRun(changed).some((step) => step.includes("uname")), "the steps that do not were cached");
+check(
+  stepsRun(changed).some((step) => step.includes("tr ")),
+  "the step that reads greeting.txt ran",
+);
+check(
+  !stepsRun(changed).some((step) => step.includes("uname")),
+  "the steps that do not were cached",
+);
 
-process.stdout.write(`\nThe main job works: ${((performance.now() - started) / 1000).toFixed(0)} s.\n`);
+process.stdout.write(
+  `\nThe main job works: ${((performance.now() - started) / 1000).toFixed(0)} s.\n`,
+);
 
 /** Names of the RUN steps that were not cached, from plain progress. */
 function stepsRun(output: string): string[] {
   const cached = new Set([...output.matchAll(/^#(\d+) CACHED/gm)].map((match) => match[1]));
-  return [...output.matchAll(/^#(\d+) (\[.*\] RUN .*)$/gm)].filter((m) => !cached.has(m[1])).map((m) => m[2] ?? "");
+  return [...output.matchAll(/^#(\d+) (\[.*\] RUN .*)$/gm)]
+    .filter((m) => !cached.has(m[1]))
+    .map((m) => m[2] ?? "");
 }
 
 /** Runs the built command as a user would, showing what it says; answers both outputs. */
 function kiln(args: readonly string[], { quiet = false }: { quiet?: boolean } = {}): string {
   if (!quiet) process.stdout.write(`$ kiln ${args.join(" ")}\n`);
-  const result = spawnSync(join(checkout, "bin/kiln"), args, { env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+  const result = spawnSync(join(checkout, "bin/kiln"), args, {
+    env,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   if (!quiet) process.stdout.write(result.stderr + result.stdout);
-  if (result.status !== 0) fail(`kiln ${args[0]} ended with ${result.status ?? result.signal}\n${quiet ? result.stderr : ""}`);
+  if (result.status !== 0)
+    fail(
+      `kiln ${args[0]} ended with ${result.status ?? result.signal}\n${quiet ? result.stderr : ""}`,
+    );
   return args[0] === "build" ? result.stderr + result.stdout : result.stdout;
 }
 

@@ -18,21 +18,28 @@ const files: readonly SourceFile[] = listFiles(src).map((absolute) => {
   const text = readFileSync(absolute, "utf8");
   return { path, room: roomOf(path), text, imports: importsOf(text) };
 });
-const product = files.filter((file) => !file.path.endsWith(".test.ts") && file.room !== "formats/proto");
+const product = files.filter(
+  (file) => !file.path.endsWith(".test.ts") && file.room !== "formats/proto",
+);
 
 /** Doors of the whole house: they belong to no room and hold no logic. */
 const frontDoors = new Set(["architecture.ts", "index.ts"]);
 
 describe("the room table", () => {
   it("has a row for every folder and a folder or file for every row", () => {
-    const homeless = files.filter((file) => !file.room && !frontDoors.has(file.path)).map((f) => f.path);
+    const homeless = files
+      .filter((file) => !file.room && !frontDoors.has(file.path))
+      .map((f) => f.path);
     expect(homeless).toEqual([]);
     expect(Object.keys(rooms).filter((room) => !existsSync(join(src, room)))).toEqual([]);
   });
 
   it("names only rooms that exist, on the same floor or below", () => {
     const wrong = Object.entries(rooms).flatMap(([room, row]) =>
-      row.filter((other) => matching(other).length === 0 || matching(other).some((r) => floorOf(r) > floorOf(room))),
+      row.filter(
+        (other) =>
+          matching(other).length === 0 || matching(other).some((r) => floorOf(r) > floorOf(room)),
+      ),
     );
     expect(wrong).toEqual([]);
   });
@@ -47,7 +54,10 @@ describe("imports", () => {
     const problems = product.flatMap((file) =>
       imported(file)
         .filter(({ room }) => file.room && room && room !== file.room && !allows(file.room, room))
-        .map(({ path }) => `${file.path} imports ${path}: ${file.room} may import only [${rooms[file.room ?? ""]}]`),
+        .map(
+          ({ path }) =>
+            `${file.path} imports ${path}: ${file.room} may import only [${rooms[file.room ?? ""]}]`,
+        ),
     );
     expect(problems).toEqual([]);
   });
@@ -65,7 +75,11 @@ describe("imports", () => {
 describe("base", () => {
   it("holds only what two rooms use", () => {
     const used = (name: string) =>
-      new Set(product.filter((f) => f.room !== "base" && new RegExp(`\\b${name}\\b`).test(f.text)).map((f) => f.room));
+      new Set(
+        product
+          .filter((f) => f.room !== "base" && new RegExp(`\\b${name}\\b`).test(f.text))
+          .map((f) => f.room),
+      );
     const lonely = product
       .filter((file) => file.room === "base" && !file.path.endsWith("index.ts"))
       .filter((file) => new Set(exportsOf(file.text).flatMap((name) => [...used(name)])).size < 2)
@@ -76,15 +90,29 @@ describe("base", () => {
 
 /** Which rooms may touch what of the machine; everything else must be handed what it needs. */
 const privileges: readonly { what: string; pattern: RegExp; rooms: readonly RegExp[] }[] = [
-  { what: "child processes", pattern: /"node:child_process"/, rooms: [/^engine\/(executor|source)/, /^storage\/snapshot/, /^cli\/config/] },
-  { what: "the network", pattern: /"node:(https?|http2|net|tls|dns)"/, rooms: [/^storage\/registry/, /^engine\/(source|executor)/] },
-  { what: "the environment", pattern: /process\.env\b/, rooms: [/^cli/, /^base\/log/, /^storage\/registry/, /^engine\/executor/] },
+  {
+    what: "child processes",
+    pattern: /"node:child_process"/,
+    rooms: [/^engine\/(executor|source)/, /^storage\/snapshot/, /^cli\/config/],
+  },
+  {
+    what: "the network",
+    pattern: /"node:(https?|http2|net|tls|dns)"/,
+    rooms: [/^storage\/registry/, /^engine\/(source|executor)/],
+  },
+  {
+    what: "the environment",
+    pattern: /process\.env\b/,
+    rooms: [/^cli/, /^base\/log/, /^storage\/registry/, /^engine\/executor/],
+  },
   { what: "the console", pattern: /\bconsole\./, rooms: [/^cli/] },
 ];
 
 describe("privileges", () => {
   it.each(privileges)("$what are used only where allowed", ({ pattern, rooms: allowed }) => {
-    const used = product.filter((file) => pattern.test(file.text) && !allowed.some((r) => r.test(file.path)));
+    const used = product.filter(
+      (file) => pattern.test(file.text) && !allowed.some((r) => r.test(file.path)),
+    );
     expect(used.map((file) => file.path)).toEqual([]);
   });
 
@@ -92,13 +120,19 @@ describe("privileges", () => {
     const pure = new Set(["node:crypto", "node:zlib", "node:path", "node:buffer", "node:util"]);
     const impure = product
       .filter((file) => /^(formats|api)\//.test(file.path))
-      .flatMap((file) => file.imports.filter((i) => i.startsWith("node:") && !pure.has(i)).map((i) => `${file.path}: ${i}`));
+      .flatMap((file) =>
+        file.imports
+          .filter((i) => i.startsWith("node:") && !pure.has(i))
+          .map((i) => `${file.path}: ${i}`),
+      );
     expect(impure).toEqual([]);
   });
 });
 
 it("every source file begins with what it is", () => {
-  const silent = product.filter((file) => !/^(#!.*\n)?\/\/ \S/.test(file.text)).map((file) => file.path);
+  const silent = product
+    .filter((file) => !/^(#!.*\n)?\/\/ \S/.test(file.text))
+    .map((file) => file.path);
   expect(silent).toEqual([]);
 });
 
@@ -132,12 +166,14 @@ function roomOf(path: string): string | undefined {
 }
 
 function importsOf(text: string): string[] {
-  const statements = /(?:^|\n)\s*(?:import|export)\s[^"';]*?from\s+"([^"]+)"|(?:^|\n)\s*import\s+"([^"]+)"|\bimport\("([^"]+)"\)/g;
+  const statements =
+    /(?:^|\n)\s*(?:import|export)\s[^"';]*?from\s+"([^"]+)"|(?:^|\n)\s*import\s+"([^"]+)"|\bimport\("([^"]+)"\)/g;
   return [...text.matchAll(statements)].map((m) => m[1] ?? m[2] ?? m[3] ?? "");
 }
 
 function exportsOf(text: string): string[] {
-  const declarations = /^export (?:declare )?(?:abstract )?(?:async )?(?:function\*?|class|const|interface|type) (\w+)/gm;
+  const declarations =
+    /^export (?:declare )?(?:abstract )?(?:async )?(?:function\*?|class|const|interface|type) (\w+)/gm;
   return [...text.matchAll(declarations)].map((m) => m[1] ?? "");
 }
 

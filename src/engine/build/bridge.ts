@@ -38,13 +38,17 @@ export function createBridge(parts: BridgeParts): BuildBridge {
 
 /** Reads inside a result that the job keeps alive; symbolic links are followed within it. */
 function refOf(result: OpResult): ResultRef {
-  const at = <T>(path: string, call: Call, use: (view: FileView, resolved: string) => T | Promise<T>) =>
-    withView(result, call, (view) => use(view, resolveInView(view, path, true)));
+  const at = <T>(
+    path: string,
+    call: Call,
+    use: (view: FileView, resolved: string) => T | Promise<T>,
+  ) => withView(result, call, (view) => use(view, resolveInView(view, path, true)));
   return {
     readFile: (path, call) =>
       at(path, call, (view, resolved) => {
         const size = view.lstat(resolved)?.size ?? 0;
-        if (size > readLimit) throw new KilnError("DOCKERFILE_INVALID", `${path} has ${size} bytes`);
+        if (size > readLimit)
+          throw new KilnError("DOCKERFILE_INVALID", `${path} has ${size} bytes`);
         return readView(view, resolved);
       }),
     readDir: (path, _include, call) => at(path, call, (view, resolved) => view.readdir(resolved)),

@@ -34,7 +34,12 @@ export interface BuildParts {
 }
 
 /** Starts the build at once; cancelling `call` stops everything it began. */
-export function startBuild(request: BuildRequest, session: Session, parts: BuildParts, call: Call): Build {
+export function startBuild(
+  request: BuildRequest,
+  session: Session,
+  parts: BuildParts,
+  call: Call,
+): Build {
   const events = new EventQueue<BuildEvent>();
   const emit = (event: BuildEvent) => events.push(event);
   const result = runBuild(request, session, { ...parts, emit }, call).finally(() => events.end());
@@ -63,7 +68,11 @@ async function runBuild(
     one.definition ? readDefinition(one.definition) : undefined,
   );
   await checkPlatforms(graphs, parts, call);
-  const snapshots = await runAll(graphs, (graph, solving) => solveGraph(graph, job, session, solving), call);
+  const snapshots = await runAll(
+    graphs,
+    (graph, solving) => solveGraph(graph, job, session, solving),
+    call,
+  );
   const result: SolvedResult = {
     platforms: described.platforms.map(({ platform, id, config }, index) => ({
       platform,
@@ -114,10 +123,18 @@ async function describe(
 function definitionResult(request: BuildRequest, platforms: readonly Platform[]): FrontendResult {
   const [platform] = platforms;
   if (!platform || !request.definition) {
-    throw new KilnError("DEFINITION_INVALID", "the request has neither a frontend nor a definition");
+    throw new KilnError(
+      "DEFINITION_INVALID",
+      "the request has neither a frontend nor a definition",
+    );
   }
   const { os, architecture, variant } = platform;
-  const config = { os, architecture, ...(variant ? { variant } : {}), rootfs: { type: "layers", diff_ids: [] } } as const;
+  const config = {
+    os,
+    architecture,
+    ...(variant ? { variant } : {}),
+    rootfs: { type: "layers", diff_ids: [] },
+  } as const;
   const one = { platform, id: formatPlatform(platform), definition: request.definition, config };
   return { platforms: [one], multiPlatform: false, metadata: {} };
 }
@@ -134,7 +151,11 @@ async function checkPlatforms(
   }
   if (needed.size === 0) return;
   const executor = await parts.executor();
-  await runAll([...needed.values()], (platform, checking) => executor.checkPlatform(platform, checking), call);
+  await runAll(
+    [...needed.values()],
+    (platform, checking) => executor.checkPlatform(platform, checking),
+    call,
+  );
 }
 
 /** Seconds since 1970 that SOURCE_DATE_EPOCH asks for. */
@@ -142,5 +163,8 @@ function epochOf(attrs: Attrs): number | undefined {
   const text = attrs["build-arg:SOURCE_DATE_EPOCH"];
   if (text === undefined || text === "") return undefined;
   if (/^\d{1,12}$/.test(text)) return Number(text);
-  throw new KilnError("FLAG_INVALID", `SOURCE_DATE_EPOCH must be a number of seconds, not ${JSON.stringify(text)}`);
+  throw new KilnError(
+    "FLAG_INVALID",
+    `SOURCE_DATE_EPOCH must be a number of seconds, not ${JSON.stringify(text)}`,
+  );
 }

@@ -22,14 +22,24 @@ export function findExporters(
     if (exporter) return { exporter, attrs, title: `exporting to ${type}` };
     const near = closest(type, exporters.keys());
     throw new KilnError("UNSUPPORTED", `there is no output type ${JSON.stringify(type)}`, {
-      hint: near ? `Did you mean type=${near}?` : `Known types: ${[...exporters.keys()].join(", ")}.`,
+      hint: near
+        ? `Did you mean type=${near}?`
+        : `Known types: ${[...exporters.keys()].join(", ")}.`,
     });
   });
 }
 
 /** Refusals that are certain already: before any work, every target is asked whether it would take the result. */
-export async function checkExports(wanted: readonly WantedExport[], session: Session, call: Call): Promise<void> {
-  await runAll(wanted, async ({ exporter, attrs }, checking) => exporter.check?.(attrs, session, checking), call);
+export async function checkExports(
+  wanted: readonly WantedExport[],
+  session: Session,
+  call: Call,
+): Promise<void> {
+  await runAll(
+    wanted,
+    async ({ exporter, attrs }, checking) => exporter.check?.(attrs, session, checking),
+    call,
+  );
 }
 
 /** Every exporter is one step: it prepares, waits until all others could prepare too, and only then finishes. */

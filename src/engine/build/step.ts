@@ -6,7 +6,12 @@ export type Emit = (event: BuildEvent) => void;
 
 /** Runs `work` as a step of its own, announcing start and end. `key` tells steps of the same name apart. */
 export async function runStep<T>(
-  { name, key, emit, now }: { readonly name: string; readonly key: string; readonly emit: Emit; readonly now: () => Date },
+  {
+    name,
+    key,
+    emit,
+    now,
+  }: { readonly name: string; readonly key: string; readonly emit: Emit; readonly now: () => Date },
   work: (call: StepCall) => Promise<T>,
   call: Call,
 ): Promise<T> {
@@ -18,7 +23,14 @@ export async function runStep<T>(
     return result;
   } catch (error) {
     const state = isAbortError(error) ? "cancelled" : "failed";
-    emit({ type: "step", step, name, at: now(), state, error: String(error instanceof Error ? error.message : error) });
+    emit({
+      type: "step",
+      step,
+      name,
+      at: now(),
+      state,
+      error: String(error instanceof Error ? error.message : error),
+    });
     throw error;
   }
 }

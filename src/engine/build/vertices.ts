@@ -5,7 +5,11 @@ import type { OpDefinition } from "../ops/index.ts";
 import type { Edge, Vertex } from "../solver/index.ts";
 
 /** The edge with everything below it; shared vertices stay shared. */
-export function toVertexEdge(edge: LlbEdge, session: Session, known = new Map<string, Vertex<OpDefinition>>()): Edge<OpDefinition> {
+export function toVertexEdge(
+  edge: LlbEdge,
+  session: Session,
+  known: Map<string, Vertex<OpDefinition>> = new Map(),
+): Edge<OpDefinition> {
   return { vertex: toVertex(edge.vertex, session, known), output: edge.output };
 }
 

@@ -32,7 +32,11 @@ export function openCacheMounts(directory: string): CacheMounts {
     const temporary = join(directory, `.new-${randomUUID()}`);
     mkdirSync(temporary, { mode: 0o755 });
     if (base) {
-      const everything = { followSymlink: false, copyDirectoryContents: true, replaceExisting: false };
+      const everything = {
+        followSymlink: false,
+        copyDirectoryContents: true,
+        replaceExisting: false,
+      };
       await withView(base, call, (view) => copyInto(view, "/", temporary, "/", everything, call));
     }
     if (!existsSync(path)) renameSync(temporary, path);

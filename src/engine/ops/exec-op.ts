@@ -1,7 +1,14 @@
 // LLB's ExecOp: a process in a root file system made of mounts, whose writable mounts become results.
 import type { Session, StepCall } from "../../api/index.ts";
-import { AsyncStack, type Call, digestOf, goJson, KilnError, type Limiter } from "../../base/index.ts";
-import type { ExecMount as LlbMount, ExecOp } from "../../formats/llb/index.ts";
+import {
+  AsyncStack,
+  type Call,
+  digestOf,
+  goJson,
+  KilnError,
+  type Limiter,
+} from "../../base/index.ts";
+import type { ExecOp, ExecMount as LlbMount } from "../../formats/llb/index.ts";
 import { formatPlatform, type Platform } from "../../formats/oci/index.ts";
 import type { ActiveSnapshot, Mount, Snapshotter } from "../../storage/snapshot/index.ts";
 import type { ExecMount, Executor, ProcessSpec } from "../executor/index.ts";
@@ -9,8 +16,8 @@ import type { CacheMap, Op } from "../solver/index.ts";
 import { contentDigest } from "../source/index.ts";
 import type { CacheMounts } from "./cache-mounts.ts";
 import { resolveInView } from "./file/view.ts";
-import { fileFromSecret, secretEnvironment } from "./secrets.ts";
 import type { OpResult } from "./result.ts";
+import { fileFromSecret, secretEnvironment } from "./secrets.ts";
 import { withView } from "./views.ts";
 
 /** Raised when the same definition begins to give other files. */
@@ -28,7 +35,12 @@ export interface ExecParts {
   readonly slots: Limiter;
 }
 
-export function createExecOp(op: ExecOp, platform: Platform, inputCount: number, parts: ExecParts): Op<OpResult> {
+export function createExecOp(
+  op: ExecOp,
+  platform: Platform,
+  inputCount: number,
+  parts: ExecParts,
+): Op<OpResult> {
   return {
     async acquire(call) {
       const permit = await parts.slots.acquire(call);
@@ -109,7 +121,11 @@ class ExecRun implements AsyncDisposable {
 
   async #process(call: Call): Promise<ProcessSpec> {
     const op = this.#op;
-    const env = [...op.env, ...proxyEnvironment(op), ...(await secretEnvironment(op, this.#parts.session, call))];
+    const env = [
+      ...op.env,
+      ...proxyEnvironment(op),
+      ...(await secretEnvironment(op, this.#parts.session, call)),
+    ];
     return {
       args: op.args,
       env: env.some((one) => one.startsWith("PATH=")) ? env : [defaultPath, ...env],
@@ -191,7 +207,13 @@ class ExecRun implements AsyncDisposable {
 function proxyEnvironment(op: ExecOp): string[] {
   const proxy = op.proxyEnv;
   if (!proxy) return [];
-  const values = { HTTP_PROXY: proxy.http, HTTPS_PROXY: proxy.https, FTP_PROXY: proxy.ftp, NO_PROXY: proxy.no, ALL_PROXY: proxy.all };
+  const values = {
+    HTTP_PROXY: proxy.http,
+    HTTPS_PROXY: proxy.https,
+    FTP_PROXY: proxy.ftp,
+    NO_PROXY: proxy.no,
+    ALL_PROXY: proxy.all,
+  };
   return Object.entries(values)
     .filter(([, value]) => value !== "")
     .flatMap(([name, value]) => [`${name}=${value}`, `${name.toLowerCase()}=${value}`]);

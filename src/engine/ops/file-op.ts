@@ -1,7 +1,13 @@
 // LLB's FileOp: copy, make and remove files in a new layer, without a container.
 import type { StepCall } from "../../api/index.ts";
 import { AsyncStack, type Call, digestOf } from "../../base/index.ts";
-import type { CopyAction, FileAction, FileOp, FileRef, Owner as OwnerWords } from "../../formats/llb/index.ts";
+import type {
+  CopyAction,
+  FileAction,
+  FileOp,
+  FileRef,
+  Owner as OwnerWords,
+} from "../../formats/llb/index.ts";
 import type { ActiveSnapshot, Snapshot, Snapshotter } from "../../storage/snapshot/index.ts";
 import { withMounted } from "../../storage/snapshot/index.ts";
 import type { CacheMap, Op } from "../solver/index.ts";
@@ -16,7 +22,11 @@ import { withView, withViews } from "./views.ts";
 /** Raised when the same definition begins to give other files. */
 const cacheVersion = "kiln.file.v1";
 
-export function createFileOp(op: FileOp, inputCount: number, snapshotter: Snapshotter): Op<OpResult> {
+export function createFileOp(
+  op: FileOp,
+  inputCount: number,
+  snapshotter: Snapshotter,
+): Op<OpResult> {
   return {
     acquire: unlimited,
     cacheMap: async () => fileCacheMap(op, inputCount),
@@ -58,7 +68,13 @@ function describe(value: unknown): string {
   });
 }
 
-function selectionOf({ src, allowWildcard, followSymlink, includePatterns, excludePatterns }: CopyAction) {
+function selectionOf({
+  src,
+  allowWildcard,
+  followSymlink,
+  includePatterns,
+  excludePatterns,
+}: CopyAction) {
   return [src, allowWildcard, followSymlink, includePatterns, excludePatterns];
 }
 

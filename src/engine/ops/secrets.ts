@@ -1,7 +1,7 @@
 // Secrets for a step: fetched from the asking side when the step starts, never kept.
 import type { Session } from "../../api/index.ts";
 import { type Call, KilnError } from "../../base/index.ts";
-import type { ExecMount as LlbMount, ExecOp } from "../../formats/llb/index.ts";
+import type { ExecOp, ExecMount as LlbMount } from "../../formats/llb/index.ts";
 import type { ExecMount } from "../executor/index.ts";
 
 /** The file that a secret mount shows; undefined when an optional secret was not given. Throws when a needed one is missing. */
@@ -11,7 +11,8 @@ export async function fileFromSecret(
   call: Call,
 ): Promise<ExecMount["what"] | undefined> {
   const secret = mount.secret;
-  if (!secret) throw new KilnError("DEFINITION_INVALID", `secret mount at ${mount.target} names no secret`);
+  if (!secret)
+    throw new KilnError("DEFINITION_INVALID", `secret mount at ${mount.target} names no secret`);
   const data = await session.secret(secret.id, call);
   if (data) return { type: "file", data, mode: secret.mode, uid: secret.uid, gid: secret.gid };
   if (secret.optional) return undefined;
@@ -19,7 +20,11 @@ export async function fileFromSecret(
 }
 
 /** `NAME=value` for each secret that is wanted as a variable. */
-export async function secretEnvironment(op: ExecOp, session: Session, call: Call): Promise<string[]> {
+export async function secretEnvironment(
+  op: ExecOp,
+  session: Session,
+  call: Call,
+): Promise<string[]> {
   const env: string[] = [];
   for (const { id, name, optional } of op.secretEnv) {
     const data = await session.secret(id, call);
@@ -30,7 +35,11 @@ export async function secretEnvironment(op: ExecOp, session: Session, call: Call
 }
 
 function missing(id: string): KilnError {
-  return new KilnError("SECRET_NOT_FOUND", `secret ${JSON.stringify(id)} was not given to this build`, {
-    hint: `Pass --secret id=${id},src=FILE or --secret id=${id},env=NAME.`,
-  });
+  return new KilnError(
+    "SECRET_NOT_FOUND",
+    `secret ${JSON.stringify(id)} was not given to this build`,
+    {
+      hint: `Pass --secret id=${id},src=FILE or --secret id=${id},env=NAME.`,
+    },
+  );
 }

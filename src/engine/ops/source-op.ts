@@ -11,7 +11,12 @@ import type { OpResult } from "./result.ts";
 /** Sources by scheme. */
 export type Sources = ReadonlyMap<string, Source>;
 
-export function createSourceOp(op: SourceOp, platform: Platform, sources: Sources, session: Session): Op<OpResult> {
+export function createSourceOp(
+  op: SourceOp,
+  platform: Platform,
+  sources: Sources,
+  session: Session,
+): Op<OpResult> {
   const cut = op.identifier.indexOf("://");
   const scheme = op.identifier.slice(0, Math.max(0, cut));
   const source = sources.get(scheme);

@@ -6,28 +6,44 @@ import type { CacheMap, Op } from "../solver/index.ts";
 import { unlimited } from "./permits.ts";
 import type { OpResult } from "./result.ts";
 
-export function createMergeOp(op: MergeOp, inputCount: number, snapshotter: Snapshotter): Op<OpResult> {
+export function createMergeOp(
+  op: MergeOp,
+  inputCount: number,
+  snapshotter: Snapshotter,
+): Op<OpResult> {
   return {
     acquire: unlimited,
     cacheMap: async () => byHistory("kiln.merge.v1", op.inputs, inputCount),
     async exec(inputs, call) {
-      const parents = op.inputs.map((input) => inputs[input]).filter((one): one is Snapshot => one !== undefined);
+      const parents = op.inputs
+        .map((input) => inputs[input])
+        .filter((one): one is Snapshot => one !== undefined);
       return [parents.length === 0 ? undefined : await snapshotter.merge(parents, call)];
     },
   };
 }
 
-export function createDiffOp(op: DiffOp, inputCount: number, snapshotter: Snapshotter): Op<OpResult> {
+export function createDiffOp(
+  op: DiffOp,
+  inputCount: number,
+  snapshotter: Snapshotter,
+): Op<OpResult> {
   const input = (inputs: readonly OpResult[], index: number | undefined) =>
     index === undefined ? undefined : inputs[index];
   return {
     acquire: unlimited,
     cacheMap: async () => byHistory("kiln.diff.v1", [op.lower ?? -1, op.upper ?? -1], inputCount),
-    exec: async (inputs, call) => [await snapshotter.diff(input(inputs, op.lower), input(inputs, op.upper), call)],
+    exec: async (inputs, call) => [
+      await snapshotter.diff(input(inputs, op.lower), input(inputs, op.upper), call),
+    ],
   };
 }
 
-function byHistory(version: string, shape: readonly number[], inputCount: number): CacheMap<OpResult> {
+function byHistory(
+  version: string,
+  shape: readonly number[],
+  inputCount: number,
+): CacheMap<OpResult> {
   return {
     digest: digestOf(`${version}\n${goJson(shape)}`),
     inputs: Array.from({ length: inputCount }, () => ({})),

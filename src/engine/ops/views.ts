@@ -1,5 +1,5 @@
 // Looking into results: mounted for as long as somebody looks, or read in place where the files lie ready.
-import { type Call } from "../../base/index.ts";
+import type { Call } from "../../base/index.ts";
 import { withMounted } from "../../storage/snapshot/index.ts";
 import { directoryView, emptyView, type FileView, treeView } from "./file/view.ts";
 import type { OpResult } from "./result.ts";

@@ -9,7 +9,7 @@ import type {
   RmAction,
   SymlinkAction,
 } from "../../../formats/llb/index.ts";
-import { compilePathFilter } from "../../../formats/patterns/index.ts";
+import { createPathFilter } from "../../../formats/patterns/index.ts";
 import { applyAttributes, type Owner } from "./attributes.ts";
 import { type CopyOptions, copyInto, makeDirectories } from "./copy.ts";
 import { parseModeChange } from "./mode.ts";
@@ -34,7 +34,8 @@ export async function performCopy(
   const options = copyOptions(action, owner);
   if (!action.createDestPath) requireParent(root, action.dest);
   for (const source of sources) {
-    if (action.attemptUnpack && (await unpackInto(view, source, root, action.dest, options, call))) continue;
+    if (action.attemptUnpack && (await unpackInto(view, source, root, action.dest, options, call)))
+      continue;
     await copyInto(view, source, root, action.dest, options, call);
   }
 }
@@ -49,7 +50,9 @@ function copyOptions(action: CopyAction, owner: Owner | undefined): CopyOptions 
     ...(owner ? { owner } : {}),
     ...(words === undefined ? {} : { mode: parseModeChange(words) }),
     ...(action.timestamp === undefined ? {} : { time: BigInt(action.timestamp) }),
-    ...(filtered ? { filter: compilePathFilter(action.includePatterns, action.excludePatterns) } : {}),
+    ...(filtered
+      ? { filter: createPathFilter(action.includePatterns, action.excludePatterns) }
+      : {}),
   };
 }
 
@@ -105,7 +108,8 @@ export function remove(root: string, action: RmAction): void {
     : [action.path];
   for (const one of paths) {
     const path = resolveInRoot(root, one, { followLast: false });
-    if (path === root) throw new KilnError("DEFINITION_INVALID", "the root directory cannot be removed");
+    if (path === root)
+      throw new KilnError("DEFINITION_INVALID", "the root directory cannot be removed");
     if (!lstatSync(path, { throwIfNoEntry: false })) {
       if (action.allowNotFound) continue;
       throw notFound(one);

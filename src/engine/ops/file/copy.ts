@@ -1,7 +1,22 @@
 // Copying into a new layer with the reference's rules: what lands where, under whose name, with which mode and time.
-import { copyFileSync, existsSync, linkSync, lstatSync, mkdirSync, rmSync, statSync, symlinkSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { type Call, fromNodeError, KilnError, resolveInRoot, throwIfAborted } from "../../../base/index.ts";
+import {
+  type Call,
+  fromNodeError,
+  KilnError,
+  resolveInRoot,
+  throwIfAborted,
+} from "../../../base/index.ts";
 import type { PathFilter } from "../../../formats/patterns/index.ts";
 import { loadSyscalls } from "../../../storage/snapshot/index.ts";
 import { type Attributes, applyAttributes, type Owner } from "./attributes.ts";
@@ -50,7 +65,11 @@ export async function copyInto(
 }
 
 /** Makes `path` and its parents inside `root`; new directories get the options' owner and time and mode 0755. */
-export function makeDirectories(root: string, path: string, options: Pick<CopyOptions, "owner" | "time">): void {
+export function makeDirectories(
+  root: string,
+  path: string,
+  options: Pick<CopyOptions, "owner" | "time">,
+): void {
   makeDirectoriesAt(resolveInRoot(root, path, { followLast: true }), options);
 }
 
@@ -97,20 +116,27 @@ class Copier {
   }
 
   /** `relative` is the path below the source, empty for the source itself. */
-  async copy(from: string, to: string, relative: string, overwriteAttributes: boolean): Promise<void> {
+  async copy(
+    from: string,
+    to: string,
+    relative: string,
+    overwriteAttributes: boolean,
+  ): Promise<void> {
     if (++this.#copied % turn === 0) {
       await new Promise(setImmediate);
       throwIfAborted(this.#call);
     }
     const stat = this.#view.lstat(from);
     if (!stat || stat.type === "socket") return;
-    const filter = this.#options.filter;
-    const chosen = relative === "" || !filter || filter.matches(relative, stat.type === "directory");
-    if (stat.type === "directory") {
-      await this.#copyDirectory(from, stat, to, relative, chosen, overwriteAttributes);
+    const directory = stat.type === "directory";
+    const verdict =
+      relative === "" ? "yes" : (this.#options.filter?.decide(relative, directory) ?? "yes");
+    if (verdict === "no") return;
+    if (directory) {
+      await this.#copyDirectory(from, stat, to, relative, verdict === "yes", overwriteAttributes);
       return;
     }
-    if (!chosen) return;
+    if (verdict === "inside") return;
     this.#makePending();
     this.#clear(to, false);
     this.#create(from, stat, to);
@@ -124,8 +150,6 @@ class Copier {
     chosen: boolean,
     overwriteAttributes: boolean,
   ): Promise<void> {
-    const filter = this.#options.filter;
-    if (!chosen && filter && !filter.mayMatchBelow(relative)) return;
     if (chosen) {
       this.#makePending();
       const made = this.#makeDirectory(to);
@@ -210,7 +234,9 @@ class Copier {
       mode: mode && stat.type !== "symlink" ? mode(stat.mode, isDirectory) : stat.mode,
       owner: owner ?? stat,
       time: time ?? stat.mtime,
-      ...(from === undefined || stat.digest !== undefined ? {} : { xattrsFrom: this.#view.hostPath(from) }),
+      ...(from === undefined || stat.digest !== undefined
+        ? {}
+        : { xattrsFrom: this.#view.hostPath(from) }),
     });
   }
 }

@@ -26,7 +26,11 @@ export function resolveOwner(
 }
 
 /** Both ids of a database entry; for a group they are the same. */
-function resolveId(database: Database, id: OwnerId, viewOf: (input: number) => FileView | undefined): Owner {
+function resolveId(
+  database: Database,
+  id: OwnerId,
+  viewOf: (input: number) => FileView | undefined,
+): Owner {
   if ("id" in id) return { uid: id.id, gid: id.id };
   const view = id.input === undefined ? undefined : viewOf(id.input);
   for (const line of readDatabase(database, view).split("\n")) {
@@ -56,7 +60,8 @@ function readDatabase(path: Database, view: FileView | undefined): string {
   const file = openSync(view.hostPath(resolved), flags);
   try {
     const size = fstatSync(file).size;
-    if (size > databaseLimit) throw new KilnError("IMAGE_INVALID", `the image's ${path} has ${size} bytes`);
+    if (size > databaseLimit)
+      throw new KilnError("IMAGE_INVALID", `the image's ${path} has ${size} bytes`);
     const data = new Uint8Array(size);
     return new TextDecoder().decode(data.subarray(0, readSync(file, data)));
   } finally {

@@ -27,7 +27,11 @@ export async function unpackInto(
   if (!(await isArchive(path, source))) return false;
   makeDirectories(root, target, options);
   const directory = resolveInRoot(root, target, { followLast: true });
-  const extract = { root: directory, whiteouts: "none", ...(options.owner ? { owner: options.owner } : {}) } as const;
+  const extract = {
+    root: directory,
+    whiteouts: "none",
+    ...(options.owner ? { owner: options.owner } : {}),
+  } as const;
   await extractTar(decompress(readChunks(path), source), extract, call);
   return true;
 }

@@ -8,7 +8,11 @@ const magic = /[*?[\\]/;
  * Paths that `pattern` means. Go's filepath.Match for each component; `*` does not cross slashes. With `followLinks`,
  * directories on the way may be links. A pattern without wildcards is answered as it is, whether it exists or not.
  */
-export function expandWildcards(view: FileView, pattern: string, followLinks: boolean): readonly string[] {
+export function expandWildcards(
+  view: FileView,
+  pattern: string,
+  followLinks: boolean,
+): readonly string[] {
   const parts = pattern.split("/").filter((part) => part !== "" && part !== ".");
   const first = parts.findIndex((part) => magic.test(part));
   if (first === -1) return [pattern];
