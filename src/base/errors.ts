@@ -41,6 +41,7 @@ export const errorCodes = {
   PLATFORM_INVALID: ["invalid-argument", "A platform is not of the form os/architecture[/variant]."],
   PLATFORM_NOT_OFFERED: ["not-found", "An image does not exist for a wanted platform."],
   PROCESS_FAILED: ["unknown", "A RUN step's process ended with a failure."],
+  PROGRAM_FOREIGN: ["failed-precondition", "A RUN step's program was built for a processor that does not run here."],
   REFERENCE_INVALID: ["invalid-argument", "An image name is malformed."],
   REGISTRY_DENIED: ["permission-denied", "The registry refused the credentials or the action."],
   REGISTRY_FAILED: ["unavailable", "The registry answered with an error or not as the protocol says."],

@@ -15,7 +15,11 @@ export interface ProcessSpec {
   readonly network: "default" | "host" | "none";
   readonly security: "sandbox" | "insecure";
   readonly extraHosts?: readonly { readonly host: string; readonly ip: string }[];
-  readonly ulimits?: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
+  readonly ulimits?: readonly {
+    readonly name: string;
+    readonly soft: number;
+    readonly hard: number;
+  }[];
   readonly shmSize?: number;
   readonly cgroupParent?: string;
   /** Exit codes that count as success; only 0 where absent. */
@@ -32,10 +36,26 @@ export interface ExecMount {
   readonly target: string;
   readonly readonly: boolean;
   readonly what:
-    | { readonly type: "snapshot"; readonly mounts: readonly Mount[]; /** Path inside, resolved within it. */ readonly selector?: string }
+    | {
+        readonly type: "snapshot";
+        readonly mounts: readonly Mount[] /** Path inside, resolved within it. */;
+        readonly selector?: string;
+      }
     | { readonly type: "directory"; readonly path: string; readonly selector?: string }
-    | { readonly type: "file"; readonly data: Uint8Array; readonly mode: number; readonly uid: number; readonly gid: number }
-    | { readonly type: "socket"; readonly path: string; readonly mode: number; readonly uid: number; readonly gid: number }
+    | {
+        readonly type: "file";
+        readonly data: Uint8Array;
+        readonly mode: number;
+        readonly uid: number;
+        readonly gid: number;
+      }
+    | {
+        readonly type: "socket";
+        readonly path: string;
+        readonly mode: number;
+        readonly uid: number;
+        readonly gid: number;
+      }
     | { readonly type: "tmpfs"; readonly size?: number };
 }
 
@@ -51,5 +71,10 @@ export interface Executor extends AsyncDisposable {
   /** Throws `EMULATOR_MISSING`, with the command that fixes it, when `platform`'s programs cannot run here. */
   checkPlatform(platform: Platform, call: Call): Promise<void>;
   /** Rejects with `PROCESS_FAILED` (details: exitCode) on a bad exit. Aborting kills the whole process tree. */
-  run(process: ProcessSpec, rootfs: readonly Mount[], mounts: readonly ExecMount[], call: StepCall): Promise<ResourceUsage>;
+  run(
+    process: ProcessSpec,
+    rootfs: readonly Mount[],
+    mounts: readonly ExecMount[],
+    call: StepCall,
+  ): Promise<ResourceUsage>;
 }

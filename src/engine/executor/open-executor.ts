@@ -1,11 +1,22 @@
 // Finds a container runtime and makes the executor that runs steps with it.
+import { existsSync } from "node:fs";
+import { enterMountNamespace } from "../../storage/snapshot/index.ts";
+import { openCgroupView, sweepGroups } from "./cgroup.ts";
+import { readMachine } from "./emulation/native.ts";
+import { Platforms } from "./emulation/platforms.ts";
 import type { Executor } from "./executor.ts";
+import { OciExecutor } from "./oci-executor.ts";
+import { findRuntime } from "./runtime.ts";
+import { openWorkDirectory } from "./work-directory.ts";
 
 export interface ExecutorOptions {
   /** A directory on disk for what outlives a process (the compiled system call filter); made when missing. */
   readonly stateDir: string;
   /** `crun`, `runc`, or the path of one; the first that is found where absent. */
   readonly runtime?: string;
+  /** A list as in PATH, where the runtime is looked for; the process's own where absent. */
+  readonly path?: string;
+  readonly now?: () => Date;
 }
 
 /**
@@ -13,5 +24,17 @@ export interface ExecutorOptions {
  * outlives the process. Throws `RUNTIME_MISSING` when neither crun nor runc is installed. Main thread only.
  */
 export async function openExecutor(options: ExecutorOptions): Promise<Executor> {
-  throw new Error(`not yet ${options.stateDir}`);
+  const runtime = findRuntime(options.runtime, options.path ?? process.env["PATH"] ?? "");
+  enterMountNamespace();
+  const directory = openWorkDirectory(options.stateDir);
+  const cgroups = openCgroupView();
+  if (runtime.name === "runc") sweepGroups((pid) => existsSync(`/proc/${pid}`));
+  return new OciExecutor({
+    runtime,
+    directory,
+    cgroups,
+    stateDir: options.stateDir,
+    platforms: new Platforms(readMachine(directory), directory),
+    now: options.now ?? (() => new Date()),
+  });
 }

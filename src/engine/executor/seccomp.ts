@@ -5,7 +5,12 @@ export interface SeccompRule {
   readonly names: readonly string[];
   readonly action: "SCMP_ACT_ALLOW" | "SCMP_ACT_ERRNO";
   readonly errnoRet?: number;
-  readonly args?: readonly { readonly index: number; readonly value: number; readonly valueTwo?: number; readonly op: string }[];
+  readonly args?: readonly {
+    readonly index: number;
+    readonly value: number;
+    readonly valueTwo?: number;
+    readonly op: string;
+  }[];
 }
 
 export interface SeccompProfile {
@@ -34,22 +39,35 @@ export function seccompProfile(architecture: string): SeccompProfile {
     syscalls: [
       allow([...always, ...(machine?.syscalls ?? [])]),
       ...socketFamilies.map((value) => allow(["socket"], { index: 0, value, op: "SCMP_CMP_EQ" })),
-      ...personalities.map((value) => allow(["personality"], { index: 0, value, op: "SCMP_CMP_EQ" })),
-      allow(["clone"], { index: machine?.cloneFlags ?? 0, value: namespaceFlags, valueTwo: 0, op: "SCMP_CMP_MASKED_EQ" }),
+      ...personalities.map((value) =>
+        allow(["personality"], { index: 0, value, op: "SCMP_CMP_EQ" }),
+      ),
+      allow(["clone"], {
+        index: machine?.cloneFlags ?? 0,
+        value: namespaceFlags,
+        valueTwo: 0,
+        op: "SCMP_CMP_MASKED_EQ",
+      }),
       // Its flags lie in memory, where no filter can look; C libraries fall back to clone() on this error.
       { names: ["clone3"], action: "SCMP_ACT_ERRNO", errnoRet: ENOSYS },
     ],
   };
 }
 
-function allow(names: readonly string[], arg?: NonNullable<SeccompRule["args"]>[number]): SeccompRule {
+function allow(
+  names: readonly string[],
+  arg?: NonNullable<SeccompRule["args"]>[number],
+): SeccompRule {
   return { names, action: "SCMP_ACT_ALLOW", ...(arg === undefined ? {} : { args: [arg] }) };
 }
 
 /** Address families 0 to 45 without DECnet, ECONET, ATMSVC, IRDA, WANPIPE, IUCV, CAIF, ALG and VSOCK, which have reached hosts. */
 const socketFamilies: readonly number[] = [
   ...[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
-  ...[13, 14, 15, 16, 17, 18, 21, 22, 24, 26, 27, 28, 29, 30, 31, 32, 33, 35, 36, 39, 41, 42, 43, 44, 45],
+  ...[
+    13, 14, 15, 16, 17, 18, 21, 22, 24, 26, 27, 28, 29, 30, 31, 32, 33, 35, 36, 39, 41, 42, 43, 44,
+    45,
+  ],
 ];
 
 /** PER_LINUX, PER_LINUX32, either with UNAME26, and "tell me the present one". */
@@ -63,7 +81,8 @@ interface Machine {
   readonly cloneFlags?: number;
 }
 
-const armCalls = "arm_fadvise64_64 arm_sync_file_range breakpoint cacheflush set_tls sync_file_range2".split(" ");
+const armCalls =
+  "arm_fadvise64_64 arm_sync_file_range breakpoint cacheflush set_tls sync_file_range2".split(" ");
 
 const machines: Readonly<Record<string, Machine>> = {
   "386": { architectures: ["SCMP_ARCH_X86"], syscalls: ["modify_ldt"] },

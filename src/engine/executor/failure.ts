@@ -1,0 +1,84 @@
+// How a step's bad end is told: in the reference's words, with what is likely behind it.
+import { constants } from "node:os";
+import { KilnError } from "../../base/index.ts";
+
+/** What is known when a process has ended badly. */
+export interface Ending {
+  readonly args: readonly string[];
+  readonly exitCode: number;
+  /** Name and version of the emulator that ran the step, if one did. */
+  readonly emulator?: string | undefined;
+  /** Why no program ran at all, such as `exec: "gss": executable file not found in $PATH`. */
+  readonly reason?: string;
+}
+
+/** The `PROCESS_FAILED` error of a step. */
+export function processFailed(ending: Ending): KilnError {
+  const { exitCode, emulator, reason } = ending;
+  const signal = signalOf(exitCode);
+  const crashed = emulator !== undefined && signal !== undefined && crashes.has(signal);
+  const how = reason ?? `exit code: ${exitCode}`;
+  const note = crashed ? ` (${signal} under emulation by ${emulator})` : "";
+  const hint = crashed
+    ? `The emulator (${emulator}) crashed, not necessarily your program: try another version of qemu, or build this platform on a machine that has its processor.`
+    : hintFor(exitCode, reason);
+  return new KilnError(
+    "PROCESS_FAILED",
+    `process ${quoteGo(ending.args.join(" "))} did not complete successfully: ${how}${note}`,
+    {
+      ...(hint === undefined ? {} : { hint }),
+      details: {
+        exitCode,
+        ...(signal === undefined ? {} : { signal }),
+        ...(crashed ? { emulator } : {}),
+      },
+    },
+  );
+}
+
+/** The signals that emulators die of when they fail. */
+const crashes: ReadonlySet<string> = new Set(["SIGSEGV", "SIGILL", "SIGABRT", "SIGBUS"]);
+
+function hintFor(exitCode: number, reason: string | undefined): string | undefined {
+  if (reason !== undefined)
+    return "Check the spelling, and that an earlier step installs the program.";
+  if (exitCode === 127)
+    return "Exit code 127 means that a program was not found: check its spelling, and that an earlier step installs it.";
+  if (exitCode === 126)
+    return "Exit code 126 means that a file was found but could not be run: check its permissions and its first line.";
+  if (exitCode === 137)
+    return "Exit code 137 means that the process was killed (SIGKILL), mostly for want of memory.";
+  return undefined;
+}
+
+/** The signal that an exit code of 128 + n stands for, by the convention of shells and runtimes. */
+export function signalOf(exitCode: number): string | undefined {
+  if (exitCode <= 128 || exitCode > 128 + 64) return undefined;
+  return Object.entries(constants.signals).find(([, number]) => number === exitCode - 128)?.[0];
+}
+
+const goEscapes: Readonly<Record<string, string>> = {
+  "\u0007": "\\a",
+  "\b": "\\b",
+  "\f": "\\f",
+  "\n": "\\n",
+  "\r": "\\r",
+  "\t": "\\t",
+  "\v": "\\v",
+  "\\": "\\\\",
+  '"': '\\"',
+};
+
+/** `text` between quotes as Go's %q prints it. */
+export function quoteGo(text: string): string {
+  const quoted = text.replace(/["\\]|[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, (char) => {
+    const known = goEscapes[char];
+    if (known !== undefined) return known;
+    const point = char.codePointAt(0) ?? 0;
+    if (point < 0x80) return `\\x${point.toString(16).padStart(2, "0")}`;
+    return point > 0xffff
+      ? `\\U${point.toString(16).padStart(8, "0")}`
+      : `\\u${point.toString(16).padStart(4, "0")}`;
+  });
+  return `"${quoted}"`;
+}

@@ -1,0 +1,236 @@
+// The executor on an OCI runtime: assembles a step's surroundings, runs it, and clears everything away.
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { StepCall } from "../../api/index.ts";
+import { AsyncStack, type Call, KilnError, throwIfAborted } from "../../base/index.ts";
+import { hostPlatform, type Platform } from "../../formats/oci/index.ts";
+import type { Mount } from "../../storage/snapshot/index.ts";
+import { boundingSet } from "./capabilities.ts";
+import { type CgroupView, cgroupSetting, groupOf } from "./cgroup.ts";
+import { type Emulation, runnableArchitectures } from "./emulation/emulation.ts";
+import type { Platforms } from "./emulation/platforms.ts";
+import type { ExecMount, Executor, ProcessSpec, ResourceUsage } from "./executor.ts";
+import { processFailed } from "./failure.ts";
+import { defaultHostname, hostsFile } from "./network.ts";
+import { environmentValue, ociSpec, type SeccompSetting } from "./oci-spec.ts";
+import { checkProgram, explainProgram, findProgram, type Program } from "./program.ts";
+import {
+  ensureWorkingDirectory,
+  openRootFileSystem,
+  type RootFileSystem,
+} from "./root-file-system.ts";
+import { type Runtime, runCommand } from "./runtime.ts";
+import { runtimeError } from "./runtime-log.ts";
+import { compiledFilter } from "./seccomp-filter.ts";
+import { supervise } from "./supervise.ts";
+import { checkUlimits, fitUlimits, parseLimits, type Rlimit } from "./ulimits.ts";
+import { lookUpUser } from "./user.ts";
+import { removeWork } from "./work-directory.ts";
+
+export interface OciExecutorOptions {
+  readonly runtime: Runtime;
+  /** In memory, this process's own, free of symbolic links. */
+  readonly directory: string;
+  /** On disk, kept between processes. */
+  readonly stateDir: string;
+  readonly cgroups: CgroupView;
+  readonly platforms: Platforms;
+  readonly now: () => Date;
+}
+
+/** Runs steps side by side with crun or runc. Owns its work directory. */
+export class OciExecutor implements Executor {
+  readonly name: "crun" | "runc";
+  readonly #options: OciExecutorOptions;
+  readonly #bounding: ReadonlySet<string>;
+  readonly #machine: string = hostPlatform(process.arch).architecture;
+  #seccomp: SeccompSetting | undefined;
+  #steps = 0;
+
+  constructor(options: OciExecutorOptions) {
+    this.name = options.runtime.name;
+    this.#options = options;
+    this.#bounding = boundingSet(readFileSync("/proc/self/status", "utf8"));
+    mkdirSync(join(options.directory, "state"));
+  }
+
+  async platforms(call: Call): Promise<readonly Platform[]> {
+    throwIfAborted(call);
+    return this.#options.platforms.ways().flatMap(({ platforms }) => platforms);
+  }
+
+  async checkPlatform(platform: Platform, call: Call): Promise<void> {
+    throwIfAborted(call);
+    this.#options.platforms.find(platform);
+  }
+
+  async run(
+    process: ProcessSpec,
+    rootfs: readonly Mount[],
+    mounts: readonly ExecMount[],
+    call: StepCall,
+  ): Promise<ResourceUsage> {
+    throwIfAborted(call);
+    checkUlimits(process.ulimits ?? []);
+    const emulation = this.#options.platforms.find(process.platform);
+    const number = ++this.#steps;
+    const directory = join(this.#options.directory, `${number}`);
+    mkdirSync(directory);
+    await using stack = new AsyncStack();
+    stack.defer(() => removeWork(directory));
+    const all = [...nameFiles(process), ...mounts];
+    const files = stack.use(await openRootFileSystem(directory, rootfs, all));
+    return await this.#runIn({ process, files, directory, number, emulation }, call);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    removeWork(this.#options.directory);
+  }
+
+  async #runIn(step: Step, call: StepCall): Promise<ResourceUsage> {
+    const { process, files, directory, number } = step;
+    const cwd = ensureWorkingDirectory(files.path, process.cwd);
+    const program = findProgram(files.path, {
+      name: process.args[0] ?? "",
+      path: environmentValue(process.env, "PATH"),
+      cwd,
+    });
+    this.#checkProgram(program, process.platform);
+    const terminal = process.stdio === "inherit" && isTerminal();
+    const spec = ociSpec(
+      { ...process, cwd },
+      {
+        rootfs: files.path,
+        user: lookUpUser(files.path, process.user ?? ""),
+        rlimits: this.#rlimits(process, call),
+        mounts: files.mounts,
+        bounding: this.#bounding,
+        machine: this.#machine,
+        cgroup: cgroupSetting(this.#options.cgroups, this.#group(number)),
+        seccomp: this.#seccompSetting(),
+        terminal,
+      },
+    );
+    writeFileSync(join(directory, "config.json"), JSON.stringify(spec), { mode: 0o600 });
+    const logFile = join(directory, "runtime.log");
+    const id = `kiln-${number}`;
+    const stateDir = join(this.#options.directory, "state");
+    const command = runCommand(this.#options.runtime, { stateDir, bundle: directory, logFile, id });
+    const began = performance.now();
+    let exitCode: number;
+    try {
+      const owner = spec.process.user;
+      const { now } = this.#options;
+      exitCode = await supervise(
+        command,
+        { stdio: process.stdio ?? "log", directory, owner, now },
+        call,
+      );
+    } finally {
+      // Only there when the runtime was killed.
+      removeWork(join(stateDir, id));
+    }
+    const usage = { exitCode, wallMs: performance.now() - began };
+    if (isValidExit(process, exitCode)) return usage;
+    throw await failure(step, { exitCode, program, logFile }, call);
+  }
+
+  /** Handlers may have been registered since the last look, so the machine is asked again before a step is refused. */
+  #checkProgram(program: Program, platform: Platform): void {
+    if (program.type !== "elf" || program.architecture === this.#machine) return;
+    checkProgram(program, platform, runnableArchitectures(this.#options.platforms.ways()));
+  }
+
+  #rlimits(process: ProcessSpec, call: StepCall): readonly Rlimit[] {
+    if (!process.ulimits?.length) return [];
+    const ceilings = parseLimits(readFileSync("/proc/self/limits", "utf8"));
+    const mayRaise = this.#bounding.has("CAP_SYS_RESOURCE");
+    const { rlimits, lowered } = fitUlimits(process.ulimits, ceilings, mayRaise);
+    for (const message of lowered) {
+      call.emit({
+        type: "warning",
+        step: call.step,
+        warning: { message },
+        at: this.#options.now(),
+      });
+    }
+    return rlimits;
+  }
+
+  #group(number: number): string | undefined {
+    return this.name === "runc" ? groupOf(process.pid, number) : undefined;
+  }
+
+  #seccompSetting(): SeccompSetting {
+    this.#seccomp ??= this.#findSeccomp();
+    return this.#seccomp;
+  }
+
+  #findSeccomp(): SeccompSetting {
+    // The kernel shows its state of filtering only when it can filter.
+    if (!readFileSync("/proc/self/status", "utf8").includes("\nSeccomp:")) return { type: "none" };
+    const program =
+      this.name === "crun" ? compiledFilter(this.#machine, this.#options.stateDir) : undefined;
+    return program === undefined ? { type: "rules" } : { type: "compiled", program };
+  }
+}
+
+interface Step {
+  readonly process: ProcessSpec;
+  readonly files: RootFileSystem;
+  readonly directory: string;
+  readonly number: number;
+  readonly emulation: Emulation;
+}
+
+function isValidExit({ validExitCodes }: ProcessSpec, exitCode: number): boolean {
+  return validExitCodes?.length ? validExitCodes.includes(exitCode) : exitCode === 0;
+}
+
+function isTerminal(): boolean {
+  return process.stdin.isTTY === true && process.stdout.isTTY === true;
+}
+
+async function failure(
+  { process, emulation }: Step,
+  end: { readonly exitCode: number; readonly program: Program; readonly logFile: string },
+  call: StepCall,
+): Promise<KilnError> {
+  const complaint = runtimeError(end.logFile);
+  if (complaint === undefined) {
+    const emulator = await emulation.describe(call);
+    return processFailed({ args: process.args, exitCode: end.exitCode, emulator });
+  }
+  const why = explainProgram(end.program);
+  if (why !== undefined) return processFailed({ args: process.args, ...why });
+  return new KilnError(
+    "RUNTIME_FAILED",
+    `the container runtime could not run the step: ${complaint}`,
+    {
+      details: { exitCode: end.exitCode },
+    },
+  );
+}
+
+/** The step's hosts and resolv.conf; it has the host's network, and so asks the host's name servers. */
+function nameFiles(process: ProcessSpec): readonly ExecMount[] {
+  const hosts = hostsFile(process.hostname || defaultHostname, process.extraHosts ?? []);
+  return [
+    fileMount("/etc/resolv.conf", readHostFile("/etc/resolv.conf")),
+    fileMount("/etc/hosts", hosts),
+  ];
+}
+
+function fileMount(target: string, text: string): ExecMount {
+  const data = new TextEncoder().encode(text);
+  return { target, readonly: true, what: { type: "file", data, mode: 0o644, uid: 0, gid: 0 } };
+}
+
+function readHostFile(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    // A host without one resolves names as programs do by default; so does the step.
+    return "";
+  }
+}

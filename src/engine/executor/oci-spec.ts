@@ -1,0 +1,221 @@
+// The OCI runtime configuration (config.json) of one step: a pure function of what the step asks and what the host can do.
+import { unreachable } from "../../base/index.ts";
+import { defaultCapabilities } from "./capabilities.ts";
+import type { ProcessSpec } from "./executor.ts";
+import { defaultHostname } from "./network.ts";
+import { type SeccompProfile, seccompProfile } from "./seccomp.ts";
+import type { Rlimit } from "./ulimits.ts";
+import type { User } from "./user.ts";
+
+/** What this machine allows and the step's surroundings, found out before. */
+export interface SpecSetting {
+  /** Host path of the assembled root file system. */
+  readonly rootfs: string;
+  readonly user: User;
+  readonly rlimits: readonly Rlimit[];
+  /** What lies below /dev, /proc or /sys, which only the runtime can mount upon. */
+  readonly mounts: readonly SpecMount[];
+  /** Capabilities that this process can hand on. */
+  readonly bounding: ReadonlySet<string>;
+  /** GOARCH name of the machine, not of the image. */
+  readonly machine: string;
+  readonly cgroup: CgroupSetting;
+  readonly seccomp: SeccompSetting;
+  readonly terminal: boolean;
+}
+
+/** How the step sees control groups; a path only for a runtime that cannot do without. */
+export interface CgroupSetting {
+  readonly namespace: boolean;
+  /** Whether /sys/fs/cgroup is shown, read-only. */
+  readonly mount: boolean;
+  readonly path?: string;
+}
+
+/** The filter as rules for the runtime to compile, compiled (base64, crun only), or none where the kernel has no seccomp. */
+export type SeccompSetting =
+  | { readonly type: "rules" }
+  | { readonly type: "compiled"; readonly program: string }
+  | { readonly type: "none" };
+
+export interface SpecMount {
+  readonly destination: string;
+  readonly type: string;
+  readonly source: string;
+  readonly options: readonly string[];
+}
+
+/** The parts of the OCI runtime specification (config.md, config-linux.md) that Kiln writes. */
+export interface OciSpec {
+  readonly ociVersion: string;
+  readonly process: {
+    readonly terminal: boolean;
+    readonly user: {
+      readonly uid: number;
+      readonly gid: number;
+      readonly additionalGids: readonly number[];
+    };
+    readonly args: readonly string[];
+    readonly env: readonly string[];
+    readonly cwd: string;
+    readonly capabilities: Readonly<
+      Record<"bounding" | "effective" | "permitted", readonly string[]>
+    >;
+    readonly rlimits: readonly Rlimit[];
+  };
+  readonly root: { readonly path: string };
+  readonly hostname: string;
+  readonly mounts: readonly SpecMount[];
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly linux: {
+    readonly namespaces: readonly { readonly type: string }[];
+    readonly maskedPaths: readonly string[];
+    readonly readonlyPaths: readonly string[];
+    readonly cgroupsPath?: string;
+    readonly seccomp?: SeccompProfile;
+  };
+}
+
+/** What programs are searched in when the image does not set PATH. */
+export const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** /dev/shm of a step unless it asks otherwise, in bytes. */
+export const defaultShmSize: number = 64 * 1024 * 1024;
+
+/** Kernel interfaces that a step does not see at all: Docker's list. */
+const maskedPaths: readonly string[] = [
+  "/proc/acpi",
+  "/proc/asound",
+  "/proc/interrupts",
+  "/proc/kcore",
+  "/proc/keys",
+  "/proc/latency_stats",
+  "/proc/sched_debug",
+  "/proc/scsi",
+  "/proc/timer_list",
+  "/proc/timer_stats",
+  "/sys/devices/virtual/powercap",
+  "/sys/firmware",
+];
+
+/** Kernel interfaces that a step may read but not write: Docker's list. */
+const readonlyPaths: readonly string[] = [
+  "/proc/bus",
+  "/proc/fs",
+  "/proc/irq",
+  "/proc/sys",
+  "/proc/sysrq-trigger",
+];
+
+/** Docker's and the reference's defaults for everything that `process` leaves open. */
+export function ociSpec(process: ProcessSpec, setting: SpecSetting): OciSpec {
+  const sandboxed = isSandboxed(process);
+  const capabilities = [...(sandboxed ? defaultCapabilities : setting.bounding)].filter((one) =>
+    setting.bounding.has(one),
+  );
+  const compiled =
+    sandboxed && setting.seccomp.type === "compiled" ? setting.seccomp.program : undefined;
+  const rules = sandboxed && setting.seccomp.type === "rules";
+  return {
+    ociVersion: "1.0.2",
+    process: {
+      terminal: setting.terminal,
+      user: {
+        uid: setting.user.uid,
+        gid: setting.user.gid,
+        additionalGids: setting.user.additionalGids,
+      },
+      args: process.args,
+      env: environment(process.env, setting),
+      cwd: process.cwd === "" ? "/" : process.cwd,
+      // No inheritable ones: they would survive the exec of a program with file capabilities (CVE-2022-27651).
+      capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
+      rlimits: setting.rlimits,
+    },
+    root: { path: setting.rootfs },
+    hostname: process.hostname || defaultHostname,
+    mounts: [...kernelMounts(process, setting, sandboxed), ...setting.mounts],
+    ...(compiled === undefined ? {} : { annotations: { "run.oci.seccomp_bpf_data": compiled } }),
+    linux: {
+      namespaces: namespaces(process, setting),
+      maskedPaths: sandboxed ? maskedPaths : [],
+      readonlyPaths: sandboxed ? readonlyPaths : [],
+      ...(setting.cgroup.path === undefined ? {} : { cgroupsPath: setting.cgroup.path }),
+      ...(rules ? { seccomp: seccompProfile(setting.machine) } : {}),
+    },
+  };
+}
+
+/** The value of a variable in a list of `NAME=value`, the last one given; PATH has a default. */
+export function environmentValue(env: readonly string[], name: string): string {
+  const last = env.findLast((one) => one.startsWith(`${name}=`));
+  if (last !== undefined) return last.slice(name.length + 1);
+  return name === "PATH" ? defaultPath : "";
+}
+
+function isSandboxed({ security }: ProcessSpec): boolean {
+  switch (security) {
+    case "sandbox":
+      return true;
+    case "insecure":
+      return false;
+    default:
+      return unreachable(security);
+  }
+}
+
+function environment(given: readonly string[], setting: SpecSetting): readonly string[] {
+  const has = (name: string) => given.some((one) => one.startsWith(`${name}=`));
+  return [
+    ...(has("PATH") ? [] : [`PATH=${defaultPath}`]),
+    ...given,
+    ...(has("HOME") ? [] : [`HOME=${setting.user.home}`]),
+    ...(setting.terminal && !has("TERM") ? ["TERM=xterm"] : []),
+  ];
+}
+
+function namespaces(process: ProcessSpec, setting: SpecSetting): { type: string }[] {
+  const types = ["mount", "pid", "ipc", "uts"];
+  if (setting.cgroup.namespace) types.push("cgroup");
+  switch (process.network) {
+    case "none":
+      types.push("network");
+      break;
+    case "default":
+    case "host":
+      break;
+    default:
+      return unreachable(process.network);
+  }
+  return types.map((type) => ({ type }));
+}
+
+function kernelMounts(process: ProcessSpec, setting: SpecSetting, sandboxed: boolean): SpecMount[] {
+  const hidden = ["nosuid", "noexec", "nodev"];
+  const write = sandboxed ? "ro" : "rw";
+  const shm = process.shmSize ?? defaultShmSize;
+  const mount = (destination: string, type: string, source: string, options: string[]) => ({
+    destination,
+    type,
+    source,
+    options,
+  });
+  return [
+    mount("/proc", "proc", "proc", hidden),
+    mount("/dev", "tmpfs", "tmpfs", ["nosuid", "strictatime", "mode=755", "size=65536k"]),
+    mount("/dev/pts", "devpts", "devpts", [
+      "nosuid",
+      "noexec",
+      "newinstance",
+      "ptmxmode=0666",
+      "mode=0620",
+      "gid=5",
+    ]),
+    mount("/dev/shm", "tmpfs", "shm", [...hidden, "mode=1777", `size=${shm}`]),
+    mount("/dev/mqueue", "mqueue", "mqueue", hidden),
+    mount("/sys", "sysfs", "sysfs", [...hidden, write]),
+    ...(setting.cgroup.mount
+      ? [mount("/sys/fs/cgroup", "cgroup", "cgroup", [...hidden, "relatime", write])]
+      : []),
+  ];
+}

@@ -1,0 +1,61 @@
+// Holding on to one place in a tree that running programs may be changing, so that what was checked is what is used.
+import { closeSync, constants, mkdirSync, openSync, readlinkSync } from "node:fs";
+import { KilnError, resolveInRoot } from "../../base/index.ts";
+
+/** O_PATH: a handle on a place, not on its contents; opening one has no side effect. Node has no name for it. */
+const O_PATH = 0o10000000;
+
+/** An open handle on a file or directory; `path` reaches it whatever happens to its names. Disposing lets go. */
+export interface Pin extends Disposable {
+  readonly path: string;
+  /** Where it was found. */
+  readonly hostPath: string;
+}
+
+/** Tries before a tree that changes under our hands is given up on. */
+const attempts = 8;
+
+/**
+ * The place that `path` means below `root`, which must be free of symbolic links itself. Undefined when it does not exist.
+ * Throws `PATH_INVALID` when it turns out to lie elsewhere, however cleverly links were exchanged meanwhile.
+ */
+export function pinInRoot(root: string, path: string): Pin | undefined {
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    const hostPath = resolveInRoot(root, path, { followLast: true });
+    const pin = pinAt(hostPath);
+    if (pin === undefined) return undefined;
+    const found = readlinkSync(pin.path);
+    if (found === root || found.startsWith(root === "/" ? "/" : `${root}/`)) return pin;
+    pin[Symbol.dispose]();
+  }
+  throw new KilnError("PATH_INVALID", `${path} keeps changing while it is being mounted`, {
+    hint: "Check for steps that run at the same time and replace directories of a shared cache mount by links.",
+  });
+}
+
+/** A new directory or empty file called `name` in a pinned directory, pinned. */
+export function createIn(parent: Pin, name: string, kind: "directory" | "file"): Pin {
+  const path = `${parent.path}/${name}`;
+  if (kind === "directory") mkdirSync(path, { mode: 0o755 });
+  else closeSync(openSync(path, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o644));
+  const pin = pinAt(path);
+  if (pin === undefined)
+    throw new KilnError("PATH_INVALID", `${name} vanished while it was being mounted upon`);
+  return { ...pin, hostPath: `${parent.hostPath}/${name}`, [Symbol.dispose]: pin[Symbol.dispose] };
+}
+
+function pinAt(hostPath: string): Pin | undefined {
+  let file: number;
+  try {
+    file = openSync(hostPath, O_PATH | constants.O_NOFOLLOW);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    throw error;
+  }
+  return {
+    path: `/proc/self/fd/${file}`,
+    hostPath,
+    [Symbol.dispose]: () => closeSync(file),
+  };
+}
