@@ -1,4 +1,5 @@
 // Images: looking up names in registries, what an image of one platform is made of, and what is known of both here.
+export * from "./blob-reader.ts";
 export * from "./image.ts";
 export * from "./origins.ts";
 export * from "./records.ts";

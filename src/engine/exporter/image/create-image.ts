@@ -2,8 +2,8 @@
 import type { StepCall } from "../../../api/index.ts";
 import { bytesOf, runAll, wrap } from "../../../base/index.ts";
 import { type Descriptor, formatPlatform } from "../../../formats/oci/index.ts";
+import type { BlobReader } from "../../../storage/image/index.ts";
 import type { LayerBlob } from "../../../storage/snapshot/index.ts";
-import type { BlobReader } from "../blob-reader.ts";
 import type { SolvedPlatform, SolvedResult } from "../exporter.ts";
 import type { ExporterParts } from "../parts.ts";
 import type { ImageAttributes } from "./attributes.ts";

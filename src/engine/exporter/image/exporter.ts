@@ -9,7 +9,7 @@ import {
   repositoryName,
   withDefaultTag,
 } from "../../../formats/oci/index.ts";
-import { createBlobReader } from "../blob-reader.ts";
+import { createBlobReader } from "../../../storage/image/index.ts";
 import type { Exporter } from "../exporter.ts";
 import type { ExporterParts } from "../parts.ts";
 import { type ImageAttributes, type PushAttributes, parsePushAttributes } from "./attributes.ts";

@@ -13,8 +13,8 @@ import {
 import { decompress, gzip } from "../../../formats/archive/index.ts";
 import { type Compression, layerCompression, layerType } from "../../../formats/oci/index.ts";
 import type { ContentStore } from "../../../storage/content/index.ts";
+import type { BlobReader } from "../../../storage/image/index.ts";
 import type { LayerBlob, SnapshotLayer, Snapshotter } from "../../../storage/snapshot/index.ts";
-import type { BlobReader } from "../blob-reader.ts";
 import type { Packing } from "./attributes.ts";
 import type { MadeLayers } from "./made-layers.ts";
 

@@ -9,9 +9,8 @@ import {
   wrap,
 } from "../../../base/index.ts";
 import { type Descriptor, type Reference, repositoryName } from "../../../formats/oci/index.ts";
-import type { BlobOrigins } from "../../../storage/image/index.ts";
+import type { BlobOrigins, BlobReader } from "../../../storage/image/index.ts";
 import type { PushRepository, Registry } from "../../../storage/registry/index.ts";
-import type { BlobReader } from "../blob-reader.ts";
 import type { ImageDocument } from "./documents.ts";
 
 export interface PusherOptions {

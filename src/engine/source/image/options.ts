@@ -14,8 +14,6 @@ export interface ImageSourceOptions {
   readonly snapshotter: Snapshotter;
   readonly records: ImageRecords;
   readonly origins: BlobOrigins;
-  /** Milliseconds; steps of one build that name the same tag within a few seconds share one look-up. */
-  readonly now: () => number;
 }
 
 /** Scheme `docker-image`, and the look-up of names for frontends. */

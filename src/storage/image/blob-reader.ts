@@ -1,9 +1,9 @@
 // The bytes of a blob from wherever they can be had: the store on this disk, else the repositories that it came from.
 import { type Bytes, type Call, isAbortError, KilnError } from "../../base/index.ts";
 import type { Descriptor } from "../../formats/oci/index.ts";
-import type { ContentStore } from "../../storage/content/index.ts";
-import type { BlobOrigins } from "../../storage/image/index.ts";
-import type { Registry } from "../../storage/registry/index.ts";
+import type { ContentStore } from "../content/index.ts";
+import type { Registry } from "../registry/index.ts";
+import type { BlobOrigins } from "./origins.ts";
 
 export interface BlobReaderParts {
   readonly registry: Registry;

@@ -1,0 +1,177 @@
+// Scheme `docker-image`: images of registries and of the local store, looked up at once and fetched when needed.
+import type { ResolveMode, Session, StepCall } from "../../../api/index.ts";
+import { type Bytes, type Call, digestOf, isKilnError, KilnError } from "../../../base/index.ts";
+import {
+  type Descriptor,
+  familiarReference,
+  formatReference,
+  type Platform,
+  parsePullReference,
+  parseReference,
+  type Reference,
+  repositoryName,
+  withDefaultTag,
+} from "../../../formats/oci/index.ts";
+import {
+  type BlobReader,
+  createBlobReader,
+  type PlatformImage,
+  resolveImage,
+} from "../../../storage/image/index.ts";
+import type { LazyLayer } from "../../../storage/snapshot/index.ts";
+import type { ResolvedSource } from "../source.ts";
+import { type ImageAttributes, parseImageAttributes } from "./attributes.ts";
+import type { ImageSource, ImageSourceOptions } from "./options.ts";
+import { localRepository, SessionLookups } from "./session-registry.ts";
+
+export function createImageSource(options: ImageSourceOptions): ImageSource {
+  const sessions = new WeakMap<Session, SessionLookups>();
+  const lookupsOf = (session: Session) => {
+    const lookups = sessions.get(session) ?? new SessionLookups();
+    sessions.set(session, lookups);
+    return lookups;
+  };
+  const find = (wanted: Wanted, session: Session, call: Call) =>
+    findImage(options, lookupsOf(session), wanted, session, call);
+  return {
+    scheme: "docker-image",
+    async resolve(id, session, call) {
+      const attributes = parseImageAttributes(id.attrs);
+      const reference = parseReference(id.rest);
+      const wanted = { reference, platform: id.platform, mode: attributes.mode };
+      const image = await find(wanted, session, call);
+      checkDigest(reference, image.root, attributes);
+      return resolved(options, { reference, image, attributes, session });
+    },
+    async resolveImage(text, { platform, mode = "default" }, session, call) {
+      const reference = parseReference(text);
+      const image = await find({ reference, platform, mode }, session, call);
+      return {
+        reference: pinned(reference, image.root),
+        digest: image.root.digest,
+        config: image.config,
+        rawConfig: image.rawConfig,
+      };
+    },
+  };
+}
+
+interface Wanted {
+  readonly reference: Reference;
+  readonly platform: Platform;
+  readonly mode: ResolveMode;
+}
+
+/**
+ * Mode `local` prefers the local store. The others ask the registry; an image that was built here and is in no registry is
+ * found all the same, unless `pull` was asked for.
+ */
+async function findImage(
+  options: ImageSourceOptions,
+  lookups: SessionLookups,
+  { reference, platform, mode }: Wanted,
+  session: Session,
+  call: Call,
+): Promise<PlatformImage> {
+  const { content, records } = options;
+  const name = formatReference(withDefaultTag(reference));
+  const pulled = formatReference(parsePullReference(formatReference(reference)));
+  const record = reference.digest === undefined ? records.get(name) : undefined;
+  const local = record && {
+    repository: localRepository(record.descriptor, content),
+    reference: name,
+    platform,
+    content,
+  };
+  if (local && mode === "local") return resolveImage(local, call);
+  const repository = lookups.pull(options.registry(session), repositoryName(reference));
+  try {
+    return await resolveImage({ repository, reference: pulled, platform, content }, call);
+  } catch (error) {
+    if (local && mode !== "pull" && isUnavailable(error)) return resolveImage(local, call);
+    throw error;
+  }
+}
+
+function isUnavailable(error: unknown): boolean {
+  return (
+    isKilnError(error, "IMAGE_NOT_FOUND") ||
+    isKilnError(error, "REGISTRY_DENIED") ||
+    isKilnError(error, "REGISTRY_UNREACHABLE")
+  );
+}
+
+function checkDigest(reference: Reference, root: Descriptor, { checksum }: ImageAttributes): void {
+  if (checksum === undefined || root.digest === checksum) return;
+  throw new KilnError(
+    "BLOB_CORRUPT",
+    `${familiarReference(reference)} is ${root.digest}, not ${checksum} as was demanded`,
+  );
+}
+
+interface Found {
+  readonly reference: Reference;
+  readonly image: PlatformImage;
+  readonly attributes: ImageAttributes;
+  readonly session: Session;
+}
+
+function resolved(options: ImageSourceOptions, found: Found): ResolvedSource {
+  const { image, attributes, reference, session } = found;
+  const layers = image.layers.slice(0, attributes.layerLimit);
+  const repository = repositoryName(reference);
+  return {
+    // The files depend on the layers alone. Their packed form counts too, since it is what an export passes on.
+    cacheKey: digestOf(
+      ["image layers", ...layers.map((one) => `${one.descriptor.digest} ${one.diffId}`)].join("\n"),
+    ),
+    pin: pinned(reference, image.root),
+    async fetch(call) {
+      if (layers.length === 0) return undefined;
+      for (const { descriptor } of layers) options.origins.add(descriptor.digest, repository);
+      const read = createBlobReader({ ...options, registry: options.registry(session) });
+      const lazy = layers.map(({ descriptor, diffId }): LazyLayer => {
+        const fetch = (reading: Call) => reported(read, descriptor, call, reading);
+        return { descriptor, diffId, fetch };
+      });
+      return options.snapshotter.image(lazy, call);
+    },
+  };
+}
+
+function pinned(reference: Reference, root: Descriptor): string {
+  return formatReference({ ...withDefaultTag(reference), digest: root.digest });
+}
+
+const progressEvery = 512 * 1024;
+
+/** Tells the step that named the image how far the download is, whichever step needs the files. */
+async function* reported(
+  read: BlobReader,
+  blob: Descriptor,
+  { step, emit }: StepCall,
+  call: Call,
+): Bytes {
+  const progress = (current: number, done: boolean) =>
+    emit({
+      type: "progress",
+      step,
+      id: blob.digest,
+      at: new Date(),
+      current,
+      total: blob.size,
+      ...(done ? { done } : {}),
+    });
+  let seen = 0;
+  let said = 0;
+  progress(0, false);
+  for await (const chunk of read(blob, call)) {
+    seen += chunk.length;
+    if (seen - said >= progressEvery) {
+      said = seen;
+      progress(seen, false);
+    }
+    yield chunk;
+  }
+  progress(seen, true);
+}
