@@ -27,7 +27,8 @@ const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbi
 
 /** What exec ops are made of; lent by the engine. */
 export interface ExecParts {
-  readonly executor: Executor;
+  /** Opened when the first process is to run. */
+  readonly executor: () => Promise<Executor>;
   readonly snapshotter: Snapshotter;
   readonly cacheMounts: CacheMounts;
   readonly session: Session;
@@ -115,7 +116,8 @@ class ExecRun implements AsyncDisposable {
     for (const mount of this.#op.mounts) {
       if (mount !== root) mounts.push(...(await this.#execMount(mount, call)));
     }
-    await this.#parts.executor.run(await this.#process(call), rootMounts, mounts, call);
+    const executor = await this.#parts.executor();
+    await executor.run(await this.#process(call), rootMounts, mounts, call);
     return await this.#outputs(call);
   }
 

@@ -7,6 +7,7 @@ import type { Snapshotter } from "../../storage/snapshot/index.ts";
 import type { Op } from "../solver/index.ts";
 import { createExecOp, type ExecParts } from "./exec-op.ts";
 import { createFileOp } from "./file-op.ts";
+import { locateFailures } from "./locate-failures.ts";
 import type { OpResult } from "./result.ts";
 import { createSourceOp, type Sources } from "./source-op.ts";
 import { createDiffOp, createMergeOp } from "./stack-ops.ts";
@@ -24,8 +25,12 @@ export interface OpParts extends Omit<ExecParts, "session"> {
   readonly defaultPlatform: Platform;
 }
 
-/** Throws `UNSUPPORTED` for what cannot be done yet. */
-export function createOp({ vertex, session }: OpDefinition, parts: OpParts): Op<OpResult> {
+/** Throws `UNSUPPORTED` for what cannot be done yet. Failures say where in the user's file the op was written. */
+export function createOp(definition: OpDefinition, parts: OpParts): Op<OpResult> {
+  return locateFailures(createBareOp(definition, parts), definition.vertex);
+}
+
+function createBareOp({ vertex, session }: OpDefinition, parts: OpParts): Op<OpResult> {
   const { op } = vertex;
   const platform = vertex.platform ?? parts.defaultPlatform;
   const inputCount = vertex.inputs.length;

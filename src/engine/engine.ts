@@ -1,0 +1,172 @@
+// The composition root: the only file that knows every part, and puts a builder together from them.
+import { mkdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import type { Builder, Session } from "../api/index.ts";
+import { AsyncStack, fromNodeError, Limiter, uncancelled } from "../base/index.ts";
+import { hostPlatform } from "../formats/oci/index.ts";
+import { openContentStore } from "../storage/content/index.ts";
+import { createBlobOrigins, createImageRecords } from "../storage/image/index.ts";
+import { openMetadata } from "../storage/metadata/index.ts";
+import {
+  createRegistry,
+  type Registry,
+  type RegistryHostConfig,
+} from "../storage/registry/index.ts";
+import { openOverlaySnapshotter, type Snapshotter } from "../storage/snapshot/index.ts";
+import { type BuildParts, startBuild } from "./build/index.ts";
+import { openCacheStore } from "./cache/index.ts";
+import { openExecutor } from "./executor/index.ts";
+import { createExporters } from "./exporter/index.ts";
+import { createDockerfileFrontend } from "./frontend/index.ts";
+import { createOp, type OpParts, type OpResult, openCacheMounts } from "./ops/index.ts";
+import { createSolver } from "./solver/index.ts";
+import { createImageSource, createLocalSource } from "./source/index.ts";
+
+export interface EngineOptions {
+  /** Absolute; all that the engine keeps lies below it. Several engines may share it, also in other processes. */
+  readonly root: string;
+  /** How registries are reached, by host; `docker.io` for the hub. */
+  readonly hosts: Readonly<Record<string, RegistryHostConfig>>;
+  readonly version: string;
+  readonly now: () => Date;
+  /** Path or name of the container runtime, instead of the first that is found. */
+  readonly runtime?: string;
+}
+
+/** Below the root, by what lies there. */
+const places = {
+  content: "content",
+  snapshots: "snapshots",
+  metadata: "metadata",
+  images: "images",
+  origins: "origins",
+  exports: "exports",
+  sources: "sources",
+  executor: "executor",
+  cacheMounts: "cache-mounts",
+} as const;
+
+/**
+ * Opens the embedded builder. Nothing is mounted and no runtime is looked for before a step needs it. Dispose it to let go
+ * of the store.
+ */
+export async function openEngine(options: EngineOptions): Promise<Builder> {
+  const at = (place: keyof typeof places) => join(options.root, places[place]);
+  try {
+    mkdirSync(options.root, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw fromNodeError(error, `making ${options.root}`);
+  }
+  await using opening = new AsyncStack();
+  const content = await openContentStore(at("content"));
+  const snapshotter = opening.use(await openOverlaySnapshotter({ dir: at("snapshots") }));
+  const metadata = opening.use(await openMetadata(at("metadata")));
+  const registries = createRegistries(options);
+  const records = createImageRecords(at("images"));
+  const origins = createBlobOrigins(at("origins"));
+  const stores = { content, snapshotter, records, origins };
+  const runtime = options.runtime === undefined ? {} : { runtime: options.runtime };
+  const executor = lazily(async () =>
+    opening.use(await openExecutor({ stateDir: at("executor"), ...runtime })),
+  );
+  const images = createImageSource({
+    ...stores,
+    registry: registries,
+    now: () => options.now().getTime(),
+  });
+  const native = hostPlatform(process.arch);
+  const opParts: OpParts = {
+    snapshotter,
+    executor,
+    sources: new Map([
+      [images.scheme, images],
+      ["local", createLocalSource({ directory: at("sources"), snapshotter })],
+    ]),
+    cacheMounts: openCacheMounts(at("cacheMounts")),
+    slots: new Limiter(processSlots()),
+    defaultPlatform: native,
+  };
+  const parts: BuildParts = {
+    solver: createSolver({
+      op: (vertex) => createOp(vertex.def, opParts),
+      cache: openCacheStore<OpResult>({ metadata, results: snapshotResults(snapshotter) }),
+      clone: (result) => result?.clone(),
+      release: async (result) => result?.[Symbol.asyncDispose](),
+      now: options.now,
+    }),
+    frontends: new Map([["dockerfile.v0", createDockerfileFrontend()]]),
+    exporters: createExporters({
+      ...stores,
+      registry: registries,
+      directory: at("exports"),
+      now: options.now,
+    }),
+    images,
+    executor,
+    platforms: [native],
+    now: options.now,
+  };
+  const owned = opening.move();
+  return {
+    async info(call) {
+      const platforms = await (await executor()).platforms(call);
+      return { name: "embedded", version: options.version, platforms, labels: {} };
+    },
+    build: (request, session, call) => startBuild(request, session, parts, call),
+    diskUsage: async () => [],
+    prune: async function* () {},
+    [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
+  };
+}
+
+/** One client for each asking side, since credentials are its own; `insecure` ones are apart. */
+function createRegistries(options: EngineOptions) {
+  const clients = new WeakMap<Session, Map<boolean, Registry>>();
+  return (
+    session: Session,
+    { insecure }: { readonly insecure: boolean } = { insecure: false },
+  ): Registry => {
+    const known = clients.get(session) ?? new Map<boolean, Registry>();
+    clients.set(session, known);
+    const client =
+      known.get(insecure) ??
+      createRegistry({
+        credentials: (host, call) => session.credentials(host, call),
+        hosts: options.hosts,
+        userAgent: `kiln/${options.version}`,
+        ...(insecure ? { insecure } : {}),
+      });
+    known.set(insecure, client);
+    return client;
+  };
+}
+
+/** Processes at once: steps wait as often as they compute, and a stuck one must not stop the rest. */
+function processSlots(): number {
+  return Math.max(8, 4 * availableParallelism());
+}
+
+/** The scratch result has no snapshot; it is remembered by a word that is no snapshot's id. */
+const scratchId = "scratch";
+
+function snapshotResults(snapshotter: Snapshotter) {
+  return {
+    // Views of the asking side's directory are made anew by every build.
+    save: async (result: OpResult) => (result?.tree ? undefined : (result?.id ?? scratchId)),
+    async load(id: string): Promise<{ readonly result: OpResult } | undefined> {
+      if (id === scratchId) return { result: undefined };
+      const result = await snapshotter.open(id, uncancelled);
+      return result && { result };
+    },
+  };
+}
+
+/** Opens at the first call, once. */
+function lazily<T>(open: () => Promise<T>): () => Promise<T> {
+  let opened: Promise<T> | undefined;
+  return () => {
+    opened ??= open();
+    return opened;
+  };
+}

@@ -1,0 +1,156 @@
+// The Dockerfile frontend's options: BuildKit's attribute strings as values (frontend/dockerui, features F-80 ff.).
+import type { Attrs } from "../../../api/index.ts";
+import { KilnError } from "../../../base/index.ts";
+import type { ConvertOptions } from "../../../formats/dockerfile/index.ts";
+import { type Platform, parsePlatformList } from "../../../formats/oci/index.ts";
+
+export interface DockerfileRequest {
+  readonly filename: string;
+  /** True when the name was not asked for: `dockerfile` in lower case will do too. */
+  readonly isDefaultFilename: boolean;
+  /** Names of the lent directories. */
+  readonly contextName: string;
+  readonly dockerfileName: string;
+  /** Empty: whatever follows from this machine. */
+  readonly platforms: readonly Platform[];
+  readonly multiPlatform: boolean;
+  /** What is the same for all platforms. */
+  readonly options: Omit<ConvertOptions, "buildPlatforms" | "newId" | "targetPlatform">;
+}
+
+/** Throws `FLAG_INVALID` for values that make no sense and `UNSUPPORTED` for what is not done yet. */
+export function parseDockerfileAttrs(attrs: Attrs, host: Platform): DockerfileRequest {
+  refuseUnsupported(attrs);
+  const platforms = parsePlatformList(attrs["platform"] || "", host);
+  const buildArgs = withPrefix(attrs, "build-arg:");
+  const filename = attrs["filename"] || "Dockerfile";
+  const asked = attrs["multi-platform"] ?? buildArgs["BUILDKIT_MULTI_PLATFORM"];
+  const multiPlatform =
+    asked === undefined ? platforms.length > 1 : parseBoolean("multi-platform", asked);
+  if (!multiPlatform && platforms.length > 1) {
+    throw new KilnError(
+      "FLAG_INVALID",
+      "several platforms cannot be built into a result that holds one",
+    );
+  }
+  return {
+    filename,
+    isDefaultFilename: !attrs["filename"],
+    contextName: attrs["contextkey"] || "context",
+    dockerfileName: attrs["dockerfilekey"] || "dockerfile",
+    platforms,
+    multiPlatform,
+    options: {
+      filename,
+      buildArgs,
+      labels: withPrefix(attrs, "label:"),
+      multiPlatform: platforms.length > 1,
+      namedContexts: withPrefix(attrs, "context:"),
+      ...optional("target", attrs["target"]),
+      ...optional("noCache", parseNoCache(attrs["no-cache"])),
+      ...optional(
+        "imageResolveMode",
+        choice(attrs, "image-resolve-mode", ["default", "pull", "local"]),
+      ),
+      ...optional("networkMode", choice(attrs, "force-network-mode", ["sandbox", "host", "none"])),
+      ...optional("extraHosts", parseHosts(attrs["add-hosts"])),
+      ...optional("ulimits", parseUlimits(attrs["ulimit"])),
+      ...optional("shmSize", parseCount("shm-size", attrs["shm-size"])),
+      ...optional("hostname", attrs["hostname"] || buildArgs["BUILDKIT_SANDBOX_HOSTNAME"]),
+      ...optional("cgroupParent", attrs["cgroup-parent"]),
+      ...optional("cacheIdNamespace", buildArgs["BUILDKIT_CACHE_MOUNT_NS"]),
+      ...optional("check", buildArgs["BUILDKIT_DOCKERFILE_CHECK"]),
+    },
+  };
+}
+
+function refuseUnsupported(attrs: Attrs): void {
+  if (attrs["context"]) {
+    throw new KilnError(
+      "UNSUPPORTED",
+      `a remote build context (${attrs["context"]}) is not supported yet`,
+      {
+        hint: "Clone or download it, and pass the directory.",
+      },
+    );
+  }
+  if (attrs["requestid"]) {
+    throw new KilnError("UNSUPPORTED", `the request ${attrs["requestid"]} is not supported yet`);
+  }
+}
+
+function optional<K extends string, V>(key: K, value: V | undefined): { readonly [key in K]?: V } {
+  return (value === undefined || value === "" ? {} : { [key]: value }) as {
+    readonly [key in K]?: V;
+  };
+}
+
+function withPrefix(attrs: Attrs, prefix: string): Record<string, string> {
+  const found = Object.entries(attrs).filter(([key]) => key.startsWith(prefix));
+  return Object.fromEntries(found.map(([key, value]) => [key.slice(prefix.length), value]));
+}
+
+/** Present and empty: all stages; else the stages that are named. */
+function parseNoCache(text: string | undefined): readonly string[] | undefined {
+  if (text === undefined) return undefined;
+  return text === "" ? [] : text.split(",").map((name) => name.trim());
+}
+
+function choice<const T extends string>(
+  attrs: Attrs,
+  key: string,
+  known: readonly T[],
+): T | undefined {
+  const text = attrs[key];
+  if (!text) return undefined;
+  const found = known.find((one) => one === text);
+  if (found) return found;
+  throw new KilnError(
+    "FLAG_INVALID",
+    `${key} must be one of ${known.join(", ")}, not ${JSON.stringify(text)}`,
+  );
+}
+
+function parseBoolean(key: string, text: string): boolean {
+  if (/^(1|t|true)$/i.test(text)) return true;
+  if (/^(0|f|false)$/i.test(text)) return false;
+  throw new KilnError("FLAG_INVALID", `${key} must be true or false, not ${JSON.stringify(text)}`);
+}
+
+function parseCount(key: string, text: string | undefined): number | undefined {
+  if (!text) return undefined;
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new KilnError("FLAG_INVALID", `${key} must be a number, not ${JSON.stringify(text)}`);
+}
+
+/** `name=ip,name=ip` */
+function parseHosts(text: string | undefined): ConvertOptions["extraHosts"] | undefined {
+  if (!text) return undefined;
+  return text.split(",").map((one) => {
+    const [host = "", ip] = splitOnce(one, "=");
+    if (host && ip) return { host, ip };
+    throw new KilnError(
+      "FLAG_INVALID",
+      `add-hosts: ${JSON.stringify(one)} is not of the form name=address`,
+    );
+  });
+}
+
+/** `nofile=1024:2048,nproc=100` */
+function parseUlimits(text: string | undefined): ConvertOptions["ulimits"] | undefined {
+  if (!text) return undefined;
+  return text.split(",").map((one) => {
+    const match = /^([a-z]+)=(-?\d{1,15})(?::(-?\d{1,15}))?$/.exec(one);
+    const [, name, soft, hard = soft] = match ?? [];
+    if (name && soft && hard) return { name, soft: Number(soft), hard: Number(hard) };
+    throw new KilnError(
+      "FLAG_INVALID",
+      `ulimit: ${JSON.stringify(one)} is not of the form name=soft[:hard]`,
+    );
+  });
+}
+
+function splitOnce(text: string, separator: string): [string, string | undefined] {
+  const at = text.indexOf(separator);
+  return at === -1 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
+}

@@ -1,0 +1,112 @@
+// The files that say what to build: the Dockerfile and its ignore list, read through the bridge.
+import type { BuildBridge, ResultRef } from "../../../api/index.ts";
+import { type Call, closest, KilnError } from "../../../base/index.ts";
+import { local } from "../../../formats/llb/index.ts";
+import type { Platform } from "../../../formats/oci/index.ts";
+import { readIgnoreFile } from "../../../formats/patterns/index.ts";
+import type { DockerfileRequest } from "./attributes.ts";
+
+/** BuildKit's frontend reads no larger Dockerfile either. */
+const dockerfileLimit = 64 << 20;
+const ignoreFileLimit = 16 << 20;
+
+export interface BuildFiles {
+  readonly filename: string;
+  readonly dockerfile: Uint8Array;
+  readonly ignorePatterns: readonly string[];
+}
+
+/** Through what lent directories are read: the bridge, and the build's id, which keeps its files apart from others'. */
+export interface LocalReader {
+  readonly bridge: BuildBridge;
+  readonly native: Platform;
+  readonly id: string;
+}
+
+/** Throws `DOCKERFILE_NOT_FOUND`. A list beside the Dockerfile (`NAME.dockerignore`) goes before the context's own. */
+export async function readBuildFiles(
+  request: DockerfileRequest,
+  reader: LocalReader,
+  call: Call,
+): Promise<BuildFiles> {
+  const { filename, dockerfileName, contextName } = request;
+  const names = [filename, `${filename}.dockerignore`];
+  if (request.isDefaultFilename) names.push(filename.toLowerCase());
+  const [beside, context] = await Promise.all([
+    solveLocal(
+      dockerfileName,
+      names,
+      `[internal] load build definition from ${filename}`,
+      reader,
+      call,
+    ),
+    solveLocal(contextName, [".dockerignore"], "[internal] load .dockerignore", reader, call),
+  ]);
+  const found = await readDockerfile(request, beside, call);
+  const ignore =
+    (await readIfThere(beside, `${found.filename}.dockerignore`, ignoreFileLimit, call)) ??
+    (await readIfThere(context, ".dockerignore", ignoreFileLimit, call));
+  return { ...found, ignorePatterns: ignore ? readIgnoreFile(ignore) : [] };
+}
+
+/** Patterns in the .dockerignore of another lent directory. */
+export async function readIgnorePatterns(
+  name: string,
+  reader: LocalReader,
+  call: Call,
+): Promise<readonly string[]> {
+  const title = `[context ${name}] load .dockerignore`;
+  const ref = await solveLocal(name, [".dockerignore"], title, reader, call);
+  const ignore = await readIfThere(ref, ".dockerignore", ignoreFileLimit, call);
+  return ignore ? readIgnoreFile(ignore) : [];
+}
+
+async function readDockerfile(request: DockerfileRequest, ref: ResultRef | undefined, call: Call) {
+  const tried = request.isDefaultFilename
+    ? [request.filename, request.filename.toLowerCase()]
+    : [request.filename];
+  for (const filename of tried) {
+    const dockerfile = await readIfThere(ref, filename, dockerfileLimit, call);
+    if (dockerfile) return { filename, dockerfile };
+  }
+  const near = closest(request.filename, (await ref?.readDir("/", undefined, call)) ?? []);
+  throw new KilnError(
+    "DOCKERFILE_NOT_FOUND",
+    `there is no ${request.filename} in the build context`,
+    {
+      hint: near ? `Did you mean -f ${near}?` : "Name it with -f FILE.",
+    },
+  );
+}
+
+async function readIfThere(
+  ref: ResultRef | undefined,
+  path: string,
+  limit: number,
+  call: Call,
+): Promise<Uint8Array | undefined> {
+  const stat = await ref?.stat(path, call);
+  if (!stat || (stat.mode & 0o170000) === 0o040000) return undefined;
+  if (stat.size > limit) {
+    throw new KilnError(
+      "DOCKERFILE_INVALID",
+      `${path} has ${stat.size} bytes; at most ${limit} are read`,
+    );
+  }
+  return ref?.readFile(path, call);
+}
+
+async function solveLocal(
+  name: string,
+  paths: readonly string[],
+  title: string,
+  { bridge, native, id }: LocalReader,
+  call: Call,
+): Promise<ResultRef | undefined> {
+  const state = local(name, {
+    followPaths: paths,
+    sharedKeyHint: name,
+    description: { "llb.customname": title },
+  });
+  return bridge.solve(state.marshal({ platform: native, localUniqueId: id }), call);
+}

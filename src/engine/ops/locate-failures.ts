@@ -1,0 +1,58 @@
+// Failures of an op with the place in the user's file that the op was written at.
+import { isKilnError, KilnError, type SourcePlace } from "../../base/index.ts";
+import type { LlbVertex } from "../../formats/llb/index.ts";
+import type { Op } from "../solver/index.ts";
+import type { OpResult } from "./result.ts";
+
+/** The same op; its `KilnError`s carry the vertex's location, unless they have one, and the step's name. */
+export function locateFailures(op: Op<OpResult>, vertex: LlbVertex): Op<OpResult> {
+  const located = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } catch (error) {
+      throw locate(error, vertex);
+    }
+  };
+  return {
+    acquire: (call) => op.acquire(call),
+    exec: (inputs, call) => located(op.exec(inputs, call)),
+    async cacheMap(call) {
+      const map = await located(op.cacheMap(call));
+      const inputs = map.inputs.map((input) => {
+        const { contentDigest } = input;
+        if (!contentDigest) return input;
+        return {
+          ...input,
+          contentDigest: (result: OpResult, digesting: Parameters<typeof contentDigest>[1]) =>
+            located(contentDigest(result, digesting)),
+        };
+      });
+      return { ...map, inputs };
+    },
+  };
+}
+
+function locate(error: unknown, vertex: LlbVertex): unknown {
+  const at = placeOf(vertex);
+  if (!isKilnError(error) || error.at || !at) return error;
+  return new KilnError(error.code, error.message, {
+    at,
+    cause: error.cause,
+    others: error.others,
+    details: { ...error.details, step: vertex.name },
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  });
+}
+
+function placeOf(vertex: LlbVertex): SourcePlace | undefined {
+  const [location] = vertex.locations;
+  const range = location?.ranges[0];
+  if (!location || !range || range.start.line < 1) return undefined;
+  const { filename, data } = location.file;
+  return {
+    file: filename,
+    line: range.start.line,
+    endLine: range.end.line,
+    text: new TextDecoder().decode(data),
+  };
+}
