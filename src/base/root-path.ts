@@ -1,6 +1,7 @@
 // The one place that resolves paths inside a root directory: symbolic links and `..` never lead out of it, as in a chroot.
 import { lstatSync, readlinkSync } from "node:fs";
 import { KilnError } from "./errors.ts";
+import { decodeName, fsPath } from "./file-name.ts";
 
 export interface ResolveOptions {
   /** Whether a symbolic link in last place is followed too. */
@@ -67,9 +68,10 @@ function componentsOf(text: string, path: string): string[] {
 /** The link's target; "" for what is not a link; undefined where nothing is. */
 function linkAt(path: string): string | undefined {
   try {
-    const stat = lstatSync(path, { throwIfNoEntry: false });
+    const name = fsPath(path);
+    const stat = lstatSync(name, { throwIfNoEntry: false });
     if (stat === undefined) return undefined;
-    return stat.isSymbolicLink() ? readlinkSync(path) : "";
+    return stat.isSymbolicLink() ? decodeName(readlinkSync(name, "buffer")) : "";
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOTDIR" || code === "ENAMETOOLONG") return undefined;

@@ -1,7 +1,6 @@
 // Tar and gzip as pure functions of their input: same bytes in, same bytes out.
 export * from "./compression.ts";
 export * from "./gzip.ts";
-export * from "./names.ts";
 export { isTarHeader } from "./tar-block.ts";
 export * from "./tar-entries.ts";
 export * from "./tar-header.ts";

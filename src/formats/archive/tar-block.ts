@@ -1,6 +1,6 @@
 // One header block with the extensions that came before it, as an entry: ustar, pax, GNU, star and V7.
 import { Buffer } from "node:buffer";
-import { decodeName } from "./names.ts";
+import { decodeName } from "../../base/index.ts";
 import { type PaxRecords, parsePaxTime } from "./pax.ts";
 import {
   blockSize,

@@ -1,6 +1,6 @@
 // Deterministic tar headers, byte for byte as Go's archive/tar writes them in its PAX format.
 import { Buffer } from "node:buffer";
-import { encodeName } from "./names.ts";
+import { encodeName } from "../../base/index.ts";
 import { encodePax, formatPaxTime } from "./pax.ts";
 import { blockSize, checksumOf, fields, fitsOctal, writeOctal } from "./tar-format.ts";
 import type { TarHeader, TarType } from "./tar-header.ts";

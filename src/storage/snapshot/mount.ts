@@ -1,5 +1,6 @@
 // Mounting what `mounts()` describes, so that nothing outlives the process: detached or in a private mount namespace.
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmdirSync, rmSync } from "node:fs";
+import { Buffer } from "node:buffer";
+import { closeSync, mkdirSync, mkdtempSync, openSync, readSync, rmdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isMainThread } from "node:worker_threads";
@@ -26,6 +27,10 @@ export function mountAt(mounts: readonly Mount[], target: string): Disposable {
   const mount = onlyOne(mounts);
   try {
     enterMountNamespace();
+    // What a volatile mount leaves behind to say that a crash may have damaged it; we know that none happened.
+    if (mount.type === "overlay" && mount.work !== undefined) {
+      rmSync(`${mount.work}/work/incompat`, { recursive: true, force: true });
+    }
     attach(mount, target);
   } catch (error) {
     throw mountError(error, mount.type);
@@ -166,10 +171,26 @@ function detachedOverlay(mount: OverlayMount): number | undefined {
       if (value === undefined) syscalls.fsconfigFlag(fs, key);
       else syscalls.fsconfigString(fs, key, value);
     }
-    syscalls.fsconfigCreate(fs);
+    try {
+      syscalls.fsconfigCreate(fs);
+    } catch (error) {
+      const said = kernelSays(fs);
+      if (error instanceof Error && said !== "") error.message = `${error.message} (${said})`;
+      throw error;
+    }
     return syscalls.fsmount(fs, mount.upper === undefined ? mountReadonly : 0);
   } finally {
     closeSync(fs);
+  }
+}
+
+/** The kernel keeps its complaints about a mount, one line per read. */
+function kernelSays(fs: number): string {
+  const line = Buffer.alloc(1024);
+  try {
+    return line.toString("utf8", 0, readSync(fs, line)).trim();
+  } catch {
+    return "";
   }
 }
 

@@ -1,8 +1,7 @@
 // The system calls that Node does not offer, through koffi, loaded when first needed.
 import { createRequire } from "node:module";
 import { getSystemErrorMap } from "node:util";
-import { KilnError } from "../../base/index.ts";
-import { decodeName, encodeName } from "../../formats/archive/index.ts";
+import { decodeName, encodeName, KilnError } from "../../base/index.ts";
 
 /** Every function throws a system error (`code`, `syscall`, `path`) on failure, as `node:fs` does. None follows a link in last place. */
 export interface Syscalls {
