@@ -59,7 +59,8 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     "engine/frontend",
   ],
   "engine/engine.ts": ["base", "formats/*", "api", "storage/*", "engine/*"],
-  "cli/progress": ["base", "api"],
+  "cli/report": ["base"],
+  "cli/progress": ["base", "api", "cli/report"],
   "cli/config": ["base", "formats/oci", "api", "storage/registry"],
   "cli/flags": ["base", "formats/oci", "api"],
   "cli/commands": [
@@ -69,9 +70,10 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     "storage/*",
     "engine/executor",
     "engine/engine.ts",
+    "cli/report",
     "cli/progress",
     "cli/config",
     "cli/flags",
   ],
-  "cli/main.ts": ["base", "cli/commands", "cli/flags"],
+  "cli/main.ts": ["base", "cli/commands", "cli/report"],
 };

@@ -1,0 +1,71 @@
+// What commands share in reaching the builder: configuration, credentials, the engine in this process.
+import { randomBytes } from "node:crypto";
+import { homedir } from "node:os";
+import { resolve } from "node:path";
+import type { Builder, Credentials } from "../../api/index.ts";
+import { type Call, KilnError } from "../../base/index.ts";
+import type { RegistryHostConfig } from "../../storage/registry/index.ts";
+import { createDockerCredentials, readConfig, stateRoot } from "../config/index.ts";
+import type { RunWorld } from "./command.ts";
+import { proxyBuildArgs } from "./proxies.ts";
+import type { ImageRunner } from "./run.ts";
+import { kilnVersion } from "./version.ts";
+
+/** What configuration files say, read once for a command. */
+export interface ClientConfig {
+  /** Absolute. */
+  readonly root: string;
+  readonly hosts: Readonly<Record<string, RegistryHostConfig>>;
+  /** Build arguments for the proxies of docker's configuration. */
+  proxyArgs(): Readonly<Record<string, string>>;
+  credentials(host: string, call: Call): Promise<Credentials | undefined>;
+}
+
+/** Reads Kiln's configuration file and prepares docker's credentials, which are read when a registry asks. */
+export async function openClientConfig(world: RunWorld): Promise<ClientConfig> {
+  const file = world.globals.config;
+  const config = await readConfig(file === "" ? undefined : resolve(world.cwd, file), world.env);
+  const docker = createDockerCredentials(world.env);
+  return {
+    root: rootOf(world, config.root),
+    hosts: config.registries,
+    proxyArgs: () => proxyBuildArgs(world.env),
+    credentials: (host, call) => docker.credentials(host, call),
+  };
+}
+
+function rootOf(world: RunWorld, configured: string | undefined): string {
+  const flag = world.globals.root;
+  return stateRoot({
+    flag: flag === "" ? undefined : resolve(world.cwd, flag),
+    config: configured,
+    environment: world.env,
+    uid: process.geteuid?.() ?? 0,
+    home: homedir(),
+  });
+}
+
+/** The name that requests carry to registries. */
+export const userAgent: string = `kiln/${kilnVersion}`;
+
+/** The engine in this process. Loaded here and nowhere else, so that help and version start without it. */
+export async function openBuilder(world: RunWorld): Promise<Builder> {
+  if (world.openBuilder) return world.openBuilder(world);
+  const { root, hosts } = await openClientConfig(world);
+  const { openEngine } = await import("../../engine/engine.ts");
+  return openEngine({ root, hosts, version: kilnVersion, now: world.now });
+}
+
+/** The engine as what runs images. */
+export async function openRunner(world: RunWorld): Promise<ImageRunner> {
+  const engine: Partial<ImageRunner> & AsyncDisposable = await openBuilder(world);
+  if (engine.runImage) return engine as ImageRunner;
+  await engine[Symbol.asyncDispose]();
+  throw new KilnError("UNSUPPORTED", "this builder cannot run images");
+}
+
+/** A name for a build that no other build has: 25 characters of base 36, as the reference's. */
+export function createBuildRef(): string {
+  const number = BigInt(`0x${randomBytes(17).toString("hex")}`);
+  return number.toString(36).padStart(25, "0").slice(-25);
+}

@@ -1,0 +1,42 @@
+// What a command is given and what it gives back: the world around the process, as a value, so that tests can make one.
+import type { Builder } from "../../api/index.ts";
+import type { Call } from "../../base/index.ts";
+import type { CommandSpec, FlagSet, Flags, GlobalFlags } from "../flags/index.ts";
+import type { Output } from "../report/index.ts";
+
+/** The process's surroundings. Only `main.ts` and tests make one. */
+export interface World {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly stdin: AsyncIterable<Uint8Array> & { readonly isTerminal: boolean };
+  readonly stdout: Output;
+  readonly stderr: Output;
+  /** Cancelled by Ctrl-C. */
+  readonly call: Call;
+  readonly now: () => Date;
+  /** Runs `step` when the process ends, however it ends. Synchronous; returns how to take it back. */
+  atExit(step: () => void): () => void;
+  /** Opens the builder instead of the real one: for tests. */
+  readonly openBuilder?: (world: RunWorld) => Promise<Builder>;
+}
+
+/** The world with the global flags read. */
+export interface RunWorld extends World {
+  readonly globals: GlobalFlags["values"];
+}
+
+/** One command: data for help and docs, and what it does. Resolves with the exit code; failures are thrown. */
+export interface Command<S extends FlagSet = FlagSet> {
+  readonly spec: CommandSpec<S>;
+  run(flags: Flags<S>, args: readonly string[], world: RunWorld): Promise<number>;
+}
+
+/** Types a command's flags; the command itself is passed through. */
+export function defineCommand<const S extends FlagSet>(command: Command<S>): Command {
+  return command as unknown as Command;
+}
+
+/** A line for the user that is no failure. */
+export function sayWarning(world: World, text: string): void {
+  world.stderr.write(`${world.stderr.style.yellow("warning:")} ${text}\n`);
+}

@@ -1,0 +1,215 @@
+// Finds the command that the arguments name, reads its flags, and runs it. Commands are loaded when they are needed.
+import { closest, KilnError } from "../../base/index.ts";
+import {
+  type CommandLine,
+  commandHelp,
+  type FlagSet,
+  type GlobalFlags,
+  globalFlags,
+  groupHelp,
+  type HelpLook,
+  parseFlags,
+} from "../flags/index.ts";
+import { type Command, sayWarning, type World } from "./command.ts";
+
+export type { Command, RunWorld, World } from "./command.ts";
+
+/** A word of the command line: a command, or a group of commands. */
+interface Entry {
+  readonly name: string;
+  readonly aliases?: readonly string[];
+  readonly summary: string;
+  readonly about?: string;
+  readonly load?: () => Promise<Command>;
+  readonly children?: readonly Entry[];
+}
+
+/** All commands. The summaries here are those of the commands' own specs (a test compares). */
+export const root: Entry = {
+  name: "kiln",
+  summary: "Build container images for every processor: one command, one image name",
+  about: "No daemon and no set-up: the build runs in this process.",
+  children: [
+    {
+      name: "build",
+      aliases: ["b"],
+      summary: "Start a build",
+      load: async () => (await import("./build.ts")).build,
+    },
+    {
+      name: "du",
+      summary: "Show disk usage of the build cache",
+      load: async () => (await import("./du.ts")).du,
+    },
+    {
+      name: "imagetools",
+      summary: "Work with images in registries",
+      children: [
+        {
+          name: "inspect",
+          summary: "Show details of an image in the registry",
+          load: async () => (await import("./imagetools-inspect.ts")).imagetoolsInspect,
+        },
+      ],
+    },
+    {
+      name: "prune",
+      summary: "Remove build cache",
+      load: async () => (await import("./prune.ts")).prune,
+    },
+    {
+      name: "run",
+      summary: "Run a command in a new container of an image",
+      load: async () => (await import("./run.ts")).run,
+    },
+    {
+      name: "version",
+      summary: "Show version information",
+      load: async () => (await import("./version.ts")).version,
+    },
+  ],
+};
+
+const rootFlags = {
+  ...globalFlags,
+  version: { type: "bool", short: "v", usage: "Show version information" },
+} as const satisfies FlagSet;
+
+/** Runs what `argv` (without node and script) asks for and resolves with the exit code. Failures are thrown. */
+export async function runCommandLine(argv: readonly string[], world: World): Promise<number> {
+  const path: Entry[] = [root];
+  const before: string[] = [];
+  let rest = argv;
+  let entry = root;
+  while (entry.children) {
+    const parsed = parseFlags(rootFlags, rest, { stopAtPositional: true, command: nameOf(path) });
+    const { values } = parsed.flags;
+    before.push(...rest.slice(0, rest.length - parsed.args.length).filter((word) => word !== "--"));
+    if (values.version) return runCommand([root, versionEntry()], [], world);
+    const [word, ...after] = parsed.args;
+    if (word === undefined) {
+      world.stdout.write(helpOfGroup(path, world));
+      return 0;
+    }
+    if (word === "help") {
+      rest = [...after.slice(0, 1), ...(after.length > 0 ? [...after.slice(1), "--help"] : [])];
+      continue;
+    }
+    const child = entry.children.find((one) => one.name === word || one.aliases?.includes(word));
+    if (!child) throw unknownCommand(word, entry, path);
+    if (values.help && child.children) {
+      world.stdout.write(helpOfGroup([...path, child], world));
+      return 0;
+    }
+    path.push(child);
+    entry = child;
+    rest = after;
+  }
+  return runCommand(path, [...before, ...rest], world);
+}
+
+async function runCommand(
+  path: readonly Entry[],
+  argv: readonly string[],
+  world: World,
+): Promise<number> {
+  const load = path.at(-1)?.load;
+  if (!load) throw new Error(`no command behind ${nameOf(path)}`);
+  const command = await load();
+  const { spec } = command;
+  const set: FlagSet = { ...globalFlags, ...spec.flags };
+  const name = nameOf(path);
+  if (asksForHelp(argv, spec.passThrough ?? false)) {
+    world.stdout.write(commandHelp(spec, lookOf(world)));
+    return 0;
+  }
+  const parsed = parseFlags(set, argv, {
+    command: name,
+    ...(spec.passThrough ? { stopAtPositional: true } : {}),
+  });
+  for (const warning of parsed.warnings) sayWarning(world, warning);
+  checkArgs(parsed.args, spec.args, name);
+  const globals = parsed.flags.values as unknown as GlobalFlags["values"];
+  return command.run(parsed.flags, parsed.args, { ...world, globals });
+}
+
+/** `--help` wins over mistakes elsewhere on the line; after `--`, or in a program's own arguments, it is not ours. */
+function asksForHelp(argv: readonly string[], passThrough: boolean): boolean {
+  const end = argv.findIndex((word) => word === "--" || (passThrough && !word.startsWith("-")));
+  return (end === -1 ? argv : argv.slice(0, end)).some(
+    (word) => word === "--help" || word === "-h",
+  );
+}
+
+function checkArgs(
+  args: readonly string[],
+  allowed: { min: number; max: number },
+  name: string,
+): void {
+  if (args.length >= allowed.min && args.length <= allowed.max) return;
+  throw new KilnError(
+    "FLAG_INVALID",
+    `'${name}' takes ${countWords(allowed)}, but ${args.length} ${args.length === 1 ? "was" : "were"} given`,
+    {
+      hint: `Run '${name} --help' for usage.`,
+    },
+  );
+}
+
+function countWords({ min, max }: { min: number; max: number }): string {
+  const words = (count: number) => `${count} argument${count === 1 ? "" : "s"}`;
+  if (max === 0) return "no arguments";
+  if (min === max) return `exactly ${words(min)}`;
+  return max === Number.POSITIVE_INFINITY ? `at least ${words(min)}` : `${min} to ${words(max)}`;
+}
+
+function versionEntry(): Entry {
+  const entry = root.children?.find((child) => child.name === "version");
+  if (!entry) throw new Error("no version command");
+  return entry;
+}
+
+function unknownCommand(word: string, entry: Entry, path: readonly Entry[]): KilnError {
+  const names = (entry.children ?? []).map((child) => child.name);
+  const near = closest(word, names);
+  const hint =
+    near === undefined
+      ? `Run '${nameOf(path)} --help' for the commands.`
+      : `Did you mean '${nameOf(path)} ${near}'?`;
+  return new KilnError("FLAG_INVALID", `unknown command: ${nameOf(path)} ${word}`, { hint });
+}
+
+function nameOf(path: readonly Entry[]): string {
+  return path.map((entry) => entry.name).join(" ");
+}
+
+function helpOfGroup(path: readonly Entry[], world: World): string {
+  const entry = path.at(-1) ?? root;
+  const lines: CommandLine[] = (entry.children ?? []).map(({ name, summary }) => ({
+    name,
+    summary,
+  }));
+  const { summary, about } = entry;
+  const group = {
+    path: path.slice(1).map((one) => one.name),
+    summary,
+    ...(about === undefined ? {} : { about }),
+  };
+  return groupHelp(group, lines, lookOf(world));
+}
+
+/** Lines longer than this are hard to read, however wide the terminal. */
+const widestHelp = 110;
+
+function lookOf(world: World): HelpLook {
+  return { width: Math.min(world.stdout.columns, widestHelp), bold: world.stdout.style.bold };
+}
+
+/** Every command's spec, for the generated reference. */
+export async function commandSpecs(): Promise<readonly Command["spec"][]> {
+  const visit = async (entry: Entry): Promise<Command["spec"][]> => {
+    if (entry.load) return [(await entry.load()).spec];
+    return (await Promise.all((entry.children ?? []).map(visit))).flat();
+  };
+  return visit(root);
+}

@@ -1,0 +1,135 @@
+// What this side lends to a build in the same process: directories in place, secrets, credentials, receivers of results.
+import {
+  createWriteStream,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { Credentials, Session } from "../../api/index.ts";
+import {
+  type Bytes,
+  type Call,
+  fromNodeError,
+  KilnError,
+  temporaryName,
+} from "../../base/index.ts";
+import { extractTar } from "../../storage/snapshot/index.ts";
+import type { SecretSpec } from "../flags/index.ts";
+import type { Output } from "../report/index.ts";
+import type { Receiver } from "./build-outputs.ts";
+import { maxSecretSize } from "./build-sources.ts";
+
+export interface SessionParts {
+  readonly directories: ReadonlyMap<string, string>;
+  readonly secrets: readonly SecretSpec[];
+  /** By index of the exporter that delivers. */
+  readonly receivers: readonly (Receiver | undefined)[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdout: Output;
+  credentials(host: string, call: Call): Promise<Credentials | undefined>;
+}
+
+/** The session of a build in this process: directories are read in place, so no file is listed or sent. */
+export function createLocalSession(parts: SessionParts): Session {
+  return {
+    directory: (name) => parts.directories.get(name),
+    files: (name) => refuseToSend(name),
+    readFile: (name) => refuseToSend(name),
+    receive: (name, tar, call) =>
+      receive(findReceiver(parts.receivers, name), tar, parts.stdout, call),
+    secret: async (id) =>
+      readSecret(
+        parts.secrets.find((secret) => secret.id === id),
+        parts.env,
+      ),
+    credentials: (host, call) => parts.credentials(host, call),
+  };
+}
+
+function refuseToSend(name: string): never {
+  throw new KilnError(
+    "CONTEXT_NOT_FOUND",
+    `this build was given no directory named ${JSON.stringify(name)}`,
+  );
+}
+
+/** With neither file nor variable named, the variable of the id's name counts first, then the file. */
+function readSecret(
+  secret: SecretSpec | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+): Uint8Array | undefined {
+  if (!secret) return undefined;
+  const variable = secret.env ?? (secret.src === undefined ? secret.id : undefined);
+  const value = variable === undefined ? undefined : env[variable];
+  if (value !== undefined) return new TextEncoder().encode(value);
+  if (secret.env !== undefined) return undefined;
+  const path = secret.src ?? secret.id;
+  try {
+    const data = readFileSync(path);
+    if (data.length <= maxSecretSize) return data;
+  } catch (error) {
+    if (secret.src === undefined && (error as NodeJS.ErrnoException).code === "ENOENT")
+      return undefined;
+    throw fromNodeError(error, `reading secret ${secret.id}`);
+  }
+  throw new KilnError(
+    "FLAG_INVALID",
+    `secret ${secret.id} is larger than ${maxSecretSize / 1024} KiB`,
+  );
+}
+
+/** The receiver that an exporter means: by its index, else the only one of its type, else the only one. */
+function findReceiver(receivers: readonly (Receiver | undefined)[], name: string): Receiver {
+  const there = receivers.filter((receiver) => receiver !== undefined);
+  const typed = there.filter((receiver) => receiver.type === name);
+  const found =
+    receivers[Number(name)] ??
+    (typed.length === 1 ? typed[0] : undefined) ??
+    (there.length === 1 ? there[0] : undefined);
+  if (found) return found;
+  throw new Error(`nobody receives output ${name}`);
+}
+
+async function receive(receiver: Receiver, data: Bytes, stdout: Output, call: Call): Promise<void> {
+  if (receiver.dest === "-") {
+    for await (const chunk of data) stdout.write(chunk);
+    return;
+  }
+  try {
+    if (receiver.unpack) await unpack(receiver, data, call);
+    else await writeFile(receiver.dest, data, call);
+  } catch (error) {
+    throw fromNodeError(error, `writing ${receiver.dest}`);
+  }
+}
+
+async function unpack({ dest, replace }: Receiver, data: Bytes, call: Call): Promise<void> {
+  mkdirSync(dest, { recursive: true });
+  if (replace)
+    for (const name of readdirSync(dest))
+      rmSync(join(dest, name), { recursive: true, force: true });
+  const uid = process.getuid?.() ?? 0;
+  const gid = process.getgid?.() ?? 0;
+  // Results belong to whoever asked for them; only root can give files away.
+  const owner = uid === 0 ? {} : { owner: { uid, gid } };
+  await extractTar(data, { root: dest, whiteouts: "none", ...owner }, call);
+}
+
+/** The file appears whole or not at all. */
+async function writeFile(dest: string, data: Bytes, call: Call): Promise<void> {
+  const temporary = `${dest}${temporaryName()}`;
+  try {
+    await pipeline(Readable.from(data, { objectMode: false }), createWriteStream(temporary), {
+      signal: call.signal,
+    });
+    renameSync(temporary, dest);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}

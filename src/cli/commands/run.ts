@@ -1,0 +1,134 @@
+// kiln run: starts an image's program in a new container, attached to this terminal, and passes its exit code on.
+import type { Credentials, Session } from "../../api/index.ts";
+import type { Call } from "../../base/index.ts";
+import { hostPlatform, type Platform } from "../../formats/oci/index.ts";
+import { type Flags, parseKeyValues, parsePlatforms } from "../flags/index.ts";
+import { openClientConfig, openRunner } from "./builder.ts";
+import { type Command, defineCommand, type RunWorld } from "./command.ts";
+
+const runFlags = {
+  entrypoint: {
+    type: "string",
+    value: "program",
+    usage: "Overwrite the default ENTRYPOINT of the image",
+  },
+  env: { type: "stringArray", short: "e", value: "name=value", usage: "Set environment variables" },
+  network: {
+    type: "string",
+    value: "mode",
+    default: "default",
+    usage: "Connect the container to a network (default, host, none)",
+  },
+  platform: {
+    type: "string",
+    value: "os/arch",
+    usage: "Set platform of the image, emulated where needed",
+  },
+  pull: { type: "bool", usage: "Ask the registry even if the image is here" },
+  rm: { type: "bool", default: "true", usage: "Remove the container when it exits (always done)" },
+  user: { type: "string", short: "u", value: "name|uid[:group]", usage: "Username or UID" },
+  workdir: {
+    type: "string",
+    short: "w",
+    value: "dir",
+    usage: "Working directory inside the container",
+  },
+} as const;
+
+/** What is to be run; what is absent is taken from the image. */
+export interface RunImageRequest {
+  /** As the user wrote it. */
+  readonly reference: string;
+  readonly platform: Platform;
+  /** Ask the registry even where the image is in the store. */
+  readonly pull: boolean;
+  readonly entrypoint?: readonly string[];
+  readonly command?: readonly string[];
+  /** `NAME=value`; these come after the image's own and win. */
+  readonly env: readonly string[];
+  readonly user?: string;
+  readonly cwd?: string;
+  readonly network: "default" | "host" | "none";
+}
+
+/** What runs images: the engine. Resolves with the program's exit code. */
+export interface ImageRunner extends AsyncDisposable {
+  runImage(request: RunImageRequest, session: Session, call: Call): Promise<number>;
+}
+
+export const run: Command = defineCommand({
+  spec: {
+    path: ["run"],
+    argsUsage: "IMAGE[@DIGEST] [COMMAND] [ARG...]",
+    args: { min: 1, max: Number.POSITIVE_INFINITY },
+    summary: "Run a command in a new container of an image",
+    about:
+      "Pulls the image if it is not here, and runs it with this terminal's input and output. Exits with the program's exit code.",
+    examples: [
+      { what: "Run what was just built", run: "kiln run app:latest" },
+      {
+        what: "Run another processor's variant",
+        run: "kiln run --platform linux/arm64 alpine uname -m",
+      },
+    ],
+    flags: runFlags,
+    passThrough: true,
+  },
+  run: runContainer,
+});
+
+async function runContainer(
+  flags: Flags<typeof runFlags>,
+  [reference = "", ...command]: readonly string[],
+  world: RunWorld,
+): Promise<number> {
+  const request = runRequest(flags, reference, command, world);
+  const config = await openClientConfig(world);
+  await using runner = await openRunner(world);
+  return await runner.runImage(request, credentialsOnly(config.credentials), world.call);
+}
+
+function runRequest(
+  { values, given }: Flags<typeof runFlags>,
+  reference: string,
+  command: readonly string[],
+  world: RunWorld,
+): RunImageRequest {
+  const host = hostPlatform(process.arch);
+  const wanted = values.platform || world.env["DOCKER_DEFAULT_PLATFORM"] || "";
+  const env = Object.entries(parseKeyValues(values.env, "--env", world.env)).map(
+    ([name, value]) => `${name}=${value}`,
+  );
+  const network =
+    values.network === "host" || values.network === "none" ? values.network : "default";
+  // An empty entrypoint given by hand is the wish for none at all.
+  const entrypoint = values.entrypoint === "" ? [] : [values.entrypoint];
+  return {
+    reference,
+    platform: parsePlatforms([wanted], host)[0] ?? host,
+    pull: values.pull,
+    env,
+    network,
+    ...(given("entrypoint") ? { entrypoint } : {}),
+    ...(command.length > 0 ? { command } : {}),
+    ...(values.user === "" ? {} : { user: values.user }),
+    ...(values.workdir === "" ? {} : { cwd: values.workdir }),
+  };
+}
+
+/** A session that lends credentials and nothing else. */
+function credentialsOnly(
+  credentials: (host: string, call: Call) => Promise<Credentials | undefined>,
+): Session {
+  const nothing = (): never => {
+    throw new Error("a run lends no files");
+  };
+  return {
+    files: nothing,
+    readFile: nothing,
+    receive: nothing,
+    directory: () => undefined,
+    secret: async () => undefined,
+    credentials,
+  };
+}

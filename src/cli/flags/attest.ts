@@ -1,0 +1,82 @@
+// --attest, --provenance, --sbom: `type=provenance|sbom[,disabled=true][,KEY=VALUE...]` (X-39), and the frontend's reading of it.
+import { KilnError } from "../../base/index.ts";
+import { cutPair, readCsv, sortedPairs, writeCsv } from "./csv.ts";
+import { invalidValue, parseBool } from "./values.ts";
+
+/** One wanted or unwanted attestation. */
+export interface Attest {
+  readonly type: string;
+  readonly disabled?: true;
+  readonly attrs: Readonly<Record<string, string>>;
+}
+
+/** Reads the values of `--attest`; each type at most once. */
+export function parseAttests(values: readonly string[]): readonly Attest[] {
+  const attests = values.map(parseAttest);
+  const twice = attests.find(
+    (attest, at) => attests.findIndex((other) => other.type === attest.type) !== at,
+  );
+  if (twice) throw new KilnError("FLAG_INVALID", `--attest names the type ${twice.type} twice`);
+  return attests;
+}
+
+function parseAttest(text: string): Attest {
+  let type = "";
+  let disabled = false;
+  const attrs: Record<string, string> = {};
+  for (const field of readCsv(text)) {
+    const pair = cutPair(field);
+    if (!pair)
+      throw invalidValue("--attest", text, `${JSON.stringify(field)} is not of the form key=value`);
+    const key = pair[0].toLowerCase().trim();
+    if (key === "type") type = pair[1];
+    else if (key === "disabled") disabled = readDisabled(text, pair[1]);
+    else attrs[pair[0]] = pair[1];
+  }
+  if (type === "")
+    throw invalidValue("--attest", text, "type is required", "Types are provenance and sbom.");
+  return { type, ...(disabled ? { disabled } : {}), attrs };
+}
+
+function readDisabled(text: string, value: string): boolean {
+  const disabled = parseBool(value);
+  if (disabled === undefined)
+    throw invalidValue("--attest", text, "disabled must be true or false");
+  return disabled;
+}
+
+/** `--provenance=VALUE` and `--sbom=VALUE` in `--attest`'s form; a boolean turns the type on or off. */
+export function attestShorthand(type: "provenance" | "sbom", value: string): string {
+  const on = parseBool(value);
+  return on === undefined ? `type=${type},${value}` : `type=${type},disabled=${!on}`;
+}
+
+/** The text buildx prints for it. */
+export function attestText(attest: Attest): string {
+  const disabled: [string, string][] = attest.disabled ? [["disabled", "true"]] : [];
+  return writeCsv([["type", attest.type], ...disabled, ...sortedPairs(attest.attrs)]);
+}
+
+const attestPrefix = "attest:";
+const argPrefix = "build-arg:BUILDKIT_ATTEST_";
+
+/** What an attestation is made with when its options do not say: the frontend's own defaults. */
+const attestDefaults: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  provenance: { version: "v1" },
+  sbom: { generator: "docker/buildkit-syft-scanner:stable-1" },
+};
+
+/** Attestations named by frontend attributes (`attest:TYPE`, `build-arg:BUILDKIT_ATTEST_TYPE`), by lower-case type. */
+export function parseAttestAttrs(
+  attrs: Readonly<Record<string, string>>,
+): Record<string, Record<string, string>> {
+  const out: Record<string, Record<string, string>> = {};
+  for (const [key, value] of Object.entries(attrs)) {
+    const prefix = [attestPrefix, argPrefix].find((candidate) => key.startsWith(candidate));
+    if (prefix === undefined) continue;
+    const type = key.slice(prefix.length).toLowerCase();
+    const options = readCsv(value).map((field) => cutPair(field) ?? [field, ""]);
+    out[type] = { ...attestDefaults[type], ...Object.fromEntries(options) };
+  }
+  return out;
+}

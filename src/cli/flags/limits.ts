@@ -1,0 +1,45 @@
+// --add-host and --ulimit: what RUN steps see of hosts and limits (X-45, F-84).
+import { isIP } from "node:net";
+import { invalidValue } from "./values.ts";
+
+/** Reads `HOST:IP`, `HOST=IP`, IPv6 bare or in brackets; gives BuildKit's `host=ip` list. */
+export function parseExtraHosts(values: readonly string[]): readonly string[] {
+  return values.map((value) => {
+    const at = value.search(/[:=]/);
+    const host = at === -1 ? "" : value.slice(0, at);
+    const address = at === -1 ? "" : value.slice(at + 1).replace(/^\[(.*)\]$/, "$1");
+    if (host === "") throw invalidValue("--add-host", value, "expected host:ip");
+    if (address === "host-gateway") {
+      throw invalidValue(
+        "--add-host",
+        value,
+        "host-gateway is not supported",
+        "Steps share the host's network: use 127.0.0.1.",
+      );
+    }
+    if (isIP(address) === 0)
+      throw invalidValue("--add-host", value, `${JSON.stringify(address)} is no IP address`);
+    return `${host}=${address}`;
+  });
+}
+
+const ulimitNames = new Set(
+  "core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack".split(
+    " ",
+  ),
+);
+
+/** Reads `NAME=SOFT[:HARD]`; gives the same with both limits, -1 for none. */
+export function parseUlimits(values: readonly string[]): readonly string[] {
+  return values.map((value) => {
+    const match = /^([a-z]+)=(-?\d+)(?::(-?\d+))?$/.exec(value);
+    if (!match?.[1]) throw invalidValue("--ulimit", value, "expected name=soft[:hard]");
+    if (!ulimitNames.has(match[1]))
+      throw invalidValue("--ulimit", value, `unknown limit ${JSON.stringify(match[1])}`);
+    const soft = Number(match[2]);
+    const hard = Number(match[3] ?? match[2]);
+    if (hard !== -1 && (soft > hard || soft === -1))
+      throw invalidValue("--ulimit", value, "the soft limit is above the hard one");
+    return `${match[1]}=${soft}:${hard}`;
+  });
+}

@@ -1,0 +1,139 @@
+// Plain progress: numbered steps and their output as text, one after another, for logs and pipes.
+import type { BuildEvent } from "../../api/index.ts";
+import { type Output, sizeText } from "../report/index.ts";
+import type { Display } from "./display.ts";
+import { type Change, type Line, ProgressModel, type Transfer } from "./model.ts";
+
+/** A step that says nothing for this long lets others speak. */
+const quietMs = 1000;
+
+/** A transfer that goes on is told about this often. */
+const transferMs = 5000;
+
+interface Pending {
+  readonly line: Line;
+  readonly texts: string[];
+  /** Its name has not been printed yet. */
+  announce: boolean;
+  over: boolean;
+}
+
+/**
+ * Prints `#5 [build 2/3] RUN make`, `#5 0.123 output`, `#5 DONE 0.3s` as buildx does. One step speaks at a time; another gets
+ * its turn when that one is over or silent, so that output of parallel steps stays readable.
+ */
+export class PlainDisplay implements Display {
+  readonly tickMs: number = 250;
+  readonly model: ProgressModel;
+  readonly #out: Output;
+  readonly #now: () => number;
+  readonly #pending = new Map<string, Pending>();
+  readonly #told = new Map<string, number>();
+  #current: Line | undefined;
+  #spokeAt = 0;
+
+  constructor(out: Output, now: () => number) {
+    this.#out = out;
+    this.#now = now;
+    this.model = new ProgressModel({ colored: out.style.colored });
+  }
+
+  event(event: BuildEvent): void {
+    for (const change of this.model.apply(event)) this.#change(change);
+    this.#flush(false);
+  }
+
+  tick(): void {
+    this.#flush(false);
+  }
+
+  end(): void {
+    this.#flush(true);
+  }
+
+  #change(change: Change): void {
+    if (change.type === "warning") return;
+    const { line } = change;
+    const pending = this.#pending.get(line.key) ?? {
+      line,
+      texts: [],
+      announce: false,
+      over: false,
+    };
+    this.#pending.set(line.key, pending);
+    if (change.type === "started") pending.announce = true;
+    else if (change.type === "transfer")
+      pending.texts.push(...this.#transferTexts(line, change.transfer, change.fresh));
+    else if (change.type === "log") {
+      pending.texts.push(
+        ...change.lines.map(({ text, atMs }) => `${(atMs / 1000).toFixed(3)} ${text}`),
+      );
+    } else if (change.type === "ended") {
+      pending.texts.push(this.#endText(line));
+      pending.over = true;
+    }
+  }
+
+  #transferTexts(line: Line, transfer: Transfer, fresh: boolean): string[] {
+    const key = `${line.key} ${transfer.id}`;
+    const last = this.#told.get(key);
+    const due = last === undefined ? fresh : transfer.updatedMs - last >= transferMs;
+    if (!transfer.done && !due) return [];
+    this.#told.set(key, transfer.updatedMs);
+    const amount = transfer.total
+      ? `${sizeText(transfer.current)} / ${sizeText(transfer.total)}`
+      : sizeText(transfer.current);
+    const seconds = ((transfer.updatedMs - transfer.startedMs) / 1000).toFixed(1);
+    const words =
+      transfer.current === 0 && !transfer.total ? transfer.id : `${transfer.id} ${amount}`;
+    if (!transfer.done) return fresh ? [] : [`${words} ${seconds}s`];
+    return [`${words} ${seconds}s done`];
+  }
+
+  #endText(line: Line): string {
+    const { style } = this.#out;
+    const seconds = `${(((line.endedMs ?? line.startedMs) - line.startedMs) / 1000).toFixed(1)}s`;
+    if (line.state === "cached") return style.green("CACHED");
+    if (line.state === "failed") return style.red(`ERROR: ${line.error ?? "failed"}`);
+    if (line.state === "cancelled") return style.yellow("CANCELED");
+    return `DONE ${seconds}`;
+  }
+
+  /** Lets the current step speak, then hands on the word while somebody else has it coming. */
+  #flush(all: boolean): void {
+    for (;;) {
+      const current = this.#current && this.#pending.get(this.#current.key);
+      if (current) this.#speak(current);
+      if (current && !all && !current.over && this.#now() - this.#spokeAt < quietMs) return;
+      const next = this.#next(current);
+      if (!next) return;
+      if (this.#current && current && !current.over) this.#print(this.#current, "...");
+      if (this.#current) this.#out.write("\n");
+      this.#current = next.line;
+      this.#print(next.line, this.#out.style.bold(next.line.name));
+      this.#spokeAt = this.#now();
+    }
+  }
+
+  #speak(pending: Pending): void {
+    for (const text of pending.texts.splice(0)) {
+      this.#print(pending.line, text);
+      this.#spokeAt = this.#now();
+    }
+    pending.announce = false;
+    if (pending.over) this.#pending.delete(pending.line.key);
+  }
+
+  /** Finished steps first, then by number; steps with nothing to say wait. */
+  #next(current: Pending | undefined): Pending | undefined {
+    const next = [...this.#pending.values()]
+      .filter((one) => one !== current && (one.texts.length > 0 || one.announce))
+      .sort((a, b) => Number(b.over) - Number(a.over) || a.line.number - b.line.number)[0];
+    if (next) next.announce = false;
+    return next;
+  }
+
+  #print(line: Line, text: string): void {
+    this.#out.write(`${this.#out.style.blue(`#${line.number}`)} ${text}\n`);
+  }
+}

@@ -1,0 +1,53 @@
+// The words after a build: what the failed step said last, and all warnings.
+import type { Warning } from "../../api/index.ts";
+import { excerptLines, placeText, type Style } from "../report/index.ts";
+import type { ProgressModel } from "./model.ts";
+
+/** The failed steps with their last output, as lines; none where no step failed. `most` limits the output shown of each. */
+export function failureLines(model: ProgressModel, most: number, style: Style): string[] {
+  return model.failed.flatMap((line) => {
+    const shown = line.log.slice(-most);
+    const left = line.log.length - shown.length;
+    return [
+      "------",
+      ` ${style.red(">")} ${style.bold(line.name)}:`,
+      ...(left > 0 ? [style.dim(`… ${left} lines before`)] : []),
+      ...shown.map(({ text, atMs }) => `${style.dim((atMs / 1000).toFixed(3))} ${text}`),
+      "------",
+    ];
+  });
+}
+
+/** Warnings, each with its place; nothing where there are none. */
+export function warningLines(warnings: readonly Warning[], style: Style): string[] {
+  if (warnings.length === 0) return [];
+  const count = `${warnings.length} warning${warnings.length === 1 ? "" : "s"} found`;
+  return [
+    "",
+    ` ${style.yellow(count)}:`,
+    ...warnings.flatMap((warning) => oneWarning(warning, style)),
+  ];
+}
+
+function oneWarning(warning: Warning, style: Style): string[] {
+  const rule = warning.rule === undefined ? "" : `${warning.rule}: `;
+  const place = warning.at
+    ? ` (${placeText({ file: warning.at.file, line: warning.at.line })})`
+    : "";
+  return [` - ${style.bold(rule)}${warning.message}${place}`];
+}
+
+/** One warning at length: its explanation and the excerpt. For `--debug` and `--check`. */
+export function warningBlock(warning: Warning, style: Style): string[] {
+  const title = `${style.yellow("WARNING:")} ${style.bold(warning.rule ?? warning.message)}`;
+  return [
+    "",
+    warning.url === undefined ? title : `${title} - ${warning.url}`,
+    ...(warning.rule === undefined ? [] : [warning.message]),
+    ...(warning.detail ?? []),
+    ...(warning.at ? [placeText({ file: warning.at.file, line: warning.at.line })] : []),
+    ...(warning.at
+      ? ["--------------------", ...excerptLines(warning.at, style), "--------------------"]
+      : []),
+  ];
+}

@@ -1,0 +1,7 @@
+// What people read besides progress: errors, excerpts, tables, numbers.
+export * from "./error-text.ts";
+export * from "./excerpt.ts";
+export * from "./output.ts";
+export * from "./style.ts";
+export * from "./table.ts";
+export * from "./units.ts";
