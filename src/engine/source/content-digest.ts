@@ -57,7 +57,7 @@ export function contentDigest(
   if (selection.includes) return computeDigest(view, selection, call);
   const known = digests.get(view) ?? new Map<string, Promise<Digest>>();
   digests.set(view, known);
-  const key = JSON.stringify([selection.names ?? false, ...selection.paths]);
+  const key = selectionKey(selection);
   const found = known.get(key);
   if (found) return found;
   const computed = computeDigest(view, selection, call);
@@ -65,6 +65,10 @@ export function contentDigest(
   // A failure or a cancelled call must not be what the next caller gets.
   computed.catch(() => known.delete(key));
   return computed;
+}
+
+function selectionKey({ names, paths }: ContentSelection): string {
+  return JSON.stringify([names ?? false, ...paths]);
 }
 
 async function computeDigest(
@@ -136,19 +140,52 @@ function pushChildren(view: ContentView, parent: Pending, stack: Pending[]): voi
   }
 }
 
-function header(view: ContentView, entry: Pending): string {
-  const { type, mode, uid, gid, rdev } = entry.stat;
+function header(view: ContentView, { path, relative, stat }: Pending): string {
+  return contentHeader(relative, stat, stat.type === "symlink" ? view.readlink(path) : "");
+}
+
+/** One path's record: all that counts of it but a file's bytes. */
+function contentHeader(relative: string, stat: ContentStat, target: string): string {
+  const { type, mode, uid, gid, rdev } = stat;
   // The permission bits of a symbolic link mean nothing, and differ between file systems.
   const bits = type === "symlink" ? "" : mode.toString(8);
   const device = type === "char" || type === "block" ? rdev : 0;
-  const target = type === "symlink" ? view.readlink(entry.path) : "";
-  return `${entry.relative}\0${type} ${bits} ${uid} ${gid} ${device}\0${target}\0`;
+  return `${relative}\0${type} ${bits} ${uid} ${gid} ${device}\0${target}\0`;
 }
 
 async function contentOf(view: ContentView, entry: Pending, call: Call): Promise<string> {
   if (entry.stat.type !== "file") return "";
   if (entry.stat.digest) return entry.stat.digest;
   return hashFile(view.hostPath(entry.path), call);
+}
+
+/** A tree as a list in path order, whose files have digests. */
+export interface ContentEntry {
+  /** Relative; the root is not in the list. */
+  readonly path: string;
+  readonly stat: ContentStat;
+  readonly linkname?: string | undefined;
+}
+
+/**
+ * The digest that `contentDigest` gives for the whole of `view`, from a list of what is in it. `contentDigest` will know
+ * it without walking.
+ */
+export function contentDigestOfList(
+  root: ContentStat,
+  entries: Iterable<ContentEntry>,
+  view: ContentView,
+): Digest {
+  const records = createRecords();
+  records.write(`:\0${contentHeader("", root, "")}`);
+  for (const { path, stat, linkname } of entries) {
+    records.write(contentHeader(path, stat, linkname ?? ""));
+    if (stat.type === "file") records.write(stat.digest ?? "");
+  }
+  const digest = records.digest();
+  const known = digests.get(view) ?? new Map<string, Promise<Digest>>();
+  digests.set(view, known.set(selectionKey({ paths: ["/"] }), Promise.resolve(digest)));
+  return digest;
 }
 
 interface Records {

@@ -1,8 +1,13 @@
 // A directory of the asking side as a tree of files with digests: seen as content, and checked against what it was.
 import { lstatSync, readdirSync, readlinkSync } from "node:fs";
-import { KilnError } from "../../base/index.ts";
+import { type Digest, KilnError } from "../../base/index.ts";
 import type { HostEntry, HostTree } from "../../storage/snapshot/index.ts";
-import type { ContentStat, ContentView } from "./content-digest.ts";
+import {
+  type ContentEntry,
+  type ContentStat,
+  type ContentView,
+  contentDigestOfList,
+} from "./content-digest.ts";
 
 /** An entry that also remembers when its inode last changed, in nanoseconds: no program can set that. */
 export interface ScannedEntry extends HostEntry {
@@ -25,7 +30,7 @@ export function fileType(mode: number): ContentStat["type"] {
 }
 
 /** The root of every host tree: the asking side's directory itself has no say in it. */
-export const treeRoot: ContentStat = {
+const treeRoot: ContentStat = {
   type: "directory",
   mode: 0o755,
   uid: 0,
@@ -64,8 +69,19 @@ function createView(tree: HostTree): ContentView {
   };
 }
 
+/** Digest of a whole tree whose files have digests: what `contentDigest` gives for the root of its view. */
+export function hostTreeDigest(tree: HostTree): Digest {
+  return contentDigestOfList(treeRoot, contentEntries(tree), hostTreeContent(tree));
+}
+
+function* contentEntries(tree: HostTree): Iterable<ContentEntry> {
+  for (const entry of tree.entries) {
+    yield { path: entry.path, stat: entryStat(entry), linkname: entry.linkname };
+  }
+}
+
 /** What of an entry its digest counts. */
-export function entryStat(entry: HostEntry): ContentStat {
+function entryStat(entry: HostEntry): ContentStat {
   return {
     type: fileType(entry.mode),
     mode: entry.mode & 0o7777,

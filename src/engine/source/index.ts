@@ -1,4 +1,12 @@
 // Kinds of root vertices: images, directories of the asking side, and what their contents are worth to the cache.
-export * from "./content-digest.ts";
+export {
+  type ContentSelection,
+  type ContentStat,
+  type ContentView,
+  contentDigest,
+} from "./content-digest.ts";
+export { checkUnchanged, directoryContent, hostTreeContent } from "./host-tree.ts";
 export * from "./image/options.ts";
+export { createImageSource } from "./image/source.ts";
+export { createLocalSource, type LocalSourceOptions } from "./local/source.ts";
 export * from "./source.ts";

@@ -1,18 +1,8 @@
 // Walking a directory of the asking side: synchronous calls on one thread, which beat every other way by far.
 import { type BigIntStats, lstatSync, readdirSync, readlinkSync } from "node:fs";
 import { type Call, KilnError } from "../../../base/index.ts";
+import type { PathFilter } from "../../../formats/patterns/index.ts";
 import { fileType, type ScannedEntry } from "../host-tree.ts";
-
-/**
- * Which paths are wanted. For a directory: "yes" with all that `enter` does not refuse below it, "no" with nothing at or
- * below it, "inside" when only something below it may be wanted; such a directory is there only if something in it is.
- */
-export type Verdict = "yes" | "no" | "inside";
-
-/** Decides path by path; what it learned of a directory helps with what lies in it. */
-export interface PathFilter {
-  decide(path: string, directory: boolean): Verdict;
-}
 
 /** A regular file, a directory or a symbolic link, with the inode number that the stat index needs. */
 export interface ScannedFile extends ScannedEntry {
