@@ -1,0 +1,248 @@
+// A layer directory as the tar that images carry: whiteouts as `.wh.` entries, sorted, nothing of this host in it.
+import {
+  type BigIntStats,
+  closeSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+} from "node:fs";
+import {
+  type Bytes,
+  type Call,
+  compareNames,
+  decodeName,
+  fromNodeError,
+  fsPath,
+  KilnError,
+  throwIfAborted,
+} from "../../base/index.ts";
+import {
+  encodeTarHeader,
+  type TarHeader,
+  type TarType,
+  tarEnd,
+  tarPadding,
+} from "../../formats/archive/index.ts";
+import { isOverlayXattr } from "./attributes.ts";
+import type { LayerStore } from "./layer-store.ts";
+import type { SnapshotLayer } from "./snapshot.ts";
+import { loadSyscalls } from "./syscalls.ts";
+import { isOpaque } from "./whiteout.ts";
+
+/** Bytes gathered before they are passed on. */
+const chunkSize = 1024 * 1024;
+const nanoseconds = 1_000_000_000n;
+
+/**
+ * The uncompressed archive of the layer's files, the same bytes for the same files: entries in path order, whole seconds,
+ * no user names, no root entry. Times later than `clamp` (seconds since 1970) become `clamp`; whiteouts carry it, or 0.
+ * Behaviour: containerd archive.ChangeWriter as BuildKit uses it, but opaque directories are marked, not spelt out.
+ */
+export async function* layerTar(
+  store: LayerStore,
+  layer: SnapshotLayer,
+  options: { readonly clamp?: number },
+  unpack: () => Promise<void>,
+  call: Call,
+): Bytes {
+  await unpack();
+  const implied = new Set(store.info(layer.id).implied ?? []);
+  const writer = new LayerWriter(store.files(layer.id), implied, options.clamp, store.userXattr);
+  try {
+    for (const chunk of writer.chunks()) {
+      throwIfAborted(call);
+      yield chunk;
+    }
+  } catch (error) {
+    throw fromNodeError(error, `reading layer ${layer.id}`);
+  }
+}
+
+class LayerWriter {
+  readonly #root: string;
+  readonly #implied: ReadonlySet<string>;
+  readonly #clamp: bigint | undefined;
+  readonly #userXattr: boolean;
+  /** First names of files with several links, by device and inode. */
+  readonly #links = new Map<string, string>();
+  #chunk = new Uint8Array(chunkSize);
+  #filled = 0;
+
+  constructor(
+    root: string,
+    implied: ReadonlySet<string>,
+    clamp: number | undefined,
+    userXattr: boolean,
+  ) {
+    this.#root = root;
+    this.#implied = implied;
+    this.#clamp = clamp === undefined ? undefined : BigInt(clamp);
+    this.#userXattr = userXattr;
+  }
+
+  *chunks(): Generator<Uint8Array> {
+    yield* this.#directory("");
+    yield* this.#put(tarEnd);
+    if (this.#filled > 0) yield this.#chunk.subarray(0, this.#filled);
+  }
+
+  *#directory(path: string): Generator<Uint8Array> {
+    const directory = this.#hostPath(path);
+    if (isOpaque(directory, this.#userXattr))
+      yield* this.#put(this.#whiteout(inside(path, ".wh..opq")));
+    for (const name of namesIn(directory)) {
+      const child = inside(path, name);
+      const stat = lstatSync(fsPath(this.#hostPath(child)), { bigint: true });
+      if (stat.isCharacterDevice() && stat.rdev === 0n) yield* this.#put(this.#whiteout(child));
+      else yield* this.#entry(child, stat);
+      if (stat.isDirectory()) yield* this.#directory(child);
+    }
+  }
+
+  *#entry(path: string, stat: BigIntStats): Generator<Uint8Array> {
+    const type = typeOf(stat);
+    // Sockets have no place in an archive, and directories that the layer does not describe none in this one.
+    if (type === undefined || this.#implied.has(path)) return;
+    const first = stat.nlink > 1n && type !== "directory" ? this.#firstName(path, stat) : undefined;
+    if (first !== undefined) {
+      yield* this.#put(
+        encodeTarHeader({ ...this.#header(path, "hardlink", stat), linkname: first }),
+      );
+      return;
+    }
+    yield* this.#put(encodeTarHeader(this.#header(path, type, stat)));
+    if (type === "file" && stat.size > 0n) yield* this.#contents(path, Number(stat.size));
+  }
+
+  #firstName(path: string, stat: BigIntStats): string | undefined {
+    const key = `${stat.dev}:${stat.ino}`;
+    const first = this.#links.get(key);
+    if (first === undefined) this.#links.set(key, path);
+    return first;
+  }
+
+  #header(path: string, type: TarType, stat: BigIntStats): TarHeader {
+    const host = this.#hostPath(path);
+    const xattrs = type === "hardlink" ? undefined : xattrsOf(host);
+    return {
+      path,
+      type,
+      mode: Number(stat.mode) & 0o7777,
+      uid: Number(stat.uid),
+      gid: Number(stat.gid),
+      size: type === "file" ? Number(stat.size) : 0,
+      mtime: this.#time(stat.mtimeNs),
+      ...(type === "symlink" ? { linkname: decodeName(readlinkSync(fsPath(host), "buffer")) } : {}),
+      ...(type === "char-device" || type === "block-device" ? deviceOf(stat.rdev) : {}),
+      ...(xattrs === undefined ? {} : { xattrs }),
+    };
+  }
+
+  #time(mtime: bigint): bigint {
+    const rest = ((mtime % nanoseconds) + nanoseconds) % nanoseconds;
+    const seconds = (mtime - rest) / nanoseconds;
+    return (
+      (this.#clamp !== undefined && seconds > this.#clamp ? this.#clamp : seconds) * nanoseconds
+    );
+  }
+
+  /** An entry of its own that says that `path` is gone. */
+  #whiteout(path: string): Uint8Array {
+    const slash = path.lastIndexOf("/") + 1;
+    const name = `${path.slice(0, slash)}.wh.${path.slice(slash)}`;
+    const mtime = (this.#clamp ?? 0n) * nanoseconds;
+    return encodeTarHeader({ path: name, type: "file", mode: 0, uid: 0, gid: 0, size: 0, mtime });
+  }
+
+  /** Reads straight into the chunk that is being filled. */
+  *#contents(path: string, size: number): Generator<Uint8Array> {
+    const file = openSync(fsPath(this.#hostPath(path)), "r");
+    try {
+      for (let left = size; left > 0; ) {
+        if (this.#filled === this.#chunk.length) yield this.#full();
+        const length = Math.min(left, this.#chunk.length - this.#filled);
+        const read = readSync(file, this.#chunk, this.#filled, length, null);
+        if (read === 0)
+          throw new KilnError(
+            "SNAPSHOT_FAILED",
+            `${path} became shorter while its layer was being read`,
+          );
+        this.#filled += read;
+        left -= read;
+      }
+    } finally {
+      closeSync(file);
+    }
+    yield* this.#put(tarEnd.subarray(0, tarPadding(size)));
+  }
+
+  *#put(bytes: Uint8Array): Generator<Uint8Array> {
+    for (let at = 0; at < bytes.length; ) {
+      if (this.#filled === this.#chunk.length) yield this.#full();
+      const length = Math.min(bytes.length - at, this.#chunk.length - this.#filled);
+      this.#chunk.set(bytes.subarray(at, at + length), this.#filled);
+      this.#filled += length;
+      at += length;
+    }
+  }
+
+  #full(): Uint8Array {
+    const full = this.#chunk;
+    this.#chunk = new Uint8Array(chunkSize);
+    this.#filled = 0;
+    return full;
+  }
+
+  #hostPath(path: string): string {
+    return path === "" ? this.#root : `${this.#root}/${path}`;
+  }
+}
+
+/** In byte order. */
+function namesIn(directory: string): string[] {
+  const names = readdirSync(fsPath(directory));
+  // A replacement character may stand for bytes that are not UTF-8: look again.
+  const lossy = names.some((name) => name.includes("\ufffd"));
+  const exact = lossy
+    ? readdirSync(fsPath(directory), "buffer").map((name) => decodeName(name))
+    : names;
+  return exact.sort(compareNames);
+}
+
+function inside(directory: string, name: string): string {
+  return directory === "" ? name : `${directory}/${name}`;
+}
+
+function typeOf(stat: BigIntStats): TarType | undefined {
+  if (stat.isFile()) return "file";
+  if (stat.isDirectory()) return "directory";
+  if (stat.isSymbolicLink()) return "symlink";
+  if (stat.isCharacterDevice()) return "char-device";
+  if (stat.isBlockDevice()) return "block-device";
+  return stat.isFIFO() ? "fifo" : undefined;
+}
+
+/** The kernel's encoding of device numbers (makedev(3)). */
+function deviceOf(rdev: bigint): { readonly devMajor: number; readonly devMinor: number } {
+  return {
+    devMajor: Number(((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & 0xfffff000n)),
+    devMinor: Number((rdev & 0xffn) | ((rdev >> 12n) & 0xffffff00n)),
+  };
+}
+
+/** Overlayfs's own marks and labels of this host's security modules stay behind. */
+function xattrsOf(path: string): Map<string, Uint8Array> | undefined {
+  const syscalls = loadSyscalls();
+  const names = syscalls.llistxattr(path);
+  if (names.length === 0) return undefined;
+  const found = new Map<string, Uint8Array>();
+  for (const name of names) {
+    const isHosts =
+      name === "security.selinux" || name === "security.ima" || name === "security.evm";
+    const value = isOverlayXattr(name) || isHosts ? undefined : syscalls.lgetxattr(path, name);
+    if (value !== undefined) found.set(name, value);
+  }
+  return found.size === 0 ? undefined : found;
+}
