@@ -19,14 +19,24 @@ export type ErrorCategory =
  * and a test compares the two.
  */
 export const errorCodes = {
-  ARCHIVE_INVALID: ["invalid-argument", "A tar archive or compressed stream is malformed or exceeds a limit."],
+  ARCHIVE_INVALID: [
+    "invalid-argument",
+    "A tar archive or compressed stream is malformed or exceeds a limit.",
+  ],
   BLOB_CORRUPT: ["internal", "Bytes do not have the digest or size that was promised for them."],
+  BLOB_NOT_FOUND: ["not-found", "A blob is not where it was looked for."],
   CONFIG_INVALID: ["invalid-argument", "A configuration file cannot be read as what it should be."],
-  CONTEXT_CHANGED: ["failed-precondition", "A file of the build context changed while it was being read."],
+  CONTEXT_CHANGED: [
+    "failed-precondition",
+    "A file of the build context changed while it was being read.",
+  ],
   CONTEXT_NOT_FOUND: ["not-found", "The build context does not exist or is not a directory."],
   COPY_NOT_FOUND: ["not-found", "A COPY or ADD source matches no file."],
   CREDENTIALS_FAILED: ["unauthenticated", "A credential helper failed or answered nonsense."],
-  DEFINITION_INVALID: ["invalid-argument", "An LLB definition is malformed or uses what is not supported."],
+  DEFINITION_INVALID: [
+    "invalid-argument",
+    "An LLB definition is malformed or uses what is not supported.",
+  ],
   DIGEST_INVALID: ["invalid-argument", "A digest is not of the form sha256:<64 hex>."],
   DISK_FULL: ["resource-exhausted", "The disk that holds Kiln's data is full."],
   DOCKERFILE_INVALID: ["invalid-argument", "The Dockerfile has mistakes."],
@@ -38,13 +48,22 @@ export const errorCodes = {
   IMAGE_NOT_FOUND: ["not-found", "The registry does not have the image."],
   PATH_INVALID: ["invalid-argument", "A path inside an image or context cannot be resolved."],
   PERMISSION_DENIED: ["permission-denied", "The operating system refused an action."],
-  PLATFORM_INVALID: ["invalid-argument", "A platform is not of the form os/architecture[/variant]."],
+  PLATFORM_INVALID: [
+    "invalid-argument",
+    "A platform is not of the form os/architecture[/variant].",
+  ],
   PLATFORM_NOT_OFFERED: ["not-found", "An image does not exist for a wanted platform."],
   PROCESS_FAILED: ["unknown", "A RUN step's process ended with a failure."],
-  PROGRAM_FOREIGN: ["failed-precondition", "A RUN step's program was built for a processor that does not run here."],
+  PROGRAM_FOREIGN: [
+    "failed-precondition",
+    "A RUN step's program was built for a processor that does not run here.",
+  ],
   REFERENCE_INVALID: ["invalid-argument", "An image name is malformed."],
   REGISTRY_DENIED: ["permission-denied", "The registry refused the credentials or the action."],
-  REGISTRY_FAILED: ["unavailable", "The registry answered with an error or not as the protocol says."],
+  REGISTRY_FAILED: [
+    "unavailable",
+    "The registry answered with an error or not as the protocol says.",
+  ],
   REGISTRY_UNREACHABLE: ["unavailable", "The registry could not be reached."],
   RUNTIME_MISSING: ["failed-precondition", "No container runtime (crun or runc) was found."],
   RUNTIME_FAILED: ["internal", "The container runtime could not start a step."],
@@ -52,7 +71,10 @@ export const errorCodes = {
   SNAPSHOT_FAILED: ["internal", "A file system snapshot could not be made, mounted or read."],
   STORE_CORRUPT: ["internal", "Kiln's own data is damaged."],
   UNSUPPORTED: ["unimplemented", "What was asked for is not supported."],
-  USER_NOT_FOUND: ["not-found", "An image's passwd or group file lacks a user or group that is asked for."],
+  USER_NOT_FOUND: [
+    "not-found",
+    "An image's passwd or group file lacks a user or group that is asked for.",
+  ],
 } as const satisfies Record<string, readonly [ErrorCategory, string]>;
 
 /** A stable name for one kind of failure. */
@@ -168,5 +190,12 @@ export function redact(text: string): string {
 
 function isUrlEnd(char: number): boolean {
   // White space, quotes, and what ends the authority part of a URL: "/", "?", "#".
-  return char <= 0x20 || char === 0x22 || char === 0x27 || char === 0x2f || char === 0x3f || char === 0x23;
+  return (
+    char <= 0x20 ||
+    char === 0x22 ||
+    char === 0x27 ||
+    char === 0x2f ||
+    char === 0x3f ||
+    char === 0x23
+  );
 }

@@ -1,7 +1,202 @@
 // Blobs as files named by their digest: temporary file, hash, rename; whatever can be seen is whole.
+import { randomBytes } from "node:crypto";
+import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statSync, writeSync } from "node:fs";
+import { open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
+import {
+  type Bytes,
+  type Call,
+  createDigester,
+  type Digest,
+  digestHex,
+  fromNodeError,
+  isDead,
+  isDigest,
+  isKilnError,
+  KilnError,
+  Once,
+  processTag,
+  throwIfAborted,
+  verified,
+} from "../../base/index.ts";
+import type { Descriptor } from "../../formats/oci/index.ts";
 import type { ContentStore } from "./content.ts";
+
+/** Large enough that reading costs little more than hashing. */
+const readSize = 1024 * 1024;
+/** How old unfinished blobs of processes in other pid namespaces must be before they count as left behind. */
+const unknownOwnerAge = 24 * 3600 * 1000;
 
 /** Opens (or makes) the store in `dir`: `blobs/sha256/<hex>`. Sweeps what crashed processes left behind. */
 export async function openContentStore(dir: string): Promise<ContentStore> {
-  throw new Error(`not yet ${dir}`);
+  try {
+    mkdirSync(`${dir}/blobs/sha256`, { recursive: true, mode: 0o700 });
+    mkdirSync(`${dir}/ingest`, { recursive: true, mode: 0o700 });
+    sweep(`${dir}/ingest`);
+  } catch (error) {
+    throw fromNodeError(error, `opening the blobs in ${dir}`);
+  }
+  return new DiskContentStore(dir);
+}
+
+class DiskContentStore implements ContentStore {
+  readonly #dir: string;
+  readonly #writing = new Once<Digest, void>();
+  readonly #touched = new Set<Digest>();
+
+  constructor(dir: string) {
+    this.#dir = dir;
+  }
+
+  async has(digest: Digest, call: Call): Promise<boolean> {
+    throwIfAborted(call);
+    return (await this.#sizeOf(digest)) !== undefined;
+  }
+
+  async *read(blob: Descriptor, call: Call): Bytes {
+    throwIfAborted(call);
+    const what = `blob ${blob.digest}`;
+    try {
+      yield* verified(this.#chunks(blob.digest, call), blob.digest, blob.size, what);
+    } catch (error) {
+      if (!isKilnError(error, "BLOB_CORRUPT")) throw fromNodeError(error, `reading ${what}`);
+      await this.#dropDamaged(blob);
+      throw error;
+    }
+  }
+
+  async write(blob: Descriptor, data: () => Bytes, call: Call): Promise<void> {
+    const size = await this.#sizeOf(blob.digest);
+    if (size === blob.size) return;
+    await this.#writing.run(blob.digest, (once) => this.#writeNew(blob, data, once), call);
+  }
+
+  async ingest(mediaType: string, data: Bytes, call: Call): Promise<Descriptor> {
+    const written = await this.#receive(data, call);
+    await this.#publish(written.path, written.digest);
+    return { mediaType, digest: written.digest, size: written.size };
+  }
+
+  async delete(digest: Digest): Promise<void> {
+    await rm(this.#path(digest), { force: true });
+  }
+
+  async *list(): AsyncIterable<{
+    readonly digest: Digest;
+    readonly size: number;
+    readonly usedAt: Date;
+  }> {
+    for (const name of await readdir(`${this.#dir}/blobs/sha256`)) {
+      const digest = `sha256:${name}`;
+      if (!isDigest(digest)) continue;
+      const found = await stat(this.#path(digest)).catch(ifMissing);
+      if (found) yield { digest, size: found.size, usedAt: found.mtime };
+    }
+  }
+
+  async #writeNew(blob: Descriptor, data: () => Bytes, call: Call): Promise<void> {
+    if ((await this.#sizeOf(blob.digest)) === blob.size) return;
+    const what = `blob ${blob.digest}`;
+    const written = await this.#receive(verified(data(), blob.digest, blob.size, what), call);
+    await this.#publish(written.path, blob.digest);
+  }
+
+  /** Takes all of `data` into a file of its own, flushed to the disk; leaves nothing on failure. */
+  async #receive(data: Bytes, call: Call): Promise<{ path: string; digest: Digest; size: number }> {
+    const path = `${this.#dir}/ingest/${processTag()}-${randomBytes(8).toString("hex")}`;
+    const digester = createDigester();
+    let size = 0;
+    let file: number | undefined;
+    try {
+      file = openSync(path, "wx", 0o600);
+      for await (const chunk of data) {
+        throwIfAborted(call);
+        digester.update(chunk);
+        for (let at = 0; at < chunk.length; ) at += writeSync(file, chunk, at);
+        size += chunk.length;
+      }
+      closeSync(file);
+      file = undefined;
+      // A name must never stand for contents that a power cut can take away. Off the main thread: it may take long.
+      const handle = await open(path, "r+");
+      await handle.datasync().finally(() => handle.close());
+      return { path, digest: digester.digest(), size };
+    } catch (error) {
+      if (file !== undefined) closeSync(file);
+      await rm(path, { force: true });
+      throw fromNodeError(error, `writing a blob in ${this.#dir}`);
+    }
+  }
+
+  async #publish(path: string, digest: Digest): Promise<void> {
+    // The directory is not flushed: a rename lost to a power cut means a blob to be fetched again, no more.
+    await rename(path, this.#path(digest)).catch(async (error: unknown) => {
+      await rm(path, { force: true });
+      throw fromNodeError(error, `writing a blob in ${this.#dir}`);
+    });
+  }
+
+  async *#chunks(digest: Digest, call: Call): Bytes {
+    const file = await open(this.#path(digest), "r").catch((error: unknown) => {
+      if (isMissing(error))
+        throw new KilnError("BLOB_NOT_FOUND", `blob ${digest} is not in the store`);
+      throw error;
+    });
+    try {
+      await this.#touch(digest);
+      for (;;) {
+        throwIfAborted(call);
+        const chunk = new Uint8Array(readSize);
+        const { bytesRead } = await file.read(chunk, 0, readSize, null);
+        if (bytesRead === 0) return;
+        yield chunk.subarray(0, bytesRead);
+      }
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** The modification time says when a blob was last used; once per process is enough to tell old from new. */
+  async #touch(digest: Digest): Promise<void> {
+    if (this.#touched.has(digest)) return;
+    this.#touched.add(digest);
+    const now = new Date();
+    await utimes(this.#path(digest), now, now).catch(() => {});
+  }
+
+  /** So that the next build fetches it again; unless the caller was wrong about the size. */
+  async #dropDamaged(blob: Descriptor): Promise<void> {
+    const size = await this.#sizeOf(blob.digest);
+    if (size === undefined) return;
+    const digester = createDigester();
+    for await (const chunk of this.#chunks(blob.digest, { signal: new AbortController().signal }))
+      digester.update(chunk);
+    if (digester.digest() !== blob.digest) await this.delete(blob.digest);
+  }
+
+  async #sizeOf(digest: Digest): Promise<number | undefined> {
+    const found = await stat(this.#path(digest)).catch(ifMissing);
+    return found?.size;
+  }
+
+  #path(digest: Digest): string {
+    return `${this.#dir}/blobs/sha256/${digestHex(digest)}`;
+  }
+}
+
+function ifMissing(error: unknown): undefined {
+  if (!isMissing(error)) throw error;
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && (error as NodeJS.ErrnoException).code === "ENOENT";
+}
+
+function sweep(dir: string): void {
+  for (const name of readdirSync(dir)) {
+    const path = `${dir}/${name}`;
+    const dead = isDead(name.split("-")[0] ?? "");
+    const age = () => Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0);
+    if (dead === true || (dead === "unknown" && age() > unknownOwnerAge))
+      rmSync(path, { force: true });
+  }
 }
