@@ -11,7 +11,11 @@ interface Index {
   readonly mediaType: string;
   readonly manifests: readonly {
     readonly digest: string;
-    readonly platform: { readonly os: string; readonly architecture: string; readonly variant?: string };
+    readonly platform: {
+      readonly os: string;
+      readonly architecture: string;
+      readonly variant?: string;
+    };
   }[];
 }
 
@@ -29,9 +33,21 @@ describeWith(["root", "runtime", "registry", "bundle", "emulation", "apt"], "the
   afterAll(() => world?.[Symbol.asyncDispose]());
 
   const build = (directory: string, ...more: string[]) =>
-    world.kiln(["build", "--platform", threePlatforms, "-t", name, "--push", "--progress", "plain", ...more, directory]);
+    world.kiln([
+      "build",
+      "--platform",
+      threePlatforms,
+      "-t",
+      name,
+      "--push",
+      "--progress",
+      "plain",
+      ...more,
+      directory,
+    ]);
 
-  const index = async () => JSON.parse((await world.kiln(["imagetools", "inspect", "--raw", name])).stdout) as Index;
+  const index = async () =>
+    JSON.parse((await world.kiln(["imagetools", "inspect", "--raw", name])).stdout) as Index;
 
   it("builds and pushes one index with an entry for each platform", async () => {
     const built = await build(context);
@@ -85,12 +101,21 @@ describeWith(["root", "runtime", "registry", "bundle", "emulation", "apt"], "the
   });
 
   it("honours SOURCE_DATE_EPOCH", async () => {
-    const built = await world.kiln(["build", "-t", `${world.registry.address}/dated`, "--push", context], {
-      env: { SOURCE_DATE_EPOCH: "1700000000" },
-    });
+    const built = await world.kiln(
+      ["build", "-t", `${world.registry.address}/dated`, "--push", context],
+      {
+        env: { SOURCE_DATE_EPOCH: "1700000000" },
+      },
+    );
     expect(built.status).toBe(0);
     const format = "{{json .Image}}";
-    const shown = await world.kiln(["imagetools", "inspect", "--format", format, `${world.registry.address}/dated`]);
+    const shown = await world.kiln([
+      "imagetools",
+      "inspect",
+      "--format",
+      format,
+      `${world.registry.address}/dated`,
+    ]);
     expect(shown.stdout).toContain("2023-11-14T22:13:20Z");
   });
 });

@@ -3,9 +3,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { AsyncStack } from "../../src/base/index.ts";
 import { busyboxContext, demoPlatforms } from "../../scripts/fixtures/base-images.ts";
 import { type RunningRegistry, startRegistry } from "../../scripts/fixtures/registry.ts";
+import { AsyncStack } from "../../src/base/index.ts";
 
 const checkout = resolve(import.meta.dirname, "../..");
 
@@ -60,7 +60,12 @@ export async function openWorld(): Promise<World> {
     directory,
     registry,
     root,
-    kiln: (args, options = {}) => run(join(checkout, "bin/kiln"), args, { cwd: directory, ...options, env: { ...env, ...options.env } }),
+    kiln: (args, options = {}) =>
+      run(join(checkout, "bin/kiln"), args, {
+        cwd: directory,
+        ...options,
+        env: { ...env, ...options.env },
+      }),
     context(files) {
       const path = join(directory, `context-${++contexts}`);
       for (const [name, text] of Object.entries(files)) {
@@ -77,7 +82,10 @@ export async function openWorld(): Promise<World> {
 
 async function pushBusybox({ kiln, registry, directory }: World): Promise<void> {
   const context = join(directory, "busybox");
-  cpSync(busyboxContext(join(checkout, ".kiln/fixtures")), context, { recursive: true, verbatimSymlinks: true });
+  cpSync(busyboxContext(join(checkout, ".kiln/fixtures")), context, {
+    recursive: true,
+    verbatimSymlinks: true,
+  });
   const name = `${registry.address}/library/busybox:latest`;
   const built = await kiln(["build", "--platform", threePlatforms, "-t", name, "--push", context]);
   if (built.status !== 0) throw new Error(`the base image could not be built:\n${built.stderr}`);
@@ -103,7 +111,13 @@ function run(
     child.stdin.end(input ?? "");
     child.once("error", reject);
     child.once("close", (status, signal) =>
-      resolvePromise({ status, signal, stdout, stderr, seconds: (performance.now() - begin) / 1000 }),
+      resolvePromise({
+        status,
+        signal,
+        stdout,
+        stderr,
+        seconds: (performance.now() - begin) / 1000,
+      }),
     );
     started?.(child);
   });

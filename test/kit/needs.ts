@@ -7,17 +7,20 @@ import { describe } from "vitest";
 /** Undefined where it is there, else what is missing. */
 type Probe = () => string | undefined;
 
-const probes = {
+const probes: Readonly<Record<Need, Probe>> = {
   root: () => (process.getuid?.() === 0 ? undefined : "root"),
   runtime: () => (onPath("crun") || onPath("runc") ? undefined : "crun or runc"),
   registry: () => (onPath("docker-registry") ? undefined : "docker-registry"),
-  bundle: () => (existsSync(join(import.meta.dirname, "../../dist/kiln.mjs")) ? undefined : "dist (npm run build)"),
+  bundle: () =>
+    existsSync(join(import.meta.dirname, "../../dist/kiln.mjs"))
+      ? undefined
+      : "dist (npm run build)",
   emulation: () => ["aarch64", "arm"].map(handlerMissing).find((one) => one !== undefined),
   apt: () => (onPath("apt-get") ? undefined : "apt-get"),
   loop: () => (existsSync("/dev/loop-control") && onPath("mkfs.ext4") ? undefined : "loop devices"),
-} as const satisfies Record<string, Probe>;
+};
 
-export type Need = keyof typeof probes;
+export type Need = "root" | "runtime" | "registry" | "bundle" | "emulation" | "apt" | "loop";
 
 /**
  * A group of tests that need something of the machine. Where it is missing they are skipped with the reason printed,

@@ -1,7 +1,8 @@
 // Looking into results: mounted for as long as somebody looks, or read in place where the files lie ready.
 import type { Call } from "../../base/index.ts";
 import { withMounted } from "../../storage/snapshot/index.ts";
-import { directoryView, emptyView, type FileView, treeView } from "./file/view.ts";
+import { hostTreeContent } from "../source/index.ts";
+import { directoryView, emptyView, type FileView } from "./file/view.ts";
 import type { OpResult } from "./result.ts";
 
 /** Calls `use` with a read-only view of the result's files. */
@@ -11,7 +12,7 @@ export async function withView<T>(
   use: (view: FileView) => T | Promise<T>,
 ): Promise<T> {
   if (!result) return use(emptyView);
-  if (result.tree) return use(treeView(result.tree));
+  if (result.tree) return use(hostTreeContent(result.tree));
   return withMounted(await result.mounts(call), call, (directory) => use(directoryView(directory)));
 }
 

@@ -14,23 +14,37 @@ export interface ScannedEntry extends HostEntry {
   readonly ctime: bigint;
 }
 
-const types: Readonly<Record<number, ContentStat["type"]>> = {
-  2401: "fifo",
-  4802: "char",
-  9604: "directory",
-  14406: "block",
-  16807: "file",
-  21609: "symlink",
-  26411: "socket",
-};
+const types: ReadonlyMap<number, ContentStat["type"]> = new Map([
+  [0o010000, "fifo"],
+  [0o020000, "char"],
+  [0o040000, "directory"],
+  [0o060000, "block"],
+  [0o100000, "file"],
+  [0o120000, "symlink"],
+  [0o140000, "socket"],
+]);
 
 /** The kind of file that `st_mode` says. */
 export function fileType(mode: number): ContentStat["type"] {
-  return types[mode & 0o170000] ?? "file";
+  return types.get(mode & 0o170000) ?? "file";
+}
+
+/** What is known of a path of a host tree. */
+export interface HostStat extends ContentStat {
+  /** Nanoseconds since 1970. */
+  readonly mtime: bigint;
+}
+
+/** A host tree as content, with times for who copies from it. */
+export interface HostTreeView extends ContentView {
+  lstat(path: string): HostStat | undefined;
+  /** Throws `CONTEXT_CHANGED` unless the file, which has just been read, is still what its digest says. */
+  checkUnchanged(path: string): void;
 }
 
 /** The root of every host tree: the asking side's directory itself has no say in it. */
-const treeRoot: ContentStat = {
+export const treeRoot: HostStat = {
+  mtime: 0n,
   type: "directory",
   mode: 0o755,
   uid: 0,
@@ -39,10 +53,10 @@ const treeRoot: ContentStat = {
   rdev: 0,
 };
 
-const views = new WeakMap<HostTree, ContentView>();
+const views = new WeakMap<HostTree, HostTreeView>();
 
 /** A host tree as content: only its entries exist, and everything belongs to root. One view a tree. */
-export function hostTreeContent(tree: HostTree): ContentView {
+export function hostTreeContent(tree: HostTree): HostTreeView {
   const known = views.get(tree);
   if (known) return known;
   const view = createView(tree);
@@ -50,7 +64,7 @@ export function hostTreeContent(tree: HostTree): ContentView {
   return view;
 }
 
-function createView(tree: HostTree): ContentView {
+function createView(tree: HostTree): HostTreeView {
   // Most trees are only looked at as a whole: the index is made when a path is asked for.
   let index: { entries: Map<string, HostEntry>; children: Map<string, string[]> } | undefined;
   const indexed = () => {
@@ -81,7 +95,7 @@ function* contentEntries(tree: HostTree): Iterable<ContentEntry> {
 }
 
 /** What of an entry its digest counts. */
-function entryStat(entry: HostEntry): ContentStat {
+function entryStat(entry: HostEntry): HostStat {
   return {
     type: fileType(entry.mode),
     mode: entry.mode & 0o7777,
@@ -89,6 +103,7 @@ function entryStat(entry: HostEntry): ContentStat {
     gid: 0,
     size: entry.size,
     rdev: 0,
+    mtime: entry.mtime,
     ...(entry.digest === undefined ? {} : { digest: entry.digest }),
   };
 }

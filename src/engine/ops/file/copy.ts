@@ -205,7 +205,7 @@ class Copier {
     switch (stat.type) {
       case "file":
         copyFileSync(this.#view.hostPath(from), to);
-        this.#checkUnchanged(from, stat);
+        this.#view.checkUnchanged?.(from);
         break;
       case "symlink":
         symlinkSync(this.#view.readlink(from), to);
@@ -214,16 +214,6 @@ class Copier {
         makeNode(to, stat);
     }
     this.#finish(stat, from, to);
-  }
-
-  /** A file of a host tree was hashed earlier; what was copied must be what was hashed. */
-  #checkUnchanged(from: string, stat: FileStat): void {
-    if (stat.digest === undefined) return;
-    const now = lstatSync(this.#view.hostPath(from), { bigint: true, throwIfNoEntry: false });
-    if (now && Number(now.size) === stat.size && now.mtimeNs === stat.mtime) return;
-    throw new KilnError("CONTEXT_CHANGED", `${from.slice(1)} changed while it was being copied`, {
-      hint: "Build again once nothing writes to the build context.",
-    });
   }
 
   #finish(stat: FileStat, from: string | undefined, to: string): void {

@@ -116,7 +116,7 @@ export function parseStatIndex(data: Uint8Array): StatIndex {
   const count = view.getUint32(magic.length + 32, true);
   const end = headerSize + count * rowSize;
   // Copied, because typed arrays want aligned buffers.
-  const rows = data.slice(headerSize, end).buffer as ArrayBuffer;
+  const rows = new Uint8Array(data.subarray(headerSize, end)).buffer;
   const paths = text.decode(data.subarray(end)).split("\0");
   paths.pop();
   if (paths.length !== count) throw new Error("damaged stat index");
