@@ -1,7 +1,7 @@
 // The distribution protocol (OCI distribution-spec v1.1) as seen by those who pull and push.
-import type { Bytes, Call, Digest } from "../../base/index.ts";
+import type { Bytes, Call } from "../../base/index.ts";
 import type { Descriptor } from "../../formats/oci/index.ts";
-import type { BlobSink, BlobSource } from "../content/content.ts";
+import type { BlobSink, BlobSource } from "../content/index.ts";
 
 /** Name and secret for one host; the registry room never sees a Session. */
 export interface RegistryCredentials {

@@ -1,0 +1,182 @@
+// Connections that are kept and reused: one agent for each scheme, proxy and TLS setting.
+import type { Agent } from "node:http";
+import type { Socket } from "node:net";
+import { NetworkFailure } from "./network-error.ts";
+import { type Environment, proxyFor } from "./proxy.ts";
+import type { RegistryHostConfig } from "./registry.ts";
+
+/** What `node:http` or `node:https` needs to reach one URL. */
+export interface Route {
+  readonly protocol: "http:" | "https:";
+  readonly host: string;
+  readonly port: string;
+  readonly path: string;
+  /** Only what the way there asks for. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly agent: Agent;
+}
+
+/** Owns idle connections. They do not keep the process alive; disposing closes them at once. */
+export class Connections implements Disposable {
+  readonly #agents = new Map<string, Agent>();
+  readonly #ids = new WeakMap<RegistryHostConfig, number>();
+  readonly #environment: Environment;
+  #lastId = 0;
+
+  constructor(environment: Environment) {
+    this.#environment = environment;
+  }
+
+  /** How to reach `url`; `config` is that of the URL's own host. */
+  async route(url: URL, config: RegistryHostConfig): Promise<Route> {
+    const proxy = proxyFor(url, this.#environment);
+    const secure = url.protocol === "https:";
+    const direct = { host: url.hostname.replace(/^\[|\]$/g, ""), path: url.pathname + url.search };
+    if (proxy && !secure) {
+      const agent = await this.#agent("http:", {}, undefined);
+      return {
+        protocol: proxy.protocol === "https:" ? "https:" : "http:",
+        host: proxy.hostname.replace(/^\[|\]$/g, ""),
+        port: proxy.port || defaultPort(proxy),
+        path: `${url.origin}${url.pathname}${url.search}`,
+        headers: { host: url.host, ...proxyAuthorization(proxy) },
+        agent: proxy.protocol === "https:" ? await this.#agent("https:", {}, undefined) : agent,
+      };
+    }
+    const agent = await this.#agent(secure ? "https:" : "http:", config, proxy);
+    return {
+      protocol: secure ? "https:" : "http:",
+      ...direct,
+      port: url.port || defaultPort(url),
+      headers: {},
+      agent,
+    };
+  }
+
+  [Symbol.dispose](): void {
+    for (const agent of this.#agents.values()) agent.destroy();
+    this.#agents.clear();
+  }
+
+  async #agent(
+    scheme: "http:" | "https:",
+    config: RegistryHostConfig,
+    proxy: URL | undefined,
+  ): Promise<Agent> {
+    const key = scheme === "http:" ? scheme : `${scheme} ${this.#id(config)} ${proxy?.href ?? ""}`;
+    const known = this.#agents.get(key);
+    if (known) return known;
+    const agent =
+      scheme === "http:" ? await plainAgent() : await secureAgent(config, proxy, this.#environment);
+    const other = this.#agents.get(key);
+    this.#agents.set(key, other ?? agent);
+    return other ?? agent;
+  }
+
+  #id(config: RegistryHostConfig): number {
+    const id = this.#ids.get(config) ?? ++this.#lastId;
+    this.#ids.set(config, id);
+    return id;
+  }
+}
+
+const agentOptions = {
+  keepAlive: true,
+  keepAliveMsecs: 30_000,
+  scheduling: "lifo",
+  noDelay: true,
+} as const;
+
+async function plainAgent(): Promise<Agent> {
+  const http = await import("node:http");
+  return new http.Agent(agentOptions);
+}
+
+async function secureAgent(
+  config: RegistryHostConfig,
+  proxy: URL | undefined,
+  environment: Environment,
+): Promise<Agent> {
+  const [https, { secureContextFor }] = await Promise.all([
+    import("node:https"),
+    import("./tls.ts"),
+  ]);
+  const secureContext = secureContextFor(config, environment);
+  const agent = new https.Agent({
+    ...agentOptions,
+    secureContext,
+    rejectUnauthorized: config.insecure !== true,
+  });
+  if (proxy) {
+    const tls = await import("node:tls");
+    const tunnel = await tunnelOpener(proxy, environment);
+    // The agent takes a callback, though its types know only a returned socket.
+    const connect = (
+      options: object,
+      done: (error: Error | null, socket?: Socket) => void,
+    ): undefined => {
+      const target = options as { host: string; port: number | string; servername?: string };
+      tunnel(`${bracketed(target.host)}:${target.port}`).then(
+        (socket) => done(null, tls.connect({ ...options, socket, host: target.host })),
+        (error: Error) => done(error),
+      );
+    };
+    Object.assign(agent, { createConnection: connect });
+  }
+  return agent;
+}
+
+/** Opens tunnels through a proxy with CONNECT (RFC 9110, 9.3.6). */
+async function tunnelOpener(
+  proxy: URL,
+  environment: Environment,
+): Promise<(target: string) => Promise<Socket>> {
+  const { request } =
+    proxy.protocol === "https:" ? await import("node:https") : await import("node:http");
+  const secure =
+    proxy.protocol === "https:"
+      ? { secureContext: (await import("./tls.ts")).secureContextFor({}, environment) }
+      : {};
+  return (target) =>
+    new Promise((resolve, reject) => {
+      const attempt = request({
+        method: "CONNECT",
+        host: proxy.hostname.replace(/^\[|\]$/g, ""),
+        port: proxy.port || defaultPort(proxy),
+        path: target,
+        headers: { host: target, ...proxyAuthorization(proxy) },
+        timeout: tunnelTimeout,
+        agent: false,
+        ...secure,
+      });
+      const fail = (why: string) => new NetworkFailure("EPROXY", `the proxy ${proxy.host} ${why}`);
+      attempt.once("connect", (response, socket) => {
+        if (response.statusCode === 200) return resolve(socket);
+        socket.destroy();
+        reject(fail(`refused to connect to ${target}: status ${response.statusCode}`));
+      });
+      attempt.once("response", (response) => {
+        response.destroy();
+        reject(fail(`refused to connect to ${target}: status ${response.statusCode}`));
+      });
+      attempt.once("timeout", () => attempt.destroy(fail("did not answer in time")));
+      attempt.once("error", reject);
+      attempt.end();
+    });
+}
+
+const tunnelTimeout = 30_000;
+
+function proxyAuthorization(proxy: URL): Readonly<Record<string, string>> {
+  if (proxy.username === "" && proxy.password === "") return {};
+  const pair = `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`;
+  return { "proxy-authorization": `Basic ${btoa(pair)}` };
+}
+
+function defaultPort(url: URL): string {
+  return url.protocol === "https:" ? "443" : "80";
+}
+
+function bracketed(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}

@@ -1,0 +1,87 @@
+// Which servers stand behind a repository's name: its mirrors, and the registry itself.
+import { KilnError } from "../../base/index.ts";
+import { parseExactReference } from "../../formats/oci/index.ts";
+import type { RegistryHostConfig } from "./registry.ts";
+
+/** One server that can be asked for a repository. */
+export interface Endpoint {
+  /** As configuration and credentials know it: `docker.io`, `mirror.example:5000`. */
+  readonly name: string;
+  /** Host and port to connect to. */
+  readonly address: string;
+  /** Path of the repository there, with the mirror's prefix. */
+  readonly repository: string;
+  /** What a mirror is to fetch where it has not got it: sent as `?ns=`, as containerd does. */
+  readonly namespace?: string;
+  readonly config: RegistryHostConfig;
+}
+
+const hub = "docker.io";
+const hubServer = "registry-1.docker.io";
+
+/** Host and path of a normalised repository name. Throws `REFERENCE_INVALID` for anything else. */
+export function parseRepository(repository: string): {
+  readonly host: string;
+  readonly path: string;
+} {
+  const { domain, path, tag, digest } = parseExactReference(repository);
+  if (domain !== "" && tag === undefined && digest === undefined) return { host: domain, path };
+  throw new KilnError(
+    "REFERENCE_INVALID",
+    `not a repository with its host: ${JSON.stringify(repository)}`,
+  );
+}
+
+/** The registry itself. */
+export function originOf(
+  repository: string,
+  hosts: Readonly<Record<string, RegistryHostConfig>>,
+): Endpoint {
+  const { host, path } = parseRepository(repository);
+  const address = host === hub ? hubServer : host;
+  return { name: host, address, repository: path, config: configOf(host, hosts) };
+}
+
+/** The mirrors of the repository's host, in the order in which they are configured. */
+export function mirrorsOf(
+  repository: string,
+  hosts: Readonly<Record<string, RegistryHostConfig>>,
+): readonly Endpoint[] {
+  const { host, path } = parseRepository(repository);
+  return (configOf(host, hosts).mirrors ?? []).map((mirror) => {
+    const { address, prefix, http } = parseMirror(mirror);
+    const own = configOf(address, hosts);
+    const config = http && own.http === undefined ? { ...own, http } : own;
+    return { name: address, address, repository: prefix + path, namespace: host, config };
+  });
+}
+
+/** The settings of a host; none where nothing is set. The same object for the same host: connections are kept by it. */
+export function configOf(
+  host: string,
+  hosts: Readonly<Record<string, RegistryHostConfig>>,
+): RegistryHostConfig {
+  return (Object.hasOwn(hosts, host) ? hosts[host] : undefined) ?? noConfig;
+}
+
+const noConfig: RegistryHostConfig = {};
+
+function parseMirror(mirror: string): {
+  readonly address: string;
+  readonly prefix: string;
+  readonly http: boolean;
+} {
+  const match = /^(?:(https?):\/\/)?([^/?#\s@]+)(?:\/([^?#\s]*))?$/.exec(mirror);
+  const address = match?.[2];
+  if (!address || !URL.canParse(`https://${address}`)) {
+    throw new KilnError("CONFIG_INVALID", `not a mirror: ${JSON.stringify(mirror)}`, {
+      hint: "Write a mirror as host[:port][/prefix], for example mirror.example:5000 or registry.example/proxy.",
+    });
+  }
+  const prefix = (match[3] ?? "")
+    .split("/")
+    .filter(Boolean)
+    .map((part) => `${part}/`)
+    .join("");
+  return { address, prefix, http: match[1] === "http" };
+}
