@@ -70,11 +70,7 @@ export async function openEngine(options: EngineOptions): Promise<Builder> {
   const executor = lazily(async () =>
     opening.use(await openExecutor({ stateDir: at("executor"), ...runtime })),
   );
-  const images = createImageSource({
-    ...stores,
-    registry: registries,
-    now: () => options.now().getTime(),
-  });
+  const images = createImageSource({ ...stores, registry: registries });
   const native = hostPlatform(process.arch);
   const opParts: OpParts = {
     snapshotter,

@@ -80,6 +80,10 @@ function createView(tree: HostTree): HostTreeView {
     readdir: (path) => indexed().children.get(path) ?? [],
     readlink: (path) => indexed().entries.get(path)?.linkname ?? "",
     hostPath: (path) => tree.directory + path,
+    checkUnchanged(path) {
+      const entry = indexed().entries.get(path);
+      if (entry) checkUnchanged(tree, entry);
+    },
   };
 }
 
