@@ -1,0 +1,37 @@
+// Dockerfiles: from bytes to a syntax tree, to typed instructions, to LLB.
+export {
+  type DockerfileTree,
+  type Heredoc,
+  type InstructionNode,
+  type LineRange,
+  type ParserWarning,
+  type Problem,
+  rangesOf,
+} from "./ast.ts";
+export type { Directive, DirectiveName, EscapeToken } from "./directives.ts";
+export { chompHeredoc, parseHeredoc } from "./heredoc.ts";
+export * from "./instructions/index.ts";
+export * from "./lint/index.ts";
+export {
+  MAX_DOCKERFILE_BYTES,
+  type ParsedDockerfile,
+  parseDockerfile,
+  parseText,
+} from "./parse.ts";
+export {
+  createLexer,
+  type Expansion,
+  ExpansionError,
+  type Lexer,
+  type LexerOptions,
+  type Lookup,
+} from "./shell-words.ts";
+export {
+  type Instructions,
+  parseInstruction,
+  readInstructions,
+  type Stage,
+  toProblem,
+} from "./stages.ts";
+export { detectCheck, detectSyntax, type SyntaxDirective } from "./syntax.ts";
+export { quote } from "./text.ts";

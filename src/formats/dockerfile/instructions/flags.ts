@@ -1,0 +1,85 @@
+// Instruction flags: `--name=value` words checked against a table of what the instruction knows.
+import { closest } from "../../../base/index.ts";
+import { Mistake, type Request } from "./instruction.ts";
+
+/** `text` takes one value, `list` one value each time it is given, `boolean` may stand without a value. */
+export type FlagKind = "text" | "list" | "boolean";
+
+/** Values by flag: "" for a text flag and undefined for a boolean that is not given. */
+export type FlagValues<Table extends Readonly<Record<string, FlagKind>>> = {
+  readonly [Name in keyof Table]: Table[Name] extends "boolean"
+    ? boolean | undefined
+    : Table[Name] extends "list"
+      ? readonly string[]
+      : string;
+};
+
+/** Reads the instruction's flags. Every wrong flag is noted; the value of a wrong flag is as if it was not given. */
+export function readFlags<const Table extends Readonly<Record<string, FlagKind>>>(
+  request: Request,
+  table: Table,
+): FlagValues<Table> {
+  const values: Record<string, string | string[] | boolean | undefined> = {};
+  for (const [name, kind] of Object.entries(table)) {
+    values[name] = kind === "list" ? [] : kind === "text" ? "" : undefined;
+  }
+  const used = new Set<string>();
+  for (const flag of request.node.flags) {
+    const sign = flag.indexOf("=");
+    const name = flag.slice(2, sign === -1 ? undefined : sign);
+    const value = sign === -1 ? undefined : flag.slice(sign + 1);
+    const kind = Object.hasOwn(table, name) ? table[name] : undefined;
+    const mistake = checkFlag(name, value, kind, used, Object.keys(table));
+    used.add(name);
+    if (mistake !== undefined) request.note(mistake);
+    else if (kind === "boolean")
+      values[name] = value === undefined || value.toLowerCase() === "true";
+    else if (kind === "list") (values[name] as string[]).push(value ?? "");
+    else values[name] = value ?? "";
+  }
+  return values as FlagValues<Table>;
+}
+
+/** Complains about every flag: for instructions that have none. */
+export function noFlags(request: Request): void {
+  readFlags(request, {});
+}
+
+/** Names of the flags that were given, each once, in the order of their first use. */
+export function usedFlags(request: Request): readonly string[] {
+  return [...new Set(request.node.flags.map((flag) => flag.slice(2).split("=", 1)[0] ?? ""))];
+}
+
+function checkFlag(
+  name: string,
+  value: string | undefined,
+  kind: FlagKind | undefined,
+  used: ReadonlySet<string>,
+  known: readonly string[],
+): Mistake | undefined {
+  const word = `--${name}`;
+  if (kind === undefined) return unknownFlag(name, known);
+  if (used.has(name) && kind !== "list")
+    return new Mistake(`duplicate flag specified: ${name}`, { word });
+  if (kind !== "boolean") {
+    return value === undefined
+      ? new Mistake(`missing a value on flag: ${name}`, { word })
+      : undefined;
+  }
+  if (value === "") return new Mistake(`missing a value on flag: ${name}`, { word });
+  const lower = value?.toLowerCase();
+  if (lower === undefined || lower === "true" || lower === "false") return undefined;
+  return new Mistake(`expecting boolean value for flag ${name}, not: ${value}`, { word });
+}
+
+function unknownFlag(name: string, known: readonly string[]): Mistake {
+  const near = closest(name, known);
+  const list = known.map((flag) => `--${flag}`).join(", ");
+  const hint =
+    near !== undefined
+      ? `Did you mean --${near}?`
+      : known.length === 0
+        ? "This instruction takes no flags."
+        : `Flags of this instruction: ${list}.`;
+  return new Mistake(`unknown flag: --${name}`, { word: `--${name}`, hint });
+}

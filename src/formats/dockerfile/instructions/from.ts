@@ -1,0 +1,73 @@
+// FROM: begins a stage and says what it stands on.
+import { fromAsCasing } from "../lint/from-as-casing.ts";
+import { invalidDefinitionDescription } from "../lint/invalid-definition-description.ts";
+import { stageNameCasing } from "../lint/stage-name-casing.ts";
+import { readFlags } from "./flags.ts";
+import { baseOf, docComment, type InstructionBase, Mistake, type Request } from "./instruction.ts";
+
+/** `FROM [--platform=<platform>] <image> [AS <name>]`. */
+export interface FromInstruction extends InstructionBase {
+  readonly kind: "from";
+  /** Image, stage or named context, variables as written. */
+  readonly base: string;
+  /** In lower case; "" for a stage without a name. */
+  readonly name: string;
+  /** Variables as written; "" where not given. */
+  readonly platform: string;
+  /** What the comment above says of the stage, "" where it says nothing. */
+  readonly doc: string;
+}
+
+export function parseFrom(request: Request): FromInstruction {
+  checkCasing(request);
+  const [base = "", as = "", written = ""] = request.args;
+  const named = request.args.length === 3 && as.toLowerCase() === "as";
+  if (!named && request.args.length !== 1) {
+    throw new Mistake("FROM requires either one or three arguments", {
+      hint: "Write FROM <image> or FROM <image> AS <name>.",
+    });
+  }
+  const name = written.toLowerCase();
+  if (named && !isStageName(name)) {
+    throw new Mistake(
+      `invalid name for build stage: ${JSON.stringify(written)}, name can't start with a number or contain symbols`,
+      { word: written },
+    );
+  }
+  const { platform } = readFlags(request, { platform: "text" });
+  if (name !== "") checkDescription(request, [name]);
+  const doc = docComment(request.node.comments, name);
+  return { kind: "from", ...baseOf(request.node), base, name, platform, doc };
+}
+
+/** Warns when the last comment line above does not begin with what it should describe. */
+export function checkDescription(request: Request, names: readonly string[]): void {
+  const last = request.node.comments.at(-1);
+  const [example] = names;
+  if (last === undefined || example === undefined || names.includes(last.split(" ", 1)[0] ?? ""))
+    return;
+  const instruction = request.node.keyword.toUpperCase();
+  const subject = names.length > 1 ? "<arg_key>" : example;
+  request.linter.warn(invalidDefinitionDescription, request.node.lines, instruction, subject);
+}
+
+function checkCasing(request: Request): void {
+  const [, as = "", name = ""] = request.args;
+  const { keyword, lines } = request.node;
+  if (request.args.length === 3 && name !== name.toLowerCase()) {
+    request.linter.warn(stageNameCasing, lines, name);
+  }
+  if (request.args.length < 3) return;
+  // A keyword in mixed case is another rule's matter.
+  const wanted =
+    keyword === keyword.toLowerCase()
+      ? as.toLowerCase()
+      : keyword === keyword.toUpperCase()
+        ? as.toUpperCase()
+        : as;
+  if (as !== wanted) request.linter.warn(fromAsCasing, lines, as, keyword);
+}
+
+function isStageName(name: string): boolean {
+  return /^[a-z][a-z0-9\-_.]*$/.test(name);
+}

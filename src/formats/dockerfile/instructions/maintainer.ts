@@ -1,0 +1,17 @@
+// MAINTAINER: the image's author; deprecated in favour of a label.
+import { maintainerDeprecated } from "../lint/maintainer-deprecated.ts";
+import { noFlags } from "./flags.ts";
+import { baseOf, type InstructionBase, onlyArgument, type Request } from "./instruction.ts";
+
+/** `MAINTAINER <name>`. */
+export interface MaintainerInstruction extends InstructionBase {
+  readonly kind: "maintainer";
+  readonly author: string;
+}
+
+export function parseMaintainer(request: Request): MaintainerInstruction {
+  const author = onlyArgument(request);
+  noFlags(request);
+  request.linter.warn(maintainerDeprecated, request.node.lines);
+  return { kind: "maintainer", ...baseOf(request.node), author };
+}

@@ -1,0 +1,28 @@
+// STOPSIGNAL: the signal that asks a container to end.
+import {
+  baseOf,
+  type ExpandWord,
+  type InstructionBase,
+  onlyArgument,
+  type Request,
+} from "./instruction.ts";
+
+/** `STOPSIGNAL <signal>`. */
+export interface StopSignalInstruction extends InstructionBase {
+  readonly kind: "stopsignal";
+  readonly signal: string;
+}
+
+/** Flags are not looked at, as in the reference. */
+export function parseStopSignal(request: Request): StopSignalInstruction {
+  const signal = onlyArgument(request);
+  return { kind: "stopsignal", ...baseOf(request.node), signal };
+}
+
+/** With variables replaced. */
+export function expandStopSignal(
+  stop: StopSignalInstruction,
+  expand: ExpandWord,
+): StopSignalInstruction {
+  return { ...stop, signal: expand(stop.signal) };
+}

@@ -1,0 +1,59 @@
+// Gathers the warnings of the build checks that are asked for.
+import type { LineRange } from "../ast.ts";
+import type { LintWarning, Rule } from "./rule.ts";
+
+/** Which checks run, from `# check=` and BUILDKIT_DOCKERFILE_CHECK. */
+export interface LintOptions {
+  /** Rules that do not run; "all" is every one. */
+  readonly skip: readonly string[] | "all";
+  /** Experimental rules that run; "all" is every one. */
+  readonly experimental: readonly string[] | "all";
+  /** Whether a warning fails the build. */
+  readonly error: boolean;
+}
+
+/** Takes warnings; those that are not asked for are dropped. */
+export interface Linter {
+  readonly options: LintOptions;
+  readonly warnings: readonly LintWarning[];
+  /** Notes that `rule` does not hold at `at` (one instruction's lines, several places, or nowhere). */
+  warn<Args extends readonly string[]>(
+    rule: Rule<Args>,
+    at: LineRange | readonly LineRange[] | undefined,
+    ...args: Args
+  ): void;
+  /** Drops warnings of these rules at places that begin on `line`, for a comment that says so. */
+  skipAt(line: number, rules: readonly string[] | "all"): void;
+}
+
+export const noLintOptions: LintOptions = { skip: [], experimental: [], error: false };
+
+/** A linter without warnings yet. */
+export function createLinter(options: LintOptions = noLintOptions): Linter {
+  const warnings: LintWarning[] = [];
+  const skips = new Map<number, readonly string[] | "all">();
+  return {
+    options,
+    warnings,
+    warn(rule, at, ...args) {
+      const places = at === undefined ? [] : "start" in at ? [at] : at;
+      const skip = skips.get(places[0]?.start ?? 0);
+      if (!runs(rule.name, rule.experimental === true, options)) return;
+      if (skip !== undefined && includes(skip, rule.name)) return;
+      const { name, description, url } = rule;
+      warnings.push({ rule: name, description, url, message: rule.message(...args), at: places });
+    },
+    skipAt(line, rules) {
+      skips.set(line, rules);
+    },
+  };
+}
+
+/** As in the reference, experimental rules run where they are asked for, whatever is skipped. */
+function runs(name: string, experimental: boolean, options: LintOptions): boolean {
+  return experimental ? includes(options.experimental, name) : !includes(options.skip, name);
+}
+
+function includes(names: readonly string[] | "all", name: string): boolean {
+  return names === "all" || names.includes(name);
+}

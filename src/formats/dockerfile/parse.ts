@@ -1,0 +1,281 @@
+// Splits a Dockerfile into instructions: lines, continuations, comments, directives and heredocs.
+import { splitters } from "./arguments.ts";
+import type {
+  DockerfileTree,
+  Heredoc,
+  InstructionNode,
+  LineRange,
+  ParserWarning,
+  Problem,
+} from "./ast.ts";
+import {
+  createDirectiveReader,
+  type Directive,
+  type DirectiveReader,
+  type EscapeToken,
+} from "./directives.ts";
+import { type HeredocStart, heredocsOf } from "./heredoc.ts";
+import { createLineReader, isTooLong, type LineReader, MAX_LINE_BYTES } from "./lines.ts";
+import { ExpansionError } from "./shell-words.ts";
+import { splitLine } from "./split.ts";
+import { decodeText, trimSpace, trimStart } from "./text.ts";
+
+/** Largest Dockerfile, in bytes. */
+export const MAX_DOCKERFILE_BYTES: number = 16 * 1024 * 1024;
+
+const emptyContinuation = {
+  detail: ["Empty continuation lines will become errors in a future release"],
+  url: "https://docs.docker.com/go/dockerfile/rule/no-empty-continuation/",
+};
+
+/** What a Dockerfile holds, and every mistake in how it is written; instructions with mistakes are left out. */
+export interface ParsedDockerfile {
+  readonly value: DockerfileTree;
+  readonly problems: readonly Problem[];
+}
+
+/** Splits a Dockerfile into instructions. Never throws; always ends in time that grows with the file alone. */
+export function parseDockerfile(data: Uint8Array): ParsedDockerfile {
+  if (data.length > MAX_DOCKERFILE_BYTES) {
+    const message = `the Dockerfile has ${data.length} bytes, more than the ${MAX_DOCKERFILE_BYTES} that are read`;
+    const value: DockerfileTree = {
+      instructions: [],
+      directives: [],
+      escape: "\\",
+      warnings: [],
+      text: "",
+    };
+    return { value, problems: [{ message, at: [] }] };
+  }
+  return parseText(decodeText(data));
+}
+
+/** As `parseDockerfile`, of text that is decoded already; for ONBUILD's instructions. */
+export function parseText(text: string): ParsedDockerfile {
+  const file = new FileParser(text);
+  file.run();
+  const { instructions, warnings, directives, escape, problems } = file;
+  return { value: { instructions, directives, escape, warnings, text }, problems };
+}
+
+/** One pass over one file. */
+class FileParser {
+  readonly instructions: InstructionNode[] = [];
+  readonly warnings: ParserWarning[] = [];
+  readonly problems: Problem[] = [];
+  readonly directives: Directive[] = [];
+  readonly #text: string;
+  readonly #lines: LineReader;
+  readonly #reader: DirectiveReader = createDirectiveReader();
+  #comments: string[] = [];
+  #tooLong = false;
+
+  constructor(text: string) {
+    this.#text = text;
+    this.#lines = createLineReader(text);
+  }
+
+  get escape(): EscapeToken {
+    return this.#reader.escape;
+  }
+
+  run(): void {
+    for (let line = this.#next(); line !== undefined; line = this.#next()) this.#line(line);
+    if (this.instructions.length > 0 || this.problems.length > 0) return;
+    const last = this.#lines.number;
+    this.problems.push({
+      message: "file with no instructions",
+      at: [{ start: last, end: last }],
+      hint: "A Dockerfile begins with FROM, which names the image that it builds on.",
+    });
+  }
+
+  /** The next line without its line end; none after a line that is too long. */
+  #next(): string | undefined {
+    const line = this.#tooLong ? undefined : this.#lines.next();
+    if (line === undefined || !isTooLong(line)) return line;
+    this.#tooLong = true;
+    const at = [{ start: this.#lines.number, end: this.#lines.number }];
+    this.problems.push({
+      message: `dockerfile line greater than maximum allowed size of ${MAX_LINE_BYTES}`,
+      at,
+    });
+    return undefined;
+  }
+
+  #line(raw: string): void {
+    const line = trimStart(trimLineEnd(raw));
+    const start = this.#lines.number;
+    const directive = this.#reader.read(line, start);
+    if (typeof directive === "string") {
+      this.problems.push({ message: directive, at: [{ start, end: start }], word: line });
+    } else if (directive) this.directives.push(directive);
+    if (line.startsWith("#")) {
+      if (typeof directive !== "object") this.#comment(line);
+      return;
+    }
+    if (line === "") return;
+    const { original, empty } = this.#continued(line);
+    const lines = { start, end: this.#lines.number };
+    if (empty) {
+      const at = { start: lines.end, end: lines.end };
+      this.warnings.push({
+        message: `Empty continuation line found in: ${original}`,
+        ...emptyContinuation,
+        lines: at,
+      });
+    }
+    this.#instruction(original, lines);
+    this.#comments = [];
+  }
+
+  #comment(line: string): void {
+    const text = trimSpace(line.slice(1));
+    if (text === "") this.#comments = [];
+    else this.#comments.push(text);
+  }
+
+  /** The instruction's lines joined: those that end with the escape character, and the one that does not. */
+  #continued(first: string): { original: string; empty: boolean } {
+    const parts: string[] = [];
+    let empty = false;
+    let end = continuationAt(first, this.escape);
+    parts.push(end === -1 ? first : first.slice(0, end));
+    while (end !== -1) {
+      const raw = this.#next();
+      if (raw === undefined) break;
+      const line = trimLineEnd(raw);
+      const start = trimStart(line);
+      if (start.startsWith("#")) continue;
+      if (start === "") {
+        empty = true;
+        continue;
+      }
+      end = continuationAt(line, this.escape);
+      parts.push(end === -1 ? line : line.slice(0, end));
+    }
+    return { original: parts.join(""), empty };
+  }
+
+  #instruction(original: string, lines: LineRange): void {
+    const parsed = parseInstruction(original, this.escape, lines, this.#comments);
+    if ("message" in parsed) {
+      this.problems.push(parsed);
+      return;
+    }
+    const heredocs = this.#heredocs(parsed, lines);
+    const end = this.#lines.number;
+    this.instructions.push(
+      heredocs.length === 0 ? parsed : { ...parsed, heredocs, lines: { ...lines, end } },
+    );
+  }
+
+  #heredocs(node: InstructionNode, lines: LineRange): readonly Heredoc[] {
+    if (!node.original.includes("<<") || !mayHaveHeredocs(node)) return [];
+    let starts: readonly HeredocStart[];
+    try {
+      starts = heredocsOf(node.original);
+    } catch (error) {
+      if (!(error instanceof ExpansionError)) throw error;
+      this.problems.push({ message: error.message, at: [lines] });
+      return [];
+    }
+    const heredocs: Heredoc[] = [];
+    for (const start of starts) {
+      const content = this.#heredocContent(start);
+      if (content === undefined) {
+        this.problems.push(unterminated(start, { start: lines.start, end: this.#lines.number }));
+        return heredocs;
+      }
+      heredocs.push({ ...start, content });
+    }
+    return heredocs;
+  }
+
+  /** The lines up to the one that is the heredoc's name; undefined when there is none. */
+  #heredocContent({ name, chomp }: HeredocStart): string | undefined {
+    const from = this.#lines.offset;
+    for (let to = from; ; to = this.#lines.offset) {
+      const raw = this.#next();
+      if (raw === undefined) return undefined;
+      const line = trimLineEnd(raw);
+      if ((chomp ? line.replace(/^\t+/, "") : line) === name) return this.#text.slice(from, to);
+    }
+  }
+}
+
+/** One instruction from its joined line; or what is wrong with it. */
+function parseInstruction(
+  original: string,
+  escape: EscapeToken,
+  lines: LineRange,
+  comments: readonly string[],
+): InstructionNode | Problem {
+  const { keyword, flags, rest } = splitLine(original);
+  const node = { keyword, flags, original, comments, lines, heredocs: [] };
+  const kind = keyword.toLowerCase();
+  if (kind === "onbuild") return onbuild({ ...node, args: [], json: false }, rest, escape);
+  // What an unknown instruction says is not looked at: it is refused later, with its name.
+  const split = Object.hasOwn(splitters, kind) ? splitters[kind] : undefined;
+  const result = split ? split(rest, escape, keyword) : { args: [], json: false };
+  if ("mistake" in result) {
+    const { mistake, word } = result;
+    return { message: mistake, at: [lines], ...(word === undefined ? {} : { word }) };
+  }
+  return { ...node, args: result.args, json: result.json };
+}
+
+function onbuild(
+  node: InstructionNode,
+  rest: string,
+  escape: EscapeToken,
+): InstructionNode | Problem {
+  if (rest === "") return node;
+  // Triggers may not be nested, so that no line can make this recursion deep.
+  if (/^onbuild(\s|$)/i.test(rest)) {
+    const { lines, flags, original, comments } = node;
+    const inner = splitLine(rest);
+    return {
+      ...node,
+      trigger: {
+        keyword: inner.keyword,
+        flags,
+        original,
+        comments,
+        lines,
+        args: [],
+        json: false,
+        heredocs: [],
+      },
+    };
+  }
+  const trigger = parseInstruction(rest, escape, node.lines, []);
+  return "message" in trigger ? trigger : { ...node, trigger };
+}
+
+function mayHaveHeredocs(node: InstructionNode): boolean {
+  const inner = node.trigger ?? node;
+  return ["add", "copy", "run"].includes(inner.keyword.toLowerCase()) && !inner.json;
+}
+
+function unterminated({ name }: HeredocStart, lines: LineRange): Problem {
+  return {
+    message: "unterminated heredoc",
+    at: [lines],
+    word: name,
+    hint: `Add a line that is ${name} and nothing else where the file ends.`,
+  };
+}
+
+/** Where a line's continuation character stands, -1 where it has none; two in a row are none. */
+function continuationAt(line: string, escape: EscapeToken): number {
+  let end = line.length - 1;
+  while (end >= 0 && (line[end] === " " || line[end] === "\t")) end--;
+  return line[end] === escape && line[end - 1] !== escape ? end : -1;
+}
+
+function trimLineEnd(line: string): string {
+  let end = line.length;
+  while (end > 0 && line[end - 1] === "\r") end--;
+  return end === line.length ? line : line.slice(0, end);
+}

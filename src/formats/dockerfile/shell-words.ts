@@ -1,0 +1,386 @@
+// Quotes, escapes and variables in a word, as a shell reads them (POSIX Shell Command Language, 2.2 and 2.6.2).
+import type { EscapeToken } from "./directives.ts";
+import { compilePattern, replaceMatches, trimPrefix, trimSuffix } from "./shell-pattern.ts";
+import { isSpace, quote } from "./text.ts";
+
+/** How deep `${a:-${b:-...}}` may go: deeper ones are refused instead of exhausting the stack. */
+export const MAX_NESTING = 500;
+
+/** The value of a variable; undefined when it is not set. */
+export type Lookup = (name: string) => string | undefined;
+
+/** What a lexer leaves as it is. */
+export interface LexerOptions {
+  readonly escape: EscapeToken;
+  /** Quotes stay in the result; they still keep blanks together. */
+  readonly rawQuotes?: boolean;
+  /** Escape characters stay in the result. */
+  readonly rawEscapes?: boolean;
+  /** Quotes are characters like others. */
+  readonly skipProcessQuotes?: boolean;
+  /** References to variables that are not set stay as they are. */
+  readonly skipUnset?: boolean;
+}
+
+/** What became of a word. */
+export interface Expansion {
+  readonly word: string;
+  /** `word` split at blanks that are not quoted; values of variables are split too. */
+  readonly words: readonly string[];
+  /** Variables that were looked up and set. */
+  readonly matched: ReadonlySet<string>;
+  /** Variables that were looked up and not set. */
+  readonly unmatched: ReadonlySet<string>;
+}
+
+/** Expands words. Its methods throw an `ExpansionError` for an unclosed quote or brace and for a bad substitution. */
+export interface Lexer {
+  expand(word: string, lookup: Lookup): Expansion;
+  word(word: string, lookup: Lookup): string;
+  words(word: string, lookup: Lookup): readonly string[];
+}
+
+/** A word that cannot be expanded. */
+export class ExpansionError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "ExpansionError";
+  }
+}
+
+export function createLexer(options: LexerOptions): Lexer {
+  const expand = (word: string, lookup: Lookup): Expansion => {
+    const run = new WordRun(word, options, lookup);
+    try {
+      return {
+        ...run.segment(undefined, options.rawEscapes === true),
+        matched: run.matched,
+        unmatched: run.unmatched,
+      };
+    } catch (error) {
+      if (!(error instanceof ExpansionError)) throw error;
+      throw new ExpansionError(`failed to process ${quote(shortened(word))}: ${error.message}`);
+    }
+  };
+  return {
+    expand,
+    word: (word, lookup) => expand(word, lookup).word,
+    words: (word, lookup) => expand(word, lookup).words,
+  };
+}
+
+function shortened(word: string): string {
+  return word.length > 1000 ? `${word.slice(0, 1000)}...` : word;
+}
+
+/** Gathers words while characters arrive: quoted ones belong to a word, blanks among the others end it. */
+class WordList {
+  readonly done: string[] = [];
+  #word = "";
+  #open = false;
+
+  /** Characters of which blanks end the word. */
+  add(text: string): void {
+    for (let at = 0; at < text.length; ) {
+      const space = isSpace(text.charCodeAt(at));
+      const from = at;
+      while (at < text.length && isSpace(text.charCodeAt(at)) === space) at++;
+      if (space) this.#end();
+      else this.addQuoted(text.slice(from, at));
+    }
+  }
+
+  addQuoted(text: string): void {
+    this.#word += text;
+    this.#open = true;
+  }
+
+  finish(): readonly string[] {
+    this.#end();
+    return this.done;
+  }
+
+  #end(): void {
+    // An empty word is none, even when it was quoted.
+    if (!this.#open || this.#word === "") return;
+    this.done.push(this.#word);
+    this.#word = "";
+    this.#open = false;
+  }
+}
+
+/** One pass over one word. */
+class WordRun {
+  readonly matched: Set<string> = new Set();
+  readonly unmatched: Set<string> = new Set();
+  readonly #text: string;
+  readonly #options: LexerOptions;
+  readonly #lookup: Lookup;
+  #at: number;
+  #depth = 0;
+
+  constructor(text: string, options: LexerOptions, lookup: Lookup) {
+    this.#text = text;
+    this.#options = options;
+    this.#lookup = lookup;
+    // The reference's scanner drops a byte order mark.
+    this.#at = text.startsWith("\ufeff") ? 1 : 0;
+  }
+
+  /** Reads on until after `stop`, or to the end of the word. */
+  segment(
+    stop: string | undefined,
+    rawEscapes: boolean,
+  ): { word: string; words: readonly string[] } {
+    const list = new WordList();
+    let word = "";
+    while (this.#at < this.#text.length) {
+      const from = this.#at;
+      this.#skipPlain(stop);
+      if (this.#at > from) {
+        const plain = this.#text.slice(from, this.#at);
+        word += plain;
+        list.add(plain);
+        continue;
+      }
+      const char = this.#text[this.#at] ?? "";
+      if (char === stop) {
+        this.#at++;
+        return { word, words: list.finish() };
+      }
+      const part = this.#special(char, rawEscapes);
+      if (char === "$") list.add(part);
+      else if (part !== undefined) list.addQuoted(part);
+      word += part;
+    }
+    if (stop !== undefined) {
+      throw new ExpansionError(`unexpected end of statement while looking for matching ${stop}`);
+    }
+    return { word, words: list.finish() };
+  }
+
+  #skipPlain(stop: string | undefined): void {
+    const { escape, skipProcessQuotes } = this.#options;
+    while (this.#at < this.#text.length) {
+      const char = this.#text[this.#at];
+      if (char === "$" || char === escape || char === stop) return;
+      if (skipProcessQuotes !== true && (char === "'" || char === '"')) return;
+      this.#at++;
+    }
+  }
+
+  #special(char: string, rawEscapes: boolean): string {
+    if (char === "$") return this.#dollar();
+    if (char === this.#options.escape) return this.#escape(rawEscapes);
+    return char === "'" ? this.#singleQuote() : this.#doubleQuote(rawEscapes);
+  }
+
+  /** The escape character and what it escapes; alone at the end of the word it is dropped. */
+  #escape(rawEscapes: boolean): string {
+    const escape = rawEscapes ? this.#options.escape : "";
+    this.#at++;
+    return escape + this.#next();
+  }
+
+  #next(): string {
+    const code = this.#text.codePointAt(this.#at);
+    if (code === undefined) return "";
+    const char = String.fromCodePoint(code);
+    this.#at += char.length;
+    return char;
+  }
+
+  #singleQuote(): string {
+    const end = this.#text.indexOf("'", this.#at + 1);
+    if (end === -1) {
+      throw new ExpansionError(
+        "unexpected end of statement while looking for matching single-quote",
+      );
+    }
+    const raw = this.#options.rawQuotes === true;
+    const value = raw ? this.#text.slice(this.#at, end + 1) : this.#text.slice(this.#at + 1, end);
+    this.#at = end + 1;
+    return value;
+  }
+
+  #doubleQuote(rawEscapes: boolean): string {
+    const { escape, rawQuotes } = this.#options;
+    const mark = rawQuotes === true ? '"' : "";
+    let value = mark;
+    this.#at++;
+    while (this.#at < this.#text.length) {
+      const from = this.#at;
+      const char = this.#text[from];
+      if (char === '"') {
+        this.#at++;
+        return value + mark;
+      }
+      if (char === "$") {
+        value += this.#dollar();
+      } else if (char === escape) {
+        value += this.#quotedEscape(rawEscapes);
+      } else {
+        while (this.#at < this.#text.length && !isQuotedSpecial(this.#text[this.#at], escape))
+          this.#at++;
+        value += this.#text.slice(from, this.#at);
+      }
+    }
+    throw new ExpansionError("unexpected end of statement while looking for matching double-quote");
+  }
+
+  /** Between double quotes only `"`, `$` and the escape character can be escaped; before others it is itself. */
+  #quotedEscape(rawEscapes: boolean): string {
+    const { escape } = this.#options;
+    const kept = rawEscapes ? escape : "";
+    const after = this.#text[++this.#at];
+    if (after === undefined) return kept;
+    if (after !== '"' && after !== "$" && after !== escape) return kept + escape;
+    this.#at++;
+    return kept + after;
+  }
+
+  #dollar(): string {
+    this.#at++;
+    if (this.#text[this.#at] === "{") {
+      if (++this.#depth > MAX_NESTING) {
+        throw new ExpansionError(`substitutions are nested more than ${MAX_NESTING} deep`);
+      }
+      const value = this.#braces();
+      this.#depth--;
+      return value;
+    }
+    const name = this.#name();
+    if (name === "") return "$";
+    const value = this.#value(name);
+    return value ?? (this.#options.skipUnset === true ? `$${name}` : "");
+  }
+
+  /** `${name}` and its forms with a modifier. */
+  #braces(): string {
+    const first = this.#text[++this.#at];
+    if (first === undefined) throw new ExpansionError("syntax error: missing '}'");
+    if (first === "{" || first === "}" || first === ":") {
+      throw new ExpansionError("syntax error: bad substitution");
+    }
+    const name = this.#name();
+    const sign = this.#next();
+    if (sign === "}") {
+      const value = this.#value(name);
+      return value ?? (this.#options.skipUnset === true ? `\${${name}}` : "");
+    }
+    if (sign === "/") return this.#replace(name);
+    const colon = sign === ":";
+    const modifier = colon ? this.#next() : sign;
+    if (!colon && !"+-?#%".includes(modifier)) throw unsupported(sign);
+    if (modifier === "") throw new ExpansionError("syntax error: missing '}'");
+    // Patterns keep their escapes, which say what is not a wildcard.
+    const word = this.#until(
+      "}",
+      modifier === "#" || modifier === "%",
+      "syntax error: missing '}'",
+    );
+    const value = this.#value(name);
+    if (value === undefined && this.#options.skipUnset === true) {
+      return `\${${name}${colon ? ":" : ""}${modifier}${word}}`;
+    }
+    return modify(name, value, { modifier, colon, word });
+  }
+
+  /** `${name/pattern/replacement}` and `${name//pattern/replacement}`. */
+  #replace(name: string): string {
+    const all = this.#text[this.#at] === "/";
+    if (all) this.#at++;
+    const pattern = this.#until("/", true, "syntax error: missing '/' in ${}");
+    const replacement = this.#until("}", true, "syntax error: missing '}'");
+    const value = this.#value(name);
+    if (value === undefined && this.#options.skipUnset === true) {
+      return `\${${name}/${pattern}/${replacement}}`;
+    }
+    const tokens = compilePattern(pattern);
+    if (typeof tokens === "string") throw badPattern(pattern, tokens);
+    const replaced = replaceMatches(tokens, value ?? "", replacement, all);
+    if (replaced === undefined) throw badPattern(pattern, "too much to match");
+    return replaced;
+  }
+
+  #until(stop: string, rawEscapes: boolean, missing: string): string {
+    try {
+      return this.segment(stop, rawEscapes).word;
+    } catch (error) {
+      if (error instanceof ExpansionError && this.#at >= this.#text.length)
+        throw new ExpansionError(missing);
+      throw error;
+    }
+  }
+
+  /** Letters, digits and underscores; or digits alone; or one of the shell's special parameters. */
+  #name(): string {
+    namePattern.lastIndex = this.#at;
+    const found = namePattern.exec(this.#text)?.[0] ?? "";
+    this.#at += found.length;
+    return found;
+  }
+
+  #value(name: string): string | undefined {
+    const value = this.#lookup(name);
+    (value === undefined ? this.unmatched : this.matched).add(name);
+    return value;
+  }
+}
+
+const namePattern = /\p{Nd}+|[@*#?\-$!]|[\p{L}_][\p{L}\p{Nd}_]*/uy;
+
+function isQuotedSpecial(char: string | undefined, escape: EscapeToken): boolean {
+  return char === '"' || char === "$" || char === escape;
+}
+
+interface Modifier {
+  readonly modifier: string;
+  /** With a colon, empty counts as unset. */
+  readonly colon: boolean;
+  readonly word: string;
+}
+
+function modify(
+  name: string,
+  value: string | undefined,
+  { modifier, colon, word }: Modifier,
+): string {
+  const missing = value === undefined || (colon && value === "");
+  switch (modifier) {
+    case "-":
+      return missing ? word : value;
+    case "+":
+      return missing ? "" : word;
+    case "?":
+      if (!missing) return value;
+      throw new ExpansionError(
+        `${name}: ${word || `is not allowed to be ${value === undefined ? "unset" : "empty"}`}`,
+      );
+    case "#":
+    case "%":
+      return trim(value ?? "", modifier, word);
+    default:
+      throw unsupported(`:${modifier}`);
+  }
+}
+
+/** `#` and `%` take the shortest match from the beginning or end, doubled the longest. */
+function trim(value: string, modifier: "#" | "%", word: string): string {
+  const longest = word.startsWith(modifier);
+  const pattern = longest ? word.slice(1) : word;
+  const tokens = compilePattern(pattern);
+  if (typeof tokens === "string") throw badPattern(pattern, tokens);
+  const trimmed =
+    modifier === "#" ? trimPrefix(tokens, value, longest) : trimSuffix(tokens, value, longest);
+  if (trimmed === undefined) throw badPattern(pattern, "too much to match");
+  return trimmed;
+}
+
+function unsupported(sign: string): ExpansionError {
+  return new ExpansionError(`unsupported modifier (${sign}) in substitution`);
+}
+
+function badPattern(pattern: string, why: string): ExpansionError {
+  return new ExpansionError(`invalid pattern (${shortened(pattern)}) in substitution: ${why}`);
+}

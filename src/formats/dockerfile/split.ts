@@ -1,0 +1,76 @@
+// Splitting an instruction's line: keyword, flags, and what remains for the keyword's own rules.
+import type { EscapeToken } from "./directives.ts";
+import { isSpace, splitBlanks, trimSpace } from "./text.ts";
+
+/** A line in its three parts. */
+export interface SplitLine {
+  readonly keyword: string;
+  readonly flags: readonly string[];
+  readonly rest: string;
+}
+
+export function splitLine(line: string): SplitLine {
+  const [keyword = "", after = ""] = splitBlanks(trimSpace(line), 2);
+  const { flags, rest } = splitFlags(after);
+  return { keyword, flags, rest: trimSpace(rest) };
+}
+
+/** Takes words that begin with `--` from the front, up to a word `--` alone; quotes and backslashes are resolved. */
+function splitFlags(line: string): { flags: readonly string[]; rest: string } {
+  const flags: string[] = [];
+  for (let at = 0; ; ) {
+    while (at < line.length && isSpace(line.charCodeAt(at))) at++;
+    if (at >= line.length) return { flags, rest: "" };
+    if (!line.startsWith("--", at)) return { flags, rest: line.slice(at) };
+    const word = flagWord(line, at);
+    if (word.value === "--") return { flags, rest: line.slice(word.end) };
+    flags.push(word.value);
+    at = word.end;
+  }
+}
+
+function flagWord(line: string, from: number): { value: string; end: number } {
+  let value = "";
+  let quote = "";
+  let at = from;
+  for (; at < line.length; at++) {
+    const char = line[at] ?? "";
+    if (quote === "" && isSpace(line.charCodeAt(at))) break;
+    if (quote === "" && (char === "'" || char === '"')) quote = char;
+    else if (char === quote) quote = "";
+    // A backslash at the very end is dropped.
+    else if (char === "\\") value += line[++at] ?? "";
+    else value += char;
+  }
+  return { value, end: at };
+}
+
+/** The words of ENV, LABEL and ARG: quotes keep blanks together, and quotes and escapes stay as written. */
+export function splitPairs(rest: string, token: EscapeToken): readonly string[] {
+  const words: string[] = [];
+  for (let at = 0; ; ) {
+    while (at < rest.length && isSpace(rest.charCodeAt(at))) at++;
+    if (at >= rest.length) return words;
+    const word = pairWord(rest, at, token);
+    if (word.value !== "") words.push(word.value);
+    at = word.end;
+  }
+}
+
+function pairWord(rest: string, from: number, token: EscapeToken): { value: string; end: number } {
+  let quote = "";
+  let at = from;
+  let dropped = false;
+  for (; at < rest.length; at++) {
+    const char = rest[at] ?? "";
+    if (quote === "" && isSpace(rest.charCodeAt(at))) break;
+    if (quote === "" && (char === "'" || char === '"')) quote = char;
+    else if (char === quote) quote = "";
+    // Nothing can be escaped between single quotes.
+    else if (char === token && quote !== "'") {
+      if (at + 1 === rest.length) dropped = true;
+      else at++;
+    }
+  }
+  return { value: rest.slice(from, dropped ? rest.length - 1 : at), end: at };
+}

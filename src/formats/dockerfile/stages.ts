@@ -1,0 +1,119 @@
+// From the syntax tree to stages of typed instructions.
+import { closest } from "../../base/index.ts";
+import type { InstructionNode, LineRange, Problem } from "./ast.ts";
+import {
+  type ArgInstruction,
+  type Instruction,
+  type InstructionBase,
+  instructionParsers,
+  isInstructionKind,
+  Mistake,
+  type StageInstruction,
+} from "./instructions/index.ts";
+import type { Request } from "./instructions/instruction.ts";
+import { createLinter, type Linter } from "./lint/index.ts";
+import { ExpansionError } from "./shell-words.ts";
+
+/** A FROM and what follows up to the next one. */
+export interface Stage extends InstructionBase {
+  /** In lower case; "" for a stage without a name. */
+  readonly name: string;
+  /** Image, stage or named context, variables as written. */
+  readonly base: string;
+  /** Variables as written; "" where not given. */
+  readonly platform: string;
+  /** What the comment above says of the stage. */
+  readonly doc: string;
+  readonly instructions: readonly StageInstruction[];
+}
+
+/** A Dockerfile's instructions in order. */
+export interface Instructions {
+  readonly stages: readonly Stage[];
+  /** ARGs before the first FROM. */
+  readonly metaArgs: readonly ArgInstruction[];
+  /** Every mistake, in the order of the file. */
+  readonly problems: readonly Problem[];
+}
+
+/** Types every instruction and sorts them into stages. Instructions with mistakes are left out and noted. */
+export function readInstructions(
+  nodes: readonly InstructionNode[],
+  linter: Linter = createLinter(),
+): Instructions {
+  const stages: (Stage & { readonly instructions: StageInstruction[] })[] = [];
+  const metaArgs: ArgInstruction[] = [];
+  const problems: Problem[] = [];
+  let orphaned = false;
+  for (const node of nodes) {
+    const parsed = parseInstruction(node, linter);
+    problems.push(...parsed.problems);
+    const instruction = parsed.value;
+    // A broken FROM still ends the stage before it, but nothing more can be said of what follows.
+    if (node.keyword.toLowerCase() === "from" && !instruction) orphaned = true;
+    if (!instruction) continue;
+    const stage = stages.at(-1);
+    if (instruction.kind === "from") {
+      const { kind: _, ...from } = instruction;
+      stages.push({ ...from, instructions: [] });
+      orphaned = false;
+    } else if (stage && !orphaned) stage.instructions.push(instruction);
+    else if (instruction.kind === "arg") metaArgs.push(instruction);
+    else if (!orphaned) {
+      problems.push(outsideStage(instruction.lines, instruction.keyword));
+      orphaned = true;
+    }
+  }
+  return { stages, metaArgs, problems };
+}
+
+/** One node's instruction; undefined when it has mistakes. */
+export function parseInstruction(
+  node: InstructionNode,
+  linter: Linter = createLinter(),
+): { readonly value: Instruction | undefined; readonly problems: readonly Problem[] } {
+  const kind = node.keyword.toLowerCase();
+  if (!isInstructionKind(kind)) return { value: undefined, problems: [unknownInstruction(node)] };
+  const problems: Problem[] = [];
+  const note = (mistake: Mistake) => problems.push(toProblem(mistake, node.lines));
+  const args = node.trigger ? [node.trigger.keyword, ...node.trigger.args] : node.args;
+  const request: Request = { node, args, heredocs: node.heredocs, linter, note };
+  try {
+    const value = instructionParsers[kind](request);
+    return { value: problems.length === 0 ? value : undefined, problems };
+  } catch (error) {
+    if (!(error instanceof Mistake || error instanceof ExpansionError)) throw error;
+    problems.push(toProblem(error, node.lines));
+    return { value: undefined, problems };
+  }
+}
+
+/** What an instruction's parser or an expansion threw, with its place. */
+export function toProblem(error: Error, lines: LineRange): Problem {
+  const { word, hint } = error instanceof Mistake ? error : {};
+  return {
+    message: error.message,
+    at: [lines],
+    ...(word === undefined ? {} : { word }),
+    ...(hint === undefined ? {} : { hint }),
+  };
+}
+
+function unknownInstruction({ keyword, lines }: InstructionNode): Problem {
+  const near = closest(keyword, Object.keys(instructionParsers));
+  const known = Object.keys(instructionParsers).map((kind) => kind.toUpperCase());
+  const hint =
+    near === undefined
+      ? `Known instructions: ${known.join(", ")}.`
+      : `Did you mean ${near.toUpperCase()}?`;
+  return { message: `unknown instruction: ${keyword}`, at: [lines], word: keyword, hint };
+}
+
+function outsideStage(lines: LineRange, keyword: string): Problem {
+  return {
+    message: "no build stage in current context",
+    at: [lines],
+    word: keyword,
+    hint: "Begin the file with FROM; only ARG may stand before it.",
+  };
+}

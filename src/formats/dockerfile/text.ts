@@ -1,0 +1,132 @@
+// Text as Go sees it: decoding with one replacement mark an invalid byte, and what counts as white space.
+
+const mark = "\ufffd";
+
+/** UTF-8 to text; each invalid byte becomes one U+FFFD, as when Go walks a string. A byte order mark is dropped. */
+export function decodeText(data: Uint8Array): string {
+  const text = new TextDecoder("utf-8").decode(data);
+  return text.includes(mark) ? decodeBytewise(data) : text;
+}
+
+function decodeBytewise(data: Uint8Array): string {
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  const parts: string[] = [];
+  const bom = data[0] === 0xef && data[1] === 0xbb && data[2] === 0xbf;
+  let valid = bom ? 3 : 0;
+  for (let at = valid; at < data.length; ) {
+    const length = sequenceLength(data, at);
+    if (length > 0) {
+      at += length;
+      continue;
+    }
+    if (at > valid) parts.push(decoder.decode(data.subarray(valid, at)));
+    parts.push(mark);
+    at++;
+    valid = at;
+  }
+  if (valid < data.length) parts.push(decoder.decode(data.subarray(valid)));
+  return parts.join("");
+}
+
+/** How many bytes the character at `at` has; 0 when the bytes there are not UTF-8 (Unicode 15, table 3-7). */
+function sequenceLength(data: Uint8Array, at: number): number {
+  const first = data[at] ?? 0;
+  if (first < 0x80) return 1;
+  const length = first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+  const second = data[at + 1] ?? 0;
+  const low = first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80;
+  const high = first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf;
+  if (length === 0 || second < low || second > high) return 0;
+  for (let i = 2; i < length; i++) if (((data[at + i] ?? 0) & 0xc0) !== 0x80) return 0;
+  return length;
+}
+
+/** Unicode white space, the set of Go's unicode.IsSpace: JavaScript's differs by U+0085 and U+FEFF. */
+export function isSpace(char: number): boolean {
+  if (char <= 0x20) return char === 0x20 || (char >= 0x09 && char <= 0x0d);
+  if (char < 0x1680) return char === 0x85 || char === 0xa0;
+  return (
+    char === 0x1680 ||
+    (char >= 0x2000 && char <= 0x200a) ||
+    char === 0x2028 ||
+    char === 0x2029 ||
+    char === 0x202f ||
+    char === 0x205f ||
+    char === 0x3000
+  );
+}
+
+/** Without leading white space. */
+export function trimStart(text: string): string {
+  let at = 0;
+  while (at < text.length && isSpace(text.charCodeAt(at))) at++;
+  return at === 0 ? text : text.slice(at);
+}
+
+/** Without leading and trailing white space. */
+export function trimSpace(text: string): string {
+  let end = text.length;
+  while (end > 0 && isSpace(text.charCodeAt(end - 1))) end--;
+  return trimStart(text.slice(0, end));
+}
+
+/** The parts of `text` between runs of tabs, blanks, carriage returns, form feeds and vertical tabs; at most `limit`. */
+export function splitBlanks(text: string, limit: number = Number.POSITIVE_INFINITY): string[] {
+  const parts: string[] = [];
+  let from = 0;
+  for (let at = 0; at < text.length && parts.length < limit - 1; at++) {
+    if (!isBlank(text.charCodeAt(at))) continue;
+    parts.push(text.slice(from, at));
+    while (at + 1 < text.length && isBlank(text.charCodeAt(at + 1))) at++;
+    from = at + 1;
+  }
+  parts.push(text.slice(from));
+  return parts;
+}
+
+function isBlank(char: number): boolean {
+  return char === 0x20 || char === 0x09 || (char >= 0x0b && char <= 0x0d);
+}
+
+/** Order of Go's string comparison: by code point, which is by UTF-8 bytes. */
+export function compareText(a: string, b: string): number {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) {
+    const x = a.charCodeAt(i);
+    const y = b.charCodeAt(i);
+    if (x === y) continue;
+    // A surrogate stands for a code point above all other code units.
+    const xs = x >= 0xd800 && x <= 0xdfff;
+    const ys = y >= 0xd800 && y <= 0xdfff;
+    return xs === ys ? x - y : xs ? 1 : -1;
+  }
+  return a.length - b.length;
+}
+
+const shortEscapes: Readonly<Record<string, string>> = {
+  "\x07": "\\a",
+  "\b": "\\b",
+  "\f": "\\f",
+  "\n": "\\n",
+  "\r": "\\r",
+  "\t": "\\t",
+  "\v": "\\v",
+  "\\": "\\\\",
+  '"': '\\"',
+};
+
+/** In double quotes, with Go's escapes (strconv.Quote). */
+export function quote(text: string): string {
+  const inner = text.replace(
+    /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]|["\\]/gu,
+    (char) => shortEscapes[char] ?? numericEscape(char),
+  );
+  return `"${inner}"`;
+}
+
+function numericEscape(char: string): string {
+  const code = char.codePointAt(0) ?? 0;
+  const hex = code.toString(16);
+  if (code < 0x80) return `\\x${hex.padStart(2, "0")}`;
+  return code > 0xffff ? `\\U${hex.padStart(8, "0")}` : `\\u${hex.padStart(4, "0")}`;
+}
