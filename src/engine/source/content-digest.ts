@@ -156,7 +156,8 @@ function contentHeader(relative: string, stat: ContentStat, target: string): str
 async function contentOf(view: ContentView, entry: Pending, call: Call): Promise<string> {
   if (entry.stat.type !== "file") return "";
   if (entry.stat.digest) return entry.stat.digest;
-  return hashFile(view.hostPath(entry.path), call);
+  const { digest } = await hashFile(view.hostPath(entry.path), call);
+  return digest;
 }
 
 /** A tree as a list in path order, whose files have digests. */

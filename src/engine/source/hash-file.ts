@@ -1,49 +1,58 @@
 // The digest of one file on this disk: small files at one go, large ones without keeping others waiting.
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { type Call, createDigester, type Digest } from "../../base/index.ts";
 
-/** Up to here a file is read synchronously: some milliseconds at most. */
+export interface HashedFile {
+  readonly digest: Digest;
+  /** As it was once all had been read. */
+  readonly stat: BigIntStats;
+}
+
+/** Up to here a file is read at one go: some milliseconds at most. */
 const smallFile = 2 * 1024 * 1024;
 const chunkSize = 1024 * 1024;
 const buffer = new Uint8Array(smallFile + 1);
 
-/**
- * Digest of a file's bytes. Synchronous (and so able to see what is mounted in this process's own mount namespace) but for
- * large files, which are read through an already open descriptor.
- */
-export async function hashFile(path: string, call: Call): Promise<Digest> {
+/** Digest of a file's bytes. Never follows a symbolic link: what is one now was none when it was looked at. */
+export async function hashFile(path: string, call: Call): Promise<HashedFile> {
   return hashSmallFile(path) ?? hashLargeFile(path, call);
 }
 
-/** Undefined for a file that is too large to be hashed without waiting. */
-export function hashSmallFile(path: string): Digest | undefined {
-  const file = openSync(path, "r");
+/**
+ * Undefined for a file that is too large to be hashed without waiting. Calls are synchronous here and for large files, so
+ * that they see what is mounted in this process's own mount namespace.
+ */
+export function hashSmallFile(path: string): HashedFile | undefined {
+  const file = openFile(path);
   try {
-    let length = 0;
-    while (length <= smallFile) {
-      const count = readSync(file, buffer, length, buffer.length - length, null);
-      if (count === 0) return createDigester().update(buffer.subarray(0, length)).digest();
-      length += count;
-    }
-    return undefined;
+    // A regular file gives less than was asked for only at its end.
+    const length = readSync(file, buffer, 0, buffer.length, null);
+    if (length > smallFile) return undefined;
+    const digest = createDigester().update(buffer.subarray(0, length)).digest();
+    return { digest, stat: fstatSync(file, { bigint: true }) };
   } finally {
     closeSync(file);
   }
 }
 
-async function hashLargeFile(path: string, call: Call): Promise<Digest> {
-  const file = openSync(path, "r");
+async function hashLargeFile(path: string, call: Call): Promise<HashedFile> {
+  const file = openFile(path);
   try {
     const digester = createDigester();
-    const chunk = new Uint8Array(Math.min(chunkSize, Math.max(1, fstatSync(file).size)));
+    const chunk = new Uint8Array(chunkSize);
     for (;;) {
       call.signal.throwIfAborted();
       const count = readSync(file, chunk, 0, chunk.length, null);
-      if (count === 0) return digester.digest();
+      if (count === 0)
+        return { digest: digester.digest(), stat: fstatSync(file, { bigint: true }) };
       digester.update(chunk.subarray(0, count));
       await new Promise((resolve) => setImmediate(resolve));
     }
   } finally {
     closeSync(file);
   }
+}
+
+function openFile(path: string): number {
+  return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
 }

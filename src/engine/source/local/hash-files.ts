@@ -1,7 +1,7 @@
 // Digests for the files of a scanned directory: from the stat index where it can be trusted, else by reading them.
 import { lstatSync } from "node:fs";
 import type { Call, Digest } from "../../../base/index.ts";
-import { hashFile, hashSmallFile } from "../hash-file.ts";
+import { hashFile } from "../hash-file.ts";
 import { contextChanged, fileType } from "../host-tree.ts";
 import type { ScannedFile } from "./scan.ts";
 import { type IndexedFile, readStatIndex, writeStatIndex } from "./stat-index.ts";
@@ -82,27 +82,33 @@ async function readFile(directory: string, file: ScannedFile, call: Call): Promi
   const path = `${directory}/${file.path}`;
   let before: ScannedFile = file;
   for (let attempt = 0; attempt < attempts; attempt++) {
-    // The large ones let others run meanwhile; the small ones must not even wait.
-    const digest =
-      before.size <= 65536
-        ? (hashSmallFile(path) ?? (await hashFile(path, call)))
-        : await hashFile(path, call);
-    const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-    if (!stat || fileType(Number(stat.mode)) !== "file") break;
-    const after = {
-      ...before,
+    const { digest, stat } = await hashUnlessGone(path, file.path, call);
+    const after: ScannedFile = {
+      path: file.path,
       mode: Number(stat.mode),
       size: Number(stat.size),
       mtime: stat.mtimeNs,
       ctime: stat.ctimeNs,
       ino: stat.ino,
     };
+    if (fileType(after.mode) !== "file") break;
     if (after.ctime === before.ctime && after.size === before.size && after.ino === before.ino) {
-      return { ...after, digest };
+      return withDigest(after, digest);
     }
     before = after;
   }
   throw contextChanged(file.path);
+}
+
+async function hashUnlessGone(path: string, name: string, call: Call) {
+  try {
+    return await hashFile(path, call);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // Gone, or a link or a directory now.
+    if (code === "ENOENT" || code === "ELOOP" || code === "EISDIR") throw contextChanged(name);
+    throw error;
+  }
 }
 
 /** Files that this scan left out, but that another selection of the same directory will ask for. */
