@@ -1,5 +1,5 @@
 // What an image of one platform is made of, once a registry has been asked.
-import type { Call, Digest } from "../../base/index.ts";
+import type { Digest } from "../../base/index.ts";
 import type {
   Descriptor,
   ImageConfig,
@@ -8,7 +8,7 @@ import type {
   Platform,
 } from "../../formats/oci/index.ts";
 import type { ContentStore } from "../content/index.ts";
-import type { Manifests, PullRepository } from "../registry/index.ts";
+import type { PullRepository } from "../registry/index.ts";
 
 /** One layer: the packed blob, and the digest of the tar inside. */
 export interface ImageLayer {
@@ -35,19 +35,9 @@ export interface PlatformImage {
 
 export interface ResolveImageRequest {
   readonly repository: PullRepository;
-  /** For messages, and to know what to look up: a parsed name with its tag or digest. */
+  /** A name with tag or digest; its host and path are for messages only. */
   readonly reference: string;
   readonly platform: Platform;
   /** Manifests and configurations are kept here by digest, so that an unchanged tag costs one request. */
   readonly content: ContentStore;
 }
-
-/** Manifests and blobs of one place, as far as reading images needs them. */
-export type ImageSourceParts = Pick<Manifests, "readManifest"> & Pick<PullRepository, "read">;
-
-/** What `reference` names, without looking inside. Throws `IMAGE_NOT_FOUND` where there is nothing. */
-export type ResolveReference = (
-  repository: PullRepository,
-  reference: string,
-  call: Call,
-) => Promise<Descriptor>;
