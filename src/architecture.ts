@@ -18,8 +18,9 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   "storage/image": ["base", "formats/oci", "formats/archive", "storage/content", "storage/registry"],
   "storage/registry": ["base", "formats/oci", "storage/content"],
   "storage/snapshot": ["base", "formats/oci", "formats/archive"],
+  "storage/metadata": ["base"],
   "engine/solver": ["base", "api"],
-  "engine/cache": ["base", "formats/oci", "storage/content", "storage/registry", "engine/solver"],
+  "engine/cache": ["base", "formats/oci", "storage/content", "storage/registry", "storage/metadata", "engine/solver"],
   "engine/executor": ["base", "formats/oci", "api", "storage/snapshot"],
   "engine/source": [
     "base",

@@ -1,7 +1,7 @@
 // Which results were seen for which keys. Disk, memory and registry implement it; one contract test for all.
 import type { Call, Digest } from "../../base/index.ts";
 
-/** Names one (step, inputs) combination; equal ids are the same work. */
+/** Names the result of one (step, inputs, output) combination; equal ids are the same work. */
 export type CacheKeyId = string;
 
 /** A result that can be loaded again. */
@@ -18,18 +18,37 @@ export interface CacheLink {
   readonly selector?: Digest;
 }
 
+/** What is remembered of a step that has run. */
+export interface CacheEntry {
+  readonly key: CacheKeyId;
+  /** All ways that lead to the key: from each name of each input, and from the digest of each input's content. */
+  readonly links: readonly { readonly from: CacheKeyId; readonly link: CacheLink }[];
+  readonly createdAt: Date;
+  /** What to tell people who ask why a later step did not match: the vertex, and the step without its inputs. */
+  readonly name: string;
+  readonly vertex: Digest;
+  readonly step: Digest;
+  readonly output: number;
+}
+
+/** What a store found under a record's id; a result may itself be undefined. */
+export interface LoadedResult<Result> {
+  readonly result: Result;
+}
+
 /**
- * A graph of keys: a step's key is found by following, from the key of each input, the link that says "this step, this
- * input, this output". Content keys are linked in the same way, which is how equal content is found under other history.
+ * A graph of keys: a step's key is found by following, from a key of each input, the link that says "this step, this
+ * input, this output". Content digests are linked in the same way, which is how equal content is found under other
+ * history. Keys of steps without inputs are computed, not looked up. The solver treats every failure as a miss.
  */
 export interface CacheStore<Result> {
   readonly id: string;
-  /** Keys reached from `from` by `link`; `from` undefined asks for a step without inputs. */
-  query(from: CacheKeyId | undefined, link: CacheLink, call: Call): Promise<readonly CacheKeyId[]>;
-  /** Newest first; records whose result is gone are dropped on the way. */
+  /** Keys reached from `from` by `link`. */
+  query(from: CacheKeyId, link: CacheLink, call: Call): Promise<readonly CacheKeyId[]>;
+  /** Newest first; they may have gone when it comes to loading them. */
   records(key: CacheKeyId, call: Call): Promise<readonly CacheRecord[]>;
-  /** Undefined when the result has gone meanwhile: the caller runs the step instead. */
-  load(record: CacheRecord, call: Call): Promise<Result | undefined>;
-  link(from: CacheKeyId | undefined, link: CacheLink, to: CacheKeyId, call: Call): Promise<void>;
-  save(key: CacheKeyId, result: Result, call: Call): Promise<CacheRecord | undefined>;
+  /** Undefined when the result has gone meanwhile: the caller runs the step instead. The caller owns the result. */
+  load(record: CacheRecord, call: Call): Promise<LoadedResult<Result> | undefined>;
+  /** Remembers the key, its links and the (lent) result, all or nothing. Results that cannot be kept leave the links. */
+  save(entry: CacheEntry, result: Result, call: Call): Promise<CacheRecord | undefined>;
 }
