@@ -1,7 +1,7 @@
 // One picture of a running build as lines of text: pure, so that every size and state can be looked at in tests.
 import { type Style, secondsText, sizeText } from "../report/index.ts";
 import { cleanText } from "./log-lines.ts";
-import { isOver, type Line, type ProgressModel, type Transfer } from "./model.ts";
+import { isOver, type Line, type ProgressModel, shortDigests, type Transfer } from "./model.ts";
 import { cut, padTo, textWidth } from "./text-width.ts";
 
 export interface FrameLook {
@@ -157,7 +157,7 @@ export function stepLine(line: Line, nowMs: number, look: FrameLook): string {
           : "";
   const room = columns - 3 - mark.length - time.length - 2;
   const name = padTo(
-    cut(cleanText(line.name), Math.max(room, 1), glyphs.ellipsis),
+    cut(cleanText(shortDigests(line.name)), Math.max(room, 1), glyphs.ellipsis),
     Math.max(room, 1),
   );
   switch (line.state) {
@@ -198,13 +198,8 @@ function transferLine(transfer: Transfer, nowMs: number, look: FrameLook): strin
     : "";
   const right = `${amount.padStart(21)}  ${time.padStart(6)}`;
   const room = columns - 5 - right.length - (wide ? barWidth + 2 : 0) - 2;
-  const name = padTo(cut(shortId(transfer.id), room, glyphs.ellipsis), room);
+  const name = padTo(cut(cleanText(shortDigests(transfer.id)), room, glyphs.ellipsis), room);
   return `   ${style.dim(glyphs.rail)} ${name}  ${bar}${right}`;
-}
-
-/** Digests are known by their beginning. */
-function shortId(id: string): string {
-  return cleanText(id).replace(/sha256:([0-9a-f]{12})[0-9a-f]{52}/g, "sha256:$1");
 }
 
 /** Cells a drawn line fills, colour not counted. */

@@ -59,6 +59,7 @@ export class ProgressModel {
   readonly #planned = new Set<string>();
   #startedMs: number | undefined;
   #latestMs = 0;
+  #longestName = 0;
 
   constructor(options: { readonly colored: boolean }) {
     this.#colored = options.colored;
@@ -71,6 +72,11 @@ export class ProgressModel {
 
   get latestMs(): number {
     return this.#latestMs;
+  }
+
+  /** Length of the longest name so far: it only grows, so that what is laid out by it stands still. */
+  get longestName(): number {
+    return this.#longestName;
   }
 
   /** Lines that have ended, whatever the way. */
@@ -131,6 +137,7 @@ export class ProgressModel {
 
   #begin(key: string, name: string, at: number): Line {
     this.#planned.delete(key);
+    this.#longestName = Math.max(this.#longestName, shortDigests(name).length);
     const line: Line = {
       key,
       number: this.lines.length + 1,
@@ -188,6 +195,11 @@ export class ProgressModel {
     this.warnings.push(warning);
     return [{ type: "warning", warning }];
   }
+}
+
+/** Digests are known by their beginning: 12 of 64 digits where a person looks. */
+export function shortDigests(text: string): string {
+  return text.replace(/sha256:([0-9a-f]{12})[0-9a-f]{52}/g, "sha256:$1");
 }
 
 /** True for states that a step does not leave. */

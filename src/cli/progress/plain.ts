@@ -7,6 +7,9 @@ import { type Change, type Line, ProgressModel, type Transfer } from "./model.ts
 /** A step that says nothing for this long lets others speak. */
 const quietMs = 1000;
 
+/** Nobody waits longer than this for a step that goes on talking. */
+const patienceMs = 10_000;
+
 /** A transfer that goes on is told about this often. */
 const transferMs = 5000;
 
@@ -31,6 +34,7 @@ export class PlainDisplay implements Display {
   readonly #told = new Map<string, number>();
   #current: Line | undefined;
   #spokeAt = 0;
+  #turnAt = 0;
 
   constructor(out: Output, now: () => number) {
     this.#out = out;
@@ -104,7 +108,7 @@ export class PlainDisplay implements Display {
     for (;;) {
       const current = this.#current && this.#pending.get(this.#current.key);
       if (current) this.#speak(current);
-      if (current && !all && !current.over && this.#now() - this.#spokeAt < quietMs) return;
+      if (current && !all && !current.over && !this.#mayInterrupt()) return;
       const next = this.#next(current);
       if (!next) return;
       if (this.#current && current && !current.over) this.#print(this.#current, "...");
@@ -112,7 +116,13 @@ export class PlainDisplay implements Display {
       this.#current = next.line;
       this.#print(next.line, this.#out.style.bold(next.line.name));
       this.#spokeAt = this.#now();
+      this.#turnAt = this.#spokeAt;
     }
+  }
+
+  #mayInterrupt(): boolean {
+    const now = this.#now();
+    return now - this.#spokeAt >= quietMs || now - this.#turnAt >= patienceMs;
   }
 
   #speak(pending: Pending): void {

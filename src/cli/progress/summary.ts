@@ -11,7 +11,7 @@ export function failureLines(model: ProgressModel, most: number, style: Style): 
     return [
       "------",
       ` ${style.red(">")} ${style.bold(line.name)}:`,
-      ...(left > 0 ? [style.dim(`… ${left} lines before`)] : []),
+      ...(left > 0 ? [style.dim(`… ${left} more above`)] : []),
       ...shown.map(({ text, atMs }) => `${style.dim((atMs / 1000).toFixed(3))} ${text}`),
       "------",
     ];

@@ -22,6 +22,11 @@ export interface TtyOptions {
   atExit(step: () => void): () => void;
 }
 
+/** The picture is no narrower than this where the terminal is wider. */
+const narrowest = 100;
+/** Cells that a step's line needs besides its name. */
+const besideName = 24;
+
 const hideCursor = "\u001b[?25l";
 const showCursor = "\u001b[?25h";
 /** Terminals that know it show the picture at once; others ignore it. */
@@ -66,7 +71,12 @@ export class TtyDisplay implements Display {
   }
 
   #look(): FrameLook {
-    const { columns, rows, style } = this.#out;
+    const { rows, style } = this.#out;
+    // On a wide terminal the times stay near the names, where eyes are.
+    const columns = Math.min(
+      this.#out.columns,
+      Math.max(narrowest, this.model.longestName + besideName),
+    );
     // The last row stays free for the cursor, so that drawing never scrolls.
     return { columns, rows: rows - 1, style, glyphs: this.#glyphs, logRows: this.#options.logRows };
   }
