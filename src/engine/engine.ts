@@ -21,7 +21,7 @@ import { createExporters } from "./exporter/index.ts";
 import { createDockerfileFrontend } from "./frontend/index.ts";
 import { createOp, type OpParts, type OpResult, openCacheMounts } from "./ops/index.ts";
 import { createSolver } from "./solver/index.ts";
-import { createImageSource, createLocalSource } from "./source/index.ts";
+import { createGitSource, createImageSource, createLocalSource } from "./source/index.ts";
 
 export interface EngineOptions {
   /** Absolute; all that the engine keeps lies below it. Several engines may share it, also in other processes. */
@@ -77,6 +77,7 @@ export async function openEngine(options: EngineOptions): Promise<Builder> {
     executor,
     sources: new Map([
       [images.scheme, images],
+      ["git", createGitSource({ directory: join(at("sources"), "git"), snapshotter })],
       ["local", createLocalSource({ directory: at("sources"), snapshotter })],
     ]),
     cacheMounts: openCacheMounts(at("cacheMounts")),

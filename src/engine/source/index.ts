@@ -5,7 +5,14 @@ export {
   type ContentView,
   contentDigest,
 } from "./content-digest.ts";
-export { checkUnchanged, directoryContent, fileType, hostTreeContent, treeRoot } from "./host-tree.ts";
+export {
+  checkUnchanged,
+  directoryContent,
+  fileType,
+  hostTreeContent,
+  treeRoot,
+} from "./host-tree.ts";
+export { createGitSource, type GitSourceOptions } from "./git/source.ts";
 export * from "./image/options.ts";
 export { createImageSource } from "./image/source.ts";
 export { createLocalSource, type LocalSourceOptions } from "./local/source.ts";

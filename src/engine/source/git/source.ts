@@ -1,0 +1,204 @@
+// Scheme `git`: a commit of a repository, or a directory of it, fetched as shallowly as the server allows.
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { Session, StepCall } from "../../../api/index.ts";
+import {
+  type Call,
+  digestOf,
+  KilnError,
+  Once,
+  temporaryName,
+  uncancelled,
+} from "../../../base/index.ts";
+import { type Snapshot, type Snapshotter, withMounted } from "../../../storage/snapshot/index.ts";
+import type { ResolvedSource, Source } from "../source.ts";
+import { type GitRequest, parseGitRequest } from "./attributes.ts";
+import { checkOut } from "./check-out.ts";
+import { type GitOptions, git } from "./git-process.ts";
+
+export interface GitSourceOptions {
+  /** Where bare repositories are kept, one a remote. */
+  readonly directory: string;
+  readonly snapshotter: Snapshotter;
+}
+
+/** What a ref stands for at the remote. */
+interface Resolved {
+  readonly commit: string;
+  /** What to fetch for it: the full ref, or the commit itself. */
+  readonly fetch: string;
+}
+
+export function createGitSource(options: GitSourceOptions): Source {
+  const fetches = new Once<string, string>();
+  return {
+    scheme: "git",
+    async resolve(id, session, call): Promise<ResolvedSource> {
+      const request = parseGitRequest(id);
+      const access = await accessOf(request, session, call);
+      const resolved = await resolveRef(request, access, call);
+      checkCommit(request, resolved);
+      return {
+        cacheKey: digestOf(JSON.stringify(["kiln.git.v1", resolved.commit, shapeOf(request)])),
+        pin: `${request.remote}#${resolved.commit}`,
+        async fetch(fetching) {
+          const fetchOnce = (once: Call) =>
+            fetchCommit(options.directory, request, resolved, access, once);
+          const repository = await fetches.run(
+            `${request.remote} ${resolved.commit}`,
+            fetchOnce,
+            fetching,
+          );
+          return await snapshotOf(
+            options.snapshotter,
+            { repository, request, resolved, access },
+            fetching,
+          );
+        },
+      };
+    },
+  };
+}
+
+/** All that makes one commit give different files. */
+function shapeOf({ subdir, keepGitDir, submodules, mtime, remote }: GitRequest) {
+  // The remote is seen in the files only where the .git directory is kept.
+  return [subdir, submodules, mtime, keepGitDir ? remote : false];
+}
+
+/** Git settings that carry the session's credentials for this remote. */
+async function accessOf(
+  request: GitRequest,
+  session: Session,
+  call: Call,
+): Promise<Record<string, string>> {
+  const decode = (data: Uint8Array | undefined) => data && new TextDecoder().decode(data).trim();
+  const header = request.headerSecret && decode(await session.secret(request.headerSecret, call));
+  const token = request.tokenSecret && decode(await session.secret(request.tokenSecret, call));
+  const value = header || (token && `basic ${btoa(`x-access-token:${token}`)}`);
+  if (!value || !/^https?:/.test(request.remote)) return {};
+  // Bound to the remote's own host: a redirect elsewhere does not see it.
+  return { [`http.${new URL(request.remote).origin}/.extraheader`]: `Authorization: ${value}` };
+}
+
+const isCommit = (ref: string) => /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(ref);
+
+async function resolveRef(
+  request: GitRequest,
+  access: Record<string, string>,
+  call: Call,
+): Promise<Resolved> {
+  const { remote, ref } = request;
+  if (isCommit(ref)) return { commit: ref, fetch: ref };
+  const wanted = ref === "" ? "HEAD" : ref;
+  const doing = `asking ${remote} for ${wanted}`;
+  const patterns = [wanted, `${wanted}^{}`];
+  const listed = await git(
+    ["ls-remote", "--", remote, ...patterns],
+    { settings: access, doing },
+    call,
+  );
+  const found = new Map(
+    listed
+      .split("\n")
+      .map((line) => line.split("\t"))
+      .flatMap(([commit, name]) => (commit && name ? [[name, commit] as const] : [])),
+  );
+  // As git itself does: exact names first, then tags, then branches.
+  for (const name of [wanted, `refs/${wanted}`, `refs/tags/${wanted}`, `refs/heads/${wanted}`]) {
+    const commit = found.get(`${name}^{}`) ?? found.get(name);
+    if (commit) return { commit, fetch: name };
+  }
+  throw new KilnError("GIT_FAILED", `${remote} has no branch or tag ${JSON.stringify(wanted)}`);
+}
+
+function checkCommit(request: GitRequest, { commit }: Resolved): void {
+  if (commit.startsWith(request.checksum)) return;
+  throw new KilnError(
+    "GIT_FAILED",
+    `${request.remote}: ${request.ref || "HEAD"} is commit ${commit}, not ${request.checksum} as the checksum demands`,
+  );
+}
+
+/** The bare repository with the commit in it; made anew when absent. */
+async function fetchCommit(
+  directory: string,
+  request: GitRequest,
+  resolved: Resolved,
+  access: Record<string, string>,
+  call: Call,
+): Promise<string> {
+  const { remote } = request;
+  const repository = join(
+    directory,
+    createHash("sha256").update(remote).digest("hex").slice(0, 32),
+  );
+  const options: GitOptions = { settings: access, doing: `fetching ${remote}` };
+  if (!existsSync(repository)) await makeRepository(repository, call);
+  const has = await git(
+    ["-C", repository, "cat-file", "-e", `${resolved.commit}^{commit}`],
+    options,
+    call,
+  ).then(
+    () => true,
+    () => false,
+  );
+  call.signal.throwIfAborted();
+  if (has) return repository;
+  const fetch = (what: string, ...more: string[]) =>
+    git(
+      [
+        "-C",
+        repository,
+        "fetch",
+        "--no-tags",
+        "--force",
+        "--no-write-fetch-head",
+        ...more,
+        "--",
+        remote,
+        what,
+      ],
+      options,
+      call,
+    );
+  const target = `refs/kiln/${resolved.commit}`;
+  try {
+    await fetch(`${resolved.fetch}:${target}`, "--depth=1");
+  } catch (error) {
+    call.signal.throwIfAborted();
+    // Servers may refuse single commits or shallow clones: then everything is fetched.
+    if (!isCommit(resolved.fetch)) throw error;
+    await fetch("+refs/*:refs/kiln/all/*", "--update-shallow");
+  }
+  return repository;
+}
+
+async function makeRepository(repository: string, call: Call): Promise<void> {
+  const temporary = join(repository, "..", temporaryName());
+  mkdirSync(temporary, { recursive: true, mode: 0o700 });
+  await git(["init", "--bare", "--quiet", temporary], { doing: "making a repository" }, call);
+  if (existsSync(repository)) rmSync(temporary, { recursive: true });
+  else renameSync(temporary, repository);
+}
+
+interface CheckOutRequest {
+  readonly repository: string;
+  readonly request: GitRequest;
+  readonly resolved: Resolved;
+  readonly access: Record<string, string>;
+}
+
+async function snapshotOf(
+  snapshotter: Snapshotter,
+  wanted: CheckOutRequest,
+  call: StepCall,
+): Promise<Snapshot> {
+  await using active = await snapshotter.active(undefined, uncancelled);
+  const mounts = await active.mounts(call);
+  await withMounted(mounts, call, (target) =>
+    checkOut({ ...wanted.request, ...wanted, commit: wanted.resolved.commit, target }, call),
+  );
+  return await active.commit(call);
+}

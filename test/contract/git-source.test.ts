@@ -1,0 +1,240 @@
+// The git source against a real git server (git daemon on loopback): refs, directories, submodules, hostile repositories.
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import type { Session, StepCall } from "../../src/api/index.ts";
+import { digestOf, uncancelled } from "../../src/base/index.ts";
+import { createGitSource } from "../../src/engine/source/index.ts";
+import {
+  openOverlaySnapshotter,
+  type Snapshotter,
+  withMounted,
+} from "../../src/storage/snapshot/index.ts";
+import { describeWith } from "../kit/needs.ts";
+
+describeWith(["root"], "the git source", () => {
+  let directory: string;
+  let port: number;
+  let daemon: ChildProcess;
+  let snapshotter: Snapshotter;
+
+  const git = (cwd: string, ...args: string[]) =>
+    execFileSync(
+      "git",
+      ["-c", "user.name=t", "-c", "user.email=t@t", "-c", "protocol.file.allow=always", ...args],
+      {
+        cwd,
+        encoding: "utf8",
+        stdio: ["ignore", "pipe", "ignore"],
+        env: {
+          ...process.env,
+          GIT_AUTHOR_DATE: "1600000000 +0000",
+          GIT_COMMITTER_DATE: "1600000000 +0000",
+        },
+      },
+    ).trim();
+
+  const commit = (repository: string, files: Readonly<Record<string, string>>, message: string) => {
+    for (const [path, text] of Object.entries(files)) {
+      mkdirSync(join(repository, path, ".."), { recursive: true });
+      writeFileSync(join(repository, path), text);
+    }
+    git(repository, "add", "-A");
+    git(repository, "commit", "-qm", message);
+    return git(repository, "rev-parse", "HEAD");
+  };
+
+  const repositoryOf = (name: string) => {
+    const path = join(directory, "served", name);
+    mkdirSync(path, { recursive: true });
+    git(path, "init", "-q", "-b", "main");
+    return path;
+  };
+
+  beforeAll(async () => {
+    directory = mkdtempSync(join(tmpdir(), "kiln-git-"));
+    port = await freePort();
+    mkdirSync(join(directory, "served"));
+    const base = `--base-path=${join(directory, "served")}`;
+    daemon = spawn(
+      "git",
+      ["daemon", "--export-all", "--reuseaddr", base, `--port=${port}`, "--listen=127.0.0.1"],
+      { stdio: "ignore" },
+    );
+    snapshotter = await openOverlaySnapshotter({ dir: join(directory, "snapshots") });
+    for (let tries = 0; tries < 100 && !(await answers(port)); tries++)
+      await new Promise((r) => setTimeout(r, 50));
+  });
+  afterAll(async () => {
+    daemon?.kill();
+    await snapshotter?.[Symbol.asyncDispose]();
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  /** Names and contents of the files that the source gives. */
+  const fetched = async (rest: string, attrs: Readonly<Record<string, string>> = {}) => {
+    const source = createGitSource({ directory: join(directory, "git"), snapshotter });
+    const remote = `git://127.0.0.1:${port}/${rest.split("#")[0]}`;
+    const id = {
+      scheme: "git",
+      rest,
+      attrs: { "git.fullurl": remote, ...attrs },
+      platform: { os: "linux", architecture: "amd64" },
+    };
+    const resolved = await source.resolve(id, session, step);
+    const snapshot = await resolved.fetch(step);
+    if (!snapshot) throw new Error("no snapshot");
+    const files = await withMounted(await snapshot.mounts(uncancelled), uncancelled, readTree);
+    return { files, cacheKey: resolved.cacheKey, pin: resolved.pin };
+  };
+
+  it("fetches branches, tags and commits, and names the commit", async () => {
+    const repository = repositoryOf("refs");
+    const first = commit(repository, { "a.txt": "one" }, "first");
+    git(repository, "tag", "-a", "v1", "-m", "v1");
+    const second = commit(repository, { "a.txt": "two" }, "second");
+    expect((await fetched("refs")).files).toEqual({ "a.txt": "two" });
+    expect(await fetched("refs#v1")).toMatchObject({
+      files: { "a.txt": "one" },
+      pin: expect.stringContaining(first),
+    });
+    expect((await fetched("refs#main")).pin).toContain(second);
+    expect((await fetched(`refs#${second}`)).files).toEqual({ "a.txt": "two" });
+    expect((await fetched("refs#main")).cacheKey).toBe((await fetched(`refs#${second}`)).cacheKey);
+  });
+
+  it("gives one directory, and refuses those that lead out of the repository", async () => {
+    const repository = repositoryOf("subdir");
+    mkdirSync(join(repository, "links"));
+    symlinkSync("/etc", join(repository, "links/etc"));
+    symlinkSync("../sub", join(repository, "links/sub"));
+    commit(repository, { "sub/b.txt": "b", "top.txt": "t" }, "all");
+    expect((await fetched("subdir#main:sub")).files).toEqual({ "b.txt": "b" });
+    expect((await fetched("subdir#:links/sub")).files).toEqual({ "b.txt": "b" });
+    await expect(fetched("subdir#main:links/etc")).rejects.toThrow(/no directory/);
+    await expect(fetched("subdir#main:../../../../etc")).rejects.toThrow(/no directory/);
+    await expect(fetched("subdir#main:nowhere")).rejects.toThrow(/no directory "nowhere"/);
+  });
+
+  it("keeps .git only when asked to", async () => {
+    commit(repositoryOf("kept"), { "a.txt": "a" }, "first");
+    expect(Object.keys((await fetched("kept")).files)).toEqual(["a.txt"]);
+    const kept = await fetched("kept#main", { "git.keepgitdir": "true" });
+    expect(Object.keys(kept.files)).toContain(".git/HEAD");
+    expect(kept.files[".git/config"]).toContain(`127.0.0.1:${port}/kept`);
+    expect(JSON.stringify(kept.files)).not.toContain(directory);
+  });
+
+  it("brings submodules", async () => {
+    commit(repositoryOf("inner"), { "inner.txt": "i" }, "inner");
+    const outer = repositoryOf("outer");
+    git(outer, "submodule", "add", "-q", `git://127.0.0.1:${port}/inner`, "mod");
+    commit(outer, { "outer.txt": "o" }, "outer");
+    const { files } = await fetched("outer");
+    expect(files).toMatchObject({ "mod/inner.txt": "i", "outer.txt": "o" });
+    expect(Object.keys(files)).not.toContain("mod/.git");
+    expect(
+      Object.keys((await fetched("outer", { "git.skipsubmodules": "true" })).files),
+    ).not.toContain("mod/inner.txt");
+  });
+
+  it("does not take what the checksum does not allow", async () => {
+    const repository = repositoryOf("sum");
+    const head = commit(repository, { "a.txt": "a" }, "first");
+    expect((await fetched("sum#main", { "git.checksum": head.slice(0, 12) })).files).toEqual({
+      "a.txt": "a",
+    });
+    await expect(fetched("sum#main", { "git.checksum": "0".repeat(40) })).rejects.toThrow(
+      /checksum/,
+    );
+  });
+
+  it("gives files the commit's time when asked to", async () => {
+    commit(repositoryOf("times"), { "a.txt": "a" }, "first");
+    const source = createGitSource({ directory: join(directory, "git"), snapshotter });
+    const attrs = { "git.fullurl": `git://127.0.0.1:${port}/times`, "git.mtime": "commit" };
+    const id = {
+      scheme: "git",
+      rest: "times",
+      attrs,
+      platform: { os: "linux", architecture: "amd64" },
+    };
+    const snapshot = await (await source.resolve(id, session, step)).fetch(step);
+    const stat = (path: string) =>
+      execFileSync("stat", ["-c", "%Y", path], { encoding: "utf8" }).trim();
+    const time = await withMounted(
+      (await snapshot?.mounts(uncancelled)) ?? [],
+      uncancelled,
+      (root) => stat(join(root, "a.txt")),
+    );
+    expect(time).toBe("1600000000");
+  });
+
+  it("takes nothing for an option, another protocol or a ref that is none", async () => {
+    await expect(fetched("x", { "git.fullurl": "ext::sh -c touch% /tmp/pwned" })).rejects.toThrow(
+      /not a URL/,
+    );
+    await expect(fetched("x", { "git.fullurl": "file:///etc" })).rejects.toThrow(/not a URL/);
+    await expect(fetched("x", { "git.fullurl": "--upload-pack=touch" })).rejects.toThrow(
+      /not a URL/,
+    );
+    await expect(fetched("x#--upload-pack=touch")).rejects.toThrow(/not a git ref/);
+    await expect(fetched("refs#nothing")).rejects.toThrow(/no branch or tag "nothing"/);
+    await expect(fetched("absent")).rejects.toThrow(/absent/);
+  });
+});
+
+const session: Session = {
+  async *files() {},
+  async *readFile() {},
+  directory: () => undefined,
+  async receive() {},
+  secret: async () => undefined,
+  credentials: async () => undefined,
+};
+
+const step: StepCall = { ...uncancelled, step: digestOf("test"), emit() {} };
+
+function readTree(root: string): Record<string, string> {
+  const files: Record<string, string> = {};
+  const visit = (at: string) => {
+    for (const entry of readdirSync(join(root, at), { withFileTypes: true })) {
+      const path = at === "" ? entry.name : `${at}/${entry.name}`;
+      if (entry.isDirectory()) visit(path);
+      else if (entry.isFile() && existsSync(join(root, path)))
+        files[path] = readFileSync(join(root, path), "utf8");
+    }
+  };
+  visit("");
+  return files;
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
+    });
+  });
+}
+
+async function answers(port: number): Promise<boolean> {
+  const { connect } = await import("node:net");
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
+    socket.once("connect", () => socket.destroy());
+  });
+}
