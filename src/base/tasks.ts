@@ -1,4 +1,5 @@
 // Structured concurrency: run many, the first failure cancels the rest, and all are awaited.
+import { setMaxListeners } from "node:events";
 import { abortReason, type Call, isAbortError } from "./abort.ts";
 
 /**
@@ -13,6 +14,8 @@ export async function runAll<T, R>(
   call.signal.throwIfAborted();
   const controller = new AbortController();
   const signal = AbortSignal.any([call.signal, controller.signal]);
+  // Every task may wait on it; Node warns of a leak at eleven.
+  setMaxListeners(0, signal);
   const failures: unknown[] = [];
   const tasks = items.map(async (item) => {
     try {

@@ -18,11 +18,21 @@ export function applyAttributes(
   header: TarHeader,
   owner: { readonly uid: number; readonly gid: number },
 ): void {
+  setOwnerAndMode(path, owner.uid, owner.gid, header.type === "symlink" ? undefined : header.mode);
+  if (header.xattrs !== undefined) applyXattrs(path, header.xattrs);
+}
+
+/** `mode` is undefined for symbolic links, which have none. */
+export function setOwnerAndMode(
+  path: string,
+  uid: number,
+  gid: number,
+  mode: number | undefined,
+): void {
   const target = fsPath(path);
   // chown clears set-id bits and file capabilities, so it comes first.
-  if (canChown) lchownSync(target, owner.uid, owner.gid);
-  if (header.type !== "symlink") chmodSync(target, header.mode);
-  if (header.xattrs !== undefined) applyXattrs(path, header.xattrs);
+  if (canChown) lchownSync(target, uid, gid);
+  if (mode !== undefined) chmodSync(target, mode);
 }
 
 /** Sets extended attributes; those that the file system or our rights do not allow are left out, as containerd does. */

@@ -1,9 +1,16 @@
-// Snapshots as whole copies of the tree: slower and larger than overlay, works on any file system.
-import type { CollectableSnapshotter, SnapshotterOptions } from "./overlay-snapshotter.ts";
+// Snapshots as whole copies of the tree: slower and larger than overlay, works without mounting anything.
+import { CopyViews } from "./copy-views.ts";
+import { LayerStore } from "./layer-store.ts";
+import {
+  type CollectableSnapshotter,
+  LayeredSnapshotter,
+  type SnapshotterOptions,
+} from "./layered-snapshotter.ts";
 
 /** As `openOverlaySnapshotter`, with the same layers on disk; only the views are copies instead of mounts. */
 export async function openCopySnapshotter(
   options: SnapshotterOptions,
 ): Promise<CollectableSnapshotter> {
-  throw new Error(`not yet ${options}`);
+  const store = new LayerStore(options.dir);
+  return new LayeredSnapshotter(store, new CopyViews(store), options.fetchBlob);
 }

@@ -42,6 +42,8 @@ export interface Extracted {
   readonly implied: readonly string[];
   /** The root directory itself hides everything below it. */
   readonly opaqueRoot: boolean;
+  /** Nothing in it is a whiteout. */
+  readonly whole: boolean;
 }
 
 /**
@@ -78,6 +80,7 @@ class Extractor implements TarSink {
   #file: number | undefined;
   #rootSeen = false;
   #opaqueRoot = false;
+  #whole = true;
 
   constructor(options: ExtractOptions) {
     this.#options = options;
@@ -137,7 +140,7 @@ class Extractor implements TarSink {
       if (time !== undefined) applyTime(directory.path, time);
     }
     if (overlay && !this.#rootSeen) implied.unshift("");
-    return { implied, opaqueRoot: this.#opaqueRoot };
+    return { implied, opaqueRoot: this.#opaqueRoot, whole: this.#whole };
   }
 
   close(): void {
@@ -246,6 +249,8 @@ class Extractor implements TarSink {
   /** False where the kernel does not let us: devices in user namespaces, which containerd leaves out too. */
   #makeNode(header: TarHeader): boolean {
     const bits = deviceBits[header.type as keyof typeof deviceBits];
+    // A device 0:0 is what overlayfs takes for a whiteout.
+    this.#whole &&= header.devMajor !== 0 || header.devMinor !== 0;
     try {
       loadSyscalls().mknod(this.#path, bits | 0o600, header.devMajor ?? 0, header.devMinor ?? 0);
       return true;
@@ -256,6 +261,7 @@ class Extractor implements TarSink {
   }
 
   #whiteout(parent: Directory, name: string): void {
+    this.#whole = false;
     if (name === opaqueMark) {
       this.#hideBelow(parent);
       return;

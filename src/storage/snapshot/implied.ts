@@ -1,9 +1,9 @@
 // Directories that a layer's archive did not list: what they should look like is decided by the layers below.
 import { createHash } from "node:crypto";
 import { type BigIntStats, chmodSync, lchownSync, lstatSync, mkdirSync } from "node:fs";
-import { fsPath } from "../../base/index.ts";
-import { applyTime, applyXattrs, canChown, isOverlayXattr } from "./attributes.ts";
-import { loadSyscalls } from "./syscalls.ts";
+import { compareNames, fsPath } from "../../base/index.ts";
+import { applyTime, applyXattrs, canChown } from "./attributes.ts";
+import { pathIn, readXattrs } from "./tree-files.ts";
 import { isOpaque } from "./whiteout.ts";
 
 interface DirectoryAttributes {
@@ -36,7 +36,7 @@ export function patchFor(
   const wanted = new Map<string, DirectoryAttributes>();
   for (const path of implied) {
     const lower = findBelow(path, below, userXattr);
-    if (lower !== undefined && differs(lower, attributesOf(join(top, path)), path === ""))
+    if (lower !== undefined && differs(lower, attributesOf(pathIn(top, path)), path === ""))
       wanted.set(path, lower);
   }
   if (wanted.size === 0) return undefined;
@@ -50,7 +50,7 @@ export function patchFor(
         );
     }
   }
-  const sorted = [...all].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  const sorted = [...all].sort(([a], [b]) => compareNames(a, b));
   return { id: `patch-${hashOf(sorted)}`, write: (root) => writeDirectories(root, sorted) };
 }
 
@@ -63,7 +63,7 @@ function finalAttributes(
   userXattr: boolean,
 ): DirectoryAttributes {
   const lower = implied.includes(path) ? findBelow(path, below, userXattr) : undefined;
-  return lower ?? attributesOf(join(top, path));
+  return lower ?? attributesOf(pathIn(top, path));
 }
 
 /** The directory that `path` names in the stack `below`, unless something else is there or hides it. */
@@ -113,12 +113,7 @@ function hashOf(directories: readonly (readonly [string, DirectoryAttributes])[]
 
 function attributesOf(path: string): DirectoryAttributes {
   const stat: BigIntStats = lstatSync(fsPath(path), { bigint: true });
-  const syscalls = loadSyscalls();
-  const xattrs = new Map<string, Uint8Array>();
-  for (const name of [...syscalls.llistxattr(path)].sort()) {
-    const value = isOverlayXattr(name) ? undefined : syscalls.lgetxattr(path, name);
-    if (value !== undefined) xattrs.set(name, value);
-  }
+  const xattrs = new Map([...readXattrs(path)].sort(([a], [b]) => compareNames(a, b)));
   return {
     mode: Number(stat.mode) & 0o7777,
     uid: Number(stat.uid),
@@ -133,13 +128,13 @@ function writeDirectories(
   directories: readonly (readonly [string, DirectoryAttributes])[],
 ): void {
   for (const [path, { mode, uid, gid, xattrs }] of directories) {
-    const directory = join(root, path);
+    const directory = pathIn(root, path);
     if (path !== "") mkdirSync(fsPath(directory));
     if (canChown) lchownSync(fsPath(directory), uid, gid);
     chmodSync(fsPath(directory), mode);
     applyXattrs(directory, xattrs);
   }
-  for (const [path, { mtime }] of directories.toReversed()) applyTime(join(root, path), mtime);
+  for (const [path, { mtime }] of directories.toReversed()) applyTime(pathIn(root, path), mtime);
 }
 
 function* withAncestors(path: string): Generator<string> {
@@ -147,8 +142,4 @@ function* withAncestors(path: string): Generator<string> {
   for (let at = path.indexOf("/"); at !== -1; at = path.indexOf("/", at + 1))
     yield path.slice(0, at);
   if (path !== "") yield path;
-}
-
-function join(root: string, path: string): string {
-  return path === "" ? root : `${root}/${path}`;
 }

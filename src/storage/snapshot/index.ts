@@ -1,7 +1,8 @@
 // File systems as stacks of layers, their views, and what moves files in and out of them.
 export * from "./copy-snapshotter.ts";
 export * from "./extract.ts";
-export * from "./mount.ts";
+export type { CollectableSnapshotter, SnapshotterOptions } from "./layered-snapshotter.ts";
+export { createMountPoint, enterMountNamespace, mountAt, withMounted } from "./mount.ts";
 export * from "./overlay-snapshotter.ts";
 export * from "./snapshot.ts";
 export * from "./syscalls.ts";

@@ -34,6 +34,8 @@ export interface LayerInfo {
   readonly implied?: readonly string[];
   /** The layer hides everything below it. */
   readonly opaqueRoot?: boolean;
+  /** The layer has no whiteouts: its directory alone looks as the layer does. */
+  readonly whole?: boolean;
 }
 
 /** How old leftovers of processes in other pid namespaces must be before they count as dead. */
@@ -83,6 +85,13 @@ export class LayerStore {
       this.#infos.set(id, info);
     }
     return info;
+  }
+
+  /** An empty directory, for stacks without layers. */
+  empty(): string {
+    const directory = `${this.dir}/empty`;
+    mkdirSync(directory, { recursive: true, mode: 0o755 });
+    return directory;
   }
 
   /** A directory of this process's own, with an empty `fs` in it, to be published or discarded. */
@@ -148,6 +157,11 @@ export class LayerStore {
     );
     writeSync(this.#lease, news.map((layer) => `${layer.id}\n`).join(""));
     for (const layer of news) this.#leased.add(layer.id);
+  }
+
+  /** Whether this process has ever used the layer: views made from it may be around still. */
+  isLeasedHere(id: string): boolean {
+    return this.#leased.has(id) && /^(patch|flat)-/.test(id);
   }
 
   /** Ids of the layers that other live processes use. */
@@ -265,6 +279,7 @@ function parseInfo(text: string | undefined, id: string): LayerInfo {
       ? { implied: implied.filter((path) => typeof path === "string") }
       : {}),
     ...(value["opaqueRoot"] === true ? { opaqueRoot: true } : {}),
+    ...(value["whole"] === true ? { whole: true } : {}),
   };
 }
 

@@ -1,13 +1,5 @@
 // A layer directory as the tar that images carry: whiteouts as `.wh.` entries, sorted, nothing of this host in it.
-import {
-  type BigIntStats,
-  closeSync,
-  lstatSync,
-  openSync,
-  readdirSync,
-  readlinkSync,
-  readSync,
-} from "node:fs";
+import { type BigIntStats, closeSync, lstatSync, openSync, readlinkSync, readSync } from "node:fs";
 import {
   type Bytes,
   type Call,
@@ -25,10 +17,9 @@ import {
   tarEnd,
   tarPadding,
 } from "../../formats/archive/index.ts";
-import { isOverlayXattr } from "./attributes.ts";
 import type { LayerStore } from "./layer-store.ts";
 import type { SnapshotLayer } from "./snapshot.ts";
-import { loadSyscalls } from "./syscalls.ts";
+import { deviceOf, inside, isWhiteoutStat, namesIn, pathIn, readXattrs } from "./tree-files.ts";
 import { isOpaque } from "./whiteout.ts";
 
 /** Bytes gathered before they are passed on. */
@@ -92,10 +83,10 @@ class LayerWriter {
     const directory = this.#hostPath(path);
     if (isOpaque(directory, this.#userXattr))
       yield* this.#put(this.#whiteout(inside(path, ".wh..opq")));
-    for (const name of namesIn(directory)) {
+    for (const name of namesIn(directory).sort(compareNames)) {
       const child = inside(path, name);
       const stat = lstatSync(fsPath(this.#hostPath(child)), { bigint: true });
-      if (stat.isCharacterDevice() && stat.rdev === 0n) yield* this.#put(this.#whiteout(child));
+      if (isWhiteoutStat(stat)) yield* this.#put(this.#whiteout(child));
       else yield* this.#entry(child, stat);
       if (stat.isDirectory()) yield* this.#directory(child);
     }
@@ -196,23 +187,8 @@ class LayerWriter {
   }
 
   #hostPath(path: string): string {
-    return path === "" ? this.#root : `${this.#root}/${path}`;
+    return pathIn(this.#root, path);
   }
-}
-
-/** In byte order. */
-function namesIn(directory: string): string[] {
-  const names = readdirSync(fsPath(directory));
-  // A replacement character may stand for bytes that are not UTF-8: look again.
-  const lossy = names.some((name) => name.includes("\ufffd"));
-  const exact = lossy
-    ? readdirSync(fsPath(directory), "buffer").map((name) => decodeName(name))
-    : names;
-  return exact.sort(compareNames);
-}
-
-function inside(directory: string, name: string): string {
-  return directory === "" ? name : `${directory}/${name}`;
 }
 
 function typeOf(stat: BigIntStats): TarType | undefined {
@@ -224,25 +200,9 @@ function typeOf(stat: BigIntStats): TarType | undefined {
   return stat.isFIFO() ? "fifo" : undefined;
 }
 
-/** The kernel's encoding of device numbers (makedev(3)). */
-function deviceOf(rdev: bigint): { readonly devMajor: number; readonly devMinor: number } {
-  return {
-    devMajor: Number(((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & 0xfffff000n)),
-    devMinor: Number((rdev & 0xffn) | ((rdev >> 12n) & 0xffffff00n)),
-  };
-}
-
 /** Overlayfs's own marks and labels of this host's security modules stay behind. */
 function xattrsOf(path: string): Map<string, Uint8Array> | undefined {
-  const syscalls = loadSyscalls();
-  const names = syscalls.llistxattr(path);
-  if (names.length === 0) return undefined;
-  const found = new Map<string, Uint8Array>();
-  for (const name of names) {
-    const isHosts =
-      name === "security.selinux" || name === "security.ima" || name === "security.evm";
-    const value = isOverlayXattr(name) || isHosts ? undefined : syscalls.lgetxattr(path, name);
-    if (value !== undefined) found.set(name, value);
-  }
+  const found = readXattrs(path);
+  for (const name of ["security.selinux", "security.ima", "security.evm"]) found.delete(name);
   return found.size === 0 ? undefined : found;
 }

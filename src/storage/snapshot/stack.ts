@@ -85,12 +85,3 @@ class StackSnapshot implements Snapshot {
     if (!this.#held) throw new Error(`snapshot ${this.id} was used after its reference was let go`);
   }
 }
-
-/**
- * The layers that decide what a stack looks like: where one occurs twice, as when two states on the same base are merged,
- * its topmost place counts, for it brings there all that the lower one brought (overlayfs refuses to have both).
- */
-export function withoutRepeats(layers: readonly SnapshotLayer[]): readonly SnapshotLayer[] {
-  const last = new Map(layers.map((layer, at) => [layer.id, at]));
-  return layers.filter((layer, at) => last.get(layer.id) === at);
-}

@@ -8,6 +8,7 @@ import {
   Limiter,
   log,
   Once,
+  runAll,
   wrap,
 } from "../../base/index.ts";
 import { decompress } from "../../formats/archive/index.ts";
@@ -47,6 +48,12 @@ export class Unpacker {
     return { id, blob };
   }
 
+  /** Makes sure that the files of all layers are there, several at once. */
+  async unpackAll(layers: readonly SnapshotLayer[], call: Call): Promise<void> {
+    const missing = layers.filter((layer) => !this.#store.has(layer.id));
+    await runAll(missing, (layer, inner) => this.unpack(layer, inner), call);
+  }
+
   /** Makes sure that the layer's files are there. */
   async unpack(layer: SnapshotLayer, call: Call): Promise<void> {
     if (this.#store.has(layer.id)) return;
@@ -69,7 +76,7 @@ export class Unpacker {
       const digester = createDigester();
       const tar = hashed(decompress(this.#fetch(id, blob, call), what), digester);
       const { userXattr } = this.#store;
-      const { implied, opaqueRoot } = await extractTar(
+      const { implied, opaqueRoot, whole } = await extractTar(
         tar,
         { root: `${staged}/fs`, whiteouts: "overlay", userXattr },
         call,
@@ -84,6 +91,7 @@ export class Unpacker {
       await this.#store.publish(staged, id, {
         ...(implied.length > 0 ? { implied } : {}),
         ...(opaqueRoot ? { opaqueRoot } : {}),
+        ...(whole ? { whole } : {}),
       });
     } catch (error) {
       await this.#store.discard(staged);

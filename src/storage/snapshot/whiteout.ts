@@ -1,5 +1,4 @@
 // Overlayfs's own marks for what a layer removes (Linux, Documentation/filesystems/overlayfs.rst, "whiteouts and opaque directories").
-import type { Stats } from "node:fs";
 import { loadSyscalls } from "./syscalls.ts";
 
 const characterDevice = 0o020000;
@@ -7,11 +6,6 @@ const characterDevice = 0o020000;
 /** Makes the mark that hides whatever lower layers have under this name. */
 export function makeWhiteout(path: string): void {
   loadSyscalls().mknod(path, characterDevice, 0, 0);
-}
-
-/** True for such a mark: a character device 0:0. */
-export function isWhiteout(stat: Pick<Stats, "isCharacterDevice" | "rdev">): boolean {
-  return stat.rdev === 0 && stat.isCharacterDevice();
 }
 
 /** Makes the directory hide all that lower layers have in it. */

@@ -1,0 +1,228 @@
+// What all snapshotters share: stacks of layers on disk. How a stack is shown, and how a writable one becomes a layer, is the views' part.
+import { randomBytes } from "node:crypto";
+import { type Bytes, type Call, throwIfAborted } from "../../base/index.ts";
+import type { LayerInfo, LayerStore } from "./layer-store.ts";
+import { layerTar } from "./layer-tar.ts";
+import { isPrefix } from "./layers.ts";
+import { withMounted } from "./mount.ts";
+import type {
+  ActiveSnapshot,
+  LazyLayer,
+  Mount,
+  Snapshot,
+  SnapshotLayer,
+  Snapshotter,
+} from "./snapshot.ts";
+import { StackTable } from "./stack.ts";
+import { diffTrees } from "./tree-diff.ts";
+import { type FetchBlob, Unpacker } from "./unpacker.ts";
+
+export interface SnapshotterOptions {
+  /** Directory of its own; for overlay on a file system that overlayfs takes as upper layer. Several processes may share it. */
+  readonly dir: string;
+  /** Where to get the blob of a layer whose `fetch` this process has not seen, e.g. after a restart. */
+  readonly fetchBlob?: FetchBlob;
+}
+
+/** A snapshotter whose unused layers can be collected. */
+export interface CollectableSnapshotter extends Snapshotter {
+  /**
+   * Deletes all layers and stacks but those of the snapshots in `keep` and of refs held by any live process. Answers with
+   * the ids of the deleted layers.
+   */
+  removeUnused(keep: ReadonlySet<string>, call: Call): Promise<readonly string[]>;
+}
+
+/** One way to show stacks of layers as directories. */
+export interface Views {
+  readonly name: "overlay" | "copy";
+  /** Read-only, of layers that are all unpacked. */
+  view(layers: readonly SnapshotLayer[], call: Call): Promise<readonly Mount[]>;
+  /** Writable over such layers, with what is written kept in the staged directory. */
+  active(staged: string, layers: readonly SnapshotLayer[]): ActiveView;
+}
+
+export interface ActiveView {
+  mounts(call: Call): Promise<readonly Mount[]>;
+  /** Makes the staged `fs` hold just the changes, about to become the layer `id`. */
+  finish(id: string, call: Call): Promise<LayerInfo>;
+}
+
+export class LayeredSnapshotter implements CollectableSnapshotter {
+  readonly name: "overlay" | "copy";
+  readonly #store: LayerStore;
+  readonly #views: Views;
+  readonly #unpacker: Unpacker;
+  readonly #stacks: StackTable;
+
+  constructor(store: LayerStore, views: Views, fetchBlob: FetchBlob | undefined) {
+    this.name = views.name;
+    this.#store = store;
+    this.#views = views;
+    this.#unpacker = new Unpacker(store, fetchBlob);
+    this.#stacks = new StackTable(store, (layers, call) => this.#view(layers, call));
+  }
+
+  async active(parent: Snapshot | undefined, call: Call): Promise<ActiveSnapshot> {
+    throwIfAborted(call);
+    const staged = this.#store.stage();
+    const view = this.#views.active(staged, parent?.layers ?? []);
+    return new LayerActive({
+      store: this.#store,
+      stacks: this.#stacks,
+      unpacker: this.#unpacker,
+      staged,
+      view,
+      parent: parent?.clone(),
+    });
+  }
+
+  async image(layers: readonly LazyLayer[], call: Call): Promise<Snapshot> {
+    throwIfAborted(call);
+    return this.#stacks.open(layers.map((layer) => this.#unpacker.register(layer)));
+  }
+
+  async merge(parents: readonly Snapshot[], call: Call): Promise<Snapshot> {
+    throwIfAborted(call);
+    return this.#stacks.open(parents.flatMap((parent) => parent.layers));
+  }
+
+  async diff(
+    lower: Snapshot | undefined,
+    upper: Snapshot | undefined,
+    call: Call,
+  ): Promise<Snapshot | undefined> {
+    throwIfAborted(call);
+    const below = lower?.layers ?? [];
+    const above = upper?.layers ?? [];
+    if (!isPrefix(below, above)) return this.#compare(lower, upper, call);
+    const added = above.slice(below.length);
+    return added.length === 0 ? undefined : this.#stacks.open(added);
+  }
+
+  tar(layer: SnapshotLayer, options: { readonly clamp?: number }, call: Call): Bytes {
+    return layerTar(this.#store, layer, options, () => this.#unpacker.unpack(layer, call), call);
+  }
+
+  async open(id: string, call: Call): Promise<Snapshot | undefined> {
+    throwIfAborted(call);
+    const layers = this.#store.loadStack(id);
+    if (layers === undefined) return undefined;
+    const snapshot = this.#stacks.open(layers);
+    // Leased now: what is there stays; what went meanwhile makes the stack gone.
+    if (this.#store.loadStack(id) !== undefined) return snapshot;
+    await snapshot[Symbol.asyncDispose]();
+    return undefined;
+  }
+
+  async removeUnused(keep: ReadonlySet<string>, call: Call): Promise<readonly string[]> {
+    const store = this.#store;
+    const isKept = (id: string) =>
+      keep.has(id) || this.#stacks.isHeld(id) || store.isLeasedHere(id);
+    const needed = new Set(store.leasedElsewhere());
+    for (const stack of store.stackIds()) {
+      if (!keep.has(stack) && !this.#stacks.isHeld(stack)) store.removeStack(stack);
+      else for (const layer of store.loadStack(stack) ?? []) needed.add(layer.id);
+    }
+    const removed: string[] = [];
+    for (const id of store.layerIds()) {
+      throwIfAborted(call);
+      if (needed.has(id) || isKept(id)) continue;
+      if (await store.remove(id)) removed.push(id);
+    }
+    return removed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#store.close();
+  }
+
+  async #view(layers: readonly SnapshotLayer[], call: Call): Promise<readonly Mount[]> {
+    await this.#unpacker.unpackAll(layers, call);
+    return this.#views.view(layers, call);
+  }
+
+  /** Neither stack grew out of the other: their files have to be compared. */
+  async #compare(
+    lower: Snapshot | undefined,
+    upper: Snapshot | undefined,
+    call: Call,
+  ): Promise<Snapshot | undefined> {
+    const staged = this.#store.stage();
+    const show = (snapshot: Snapshot | undefined) => this.#view(snapshot?.layers ?? [], call);
+    try {
+      const [below, above] = [await show(lower), await show(upper)];
+      const changed = await withMounted(below, call, (from) =>
+        withMounted(above, call, (to) =>
+          diffTrees(
+            { lower: from, upper: to, out: `${staged}/fs`, userXattr: this.#store.userXattr },
+            call,
+          ),
+        ),
+      );
+      if (!changed) {
+        await this.#store.discard(staged);
+        return undefined;
+      }
+      const id = newLayerId();
+      await this.#store.publish(staged, id, {});
+      return this.#stacks.open([{ id }]);
+    } catch (error) {
+      await this.#store.discard(staged);
+      throw error;
+    }
+  }
+}
+
+function newLayerId(): string {
+  return `layer-${randomBytes(16).toString("hex")}`;
+}
+
+interface ActiveParts {
+  readonly store: LayerStore;
+  readonly stacks: StackTable;
+  readonly unpacker: Unpacker;
+  readonly staged: string;
+  readonly view: ActiveView;
+  /** Owned. */
+  readonly parent: Snapshot | undefined;
+}
+
+/** A writable layer over its parent's; belongs to whoever asked for it. */
+class LayerActive implements ActiveSnapshot {
+  readonly #parts: ActiveParts;
+  #mounted = false;
+  #open = true;
+
+  constructor(parts: ActiveParts) {
+    this.#parts = parts;
+  }
+
+  async mounts(call: Call): Promise<readonly Mount[]> {
+    const { unpacker, parent, view } = this.#parts;
+    await unpacker.unpackAll(parent?.layers ?? [], call);
+    this.#mounted = true;
+    return view.mounts(call);
+  }
+
+  async commit(call: Call): Promise<Snapshot> {
+    throwIfAborted(call);
+    if (!this.#open) throw new Error("this snapshot was committed or thrown away before");
+    const { store, stacks, staged, parent, view } = this.#parts;
+    const id = newLayerId();
+    // Never shown, so never changed; and its root does not know yet what the layers below look like.
+    const info = this.#mounted ? await view.finish(id, call) : { implied: [""] };
+    await store.publish(staged, id, info);
+    this.#open = false;
+    const snapshot = stacks.open([...(parent?.layers ?? []), { id }]);
+    await parent?.[Symbol.asyncDispose]();
+    return snapshot;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#open) return;
+    this.#open = false;
+    await this.#parts.store.discard(this.#parts.staged);
+    await this.#parts.parent?.[Symbol.asyncDispose]();
+  }
+}

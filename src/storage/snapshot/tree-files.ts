@@ -1,0 +1,116 @@
+// Single files from one tree to another: linked or copied, with all that belongs to them.
+import {
+  type BigIntStats,
+  constants,
+  copyFileSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  symlinkSync,
+} from "node:fs";
+import { decodeName, fsPath } from "../../base/index.ts";
+import { applyXattrs, canChown, isOverlayXattr, setOwnerAndMode } from "./attributes.ts";
+import { loadSyscalls } from "./syscalls.ts";
+
+/** Names in a directory, exact whatever their bytes are; unsorted. */
+export function namesIn(directory: string): string[] {
+  const names = readdirSync(fsPath(directory));
+  // A replacement character may stand for bytes that are not UTF-8: look again.
+  if (!names.some((name) => name.includes("\ufffd"))) return names;
+  return readdirSync(fsPath(directory), "buffer").map((name) => decodeName(name));
+}
+
+/** Never follows a link; undefined where nothing is. */
+export function statOf(path: string): BigIntStats | undefined {
+  return lstatSync(fsPath(path), { bigint: true, throwIfNoEntry: false });
+}
+
+export function isWhiteoutStat(stat: BigIntStats): boolean {
+  return stat.rdev === 0n && stat.isCharacterDevice();
+}
+
+/** Extended attributes but overlayfs's own. */
+export function readXattrs(path: string): Map<string, Uint8Array> {
+  const syscalls = loadSyscalls();
+  const found = new Map<string, Uint8Array>();
+  for (const name of syscalls.llistxattr(path)) {
+    const value = isOverlayXattr(name) ? undefined : syscalls.lgetxattr(path, name);
+    if (value !== undefined) found.set(name, value);
+  }
+  return found;
+}
+
+/** Copies owner, mode, extended attributes and times to what has just been made at `to`. */
+export function copyAttributes(from: string, to: string, stat: BigIntStats): void {
+  const mode = stat.isSymbolicLink() ? undefined : Number(stat.mode) & 0o7777;
+  setOwnerAndMode(to, Number(stat.uid), Number(stat.gid), mode);
+  applyXattrs(to, readXattrs(from));
+  loadSyscalls().utimensat(to, stat.mtimeNs, stat.mtimeNs);
+}
+
+/** Copies anything but a directory's contents to the free place `to`; a file's data is shared where the file system can. */
+export function copyNode(from: string, to: string, stat: BigIntStats): void {
+  if (stat.isDirectory()) mkdirSync(fsPath(to));
+  else if (stat.isFile())
+    copyFileSync(fsPath(from), fsPath(to), constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+  else if (stat.isSymbolicLink()) symlinkSync(readlinkSync(fsPath(from), "buffer"), fsPath(to));
+  else if (stat.isSocket() || !makeSpecial(to, stat)) return;
+  copyAttributes(from, to, stat);
+}
+
+/** False where devices may not be made. */
+function makeSpecial(path: string, stat: BigIntStats): boolean {
+  const { devMajor, devMinor } = deviceOf(stat.rdev);
+  try {
+    loadSyscalls().mknod(path, Number(stat.mode), devMajor, devMinor);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EPERM" || canChown) throw error;
+    return false;
+  }
+}
+
+/** The kernel's encoding of device numbers (makedev(3)). */
+export function deviceOf(rdev: bigint): { readonly devMajor: number; readonly devMinor: number } {
+  return {
+    devMajor: Number(((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & 0xfffff000n)),
+    devMinor: Number((rdev & 0xffn) | ((rdev >> 12n) & 0xffffff00n)),
+  };
+}
+
+/** Puts files at new places, keeping together what were names of one file. */
+export class FilePlacer {
+  readonly #link: boolean;
+  readonly #first = new Map<string, string>();
+
+  /** `link`: share the file itself instead of copying it; both sides must then never be written to. */
+  constructor(link: boolean) {
+    this.#link = link;
+  }
+
+  /** Anything but a directory, to a free place. */
+  place(from: string, to: string, stat: BigIntStats): void {
+    if (this.#link) {
+      linkSync(fsPath(from), fsPath(to));
+      return;
+    }
+    const key = stat.nlink > 1n ? `${stat.dev}:${stat.ino}` : undefined;
+    const first = key === undefined ? undefined : this.#first.get(key);
+    if (first !== undefined) {
+      linkSync(fsPath(first), fsPath(to));
+      return;
+    }
+    copyNode(from, to, stat);
+    if (key !== undefined) this.#first.set(key, to);
+  }
+}
+
+export function pathIn(root: string, path: string): string {
+  return path === "" ? root : `${root}/${path}`;
+}
+
+export function inside(directory: string, name: string): string {
+  return directory === "" ? name : `${directory}/${name}`;
+}
