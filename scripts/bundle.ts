@@ -8,13 +8,18 @@ const checkout = resolve(import.meta.dirname, "..");
 const dist = join(checkout, "dist");
 
 if (process.argv.includes("--help")) {
-  process.stdout.write("npm run build [-- --no-lib]\n\nBundles the command into dist/ and compiles the library into dist/lib.\n");
+  process.stdout.write(
+    "npm run build [-- --no-lib]\n\nBundles the command into dist/ and compiles the library into dist/lib.\n",
+  );
   process.exit(0);
 }
 
 await bundleCommand();
-if (!process.argv.includes("--no-lib") && existsSync(join(checkout, "src/index.ts"))) buildLibrary();
-process.stdout.write(`dist/kiln.mjs ${sizeOf(/^kiln\.mjs$/)} and ${sizeOf(/^part-.*\.mjs$/)} in parts loaded on demand\n`);
+if (!process.argv.includes("--no-lib") && existsSync(join(checkout, "src/index.ts")))
+  buildLibrary();
+process.stdout.write(
+  `dist/kiln.mjs ${sizeOf(/^kiln\.mjs$/)} and ${sizeOf(/^part-.*\.mjs$/)} in parts loaded on demand\n`,
+);
 
 /** One file for the start, one for each part that is imported on demand. Native modules stay outside. */
 async function bundleCommand(): Promise<void> {
@@ -39,14 +44,19 @@ async function bundleCommand(): Promise<void> {
     legalComments: "none",
     logLevel: "warning",
     // Packages that still call require() find one.
-    banner: { js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);' },
+    banner: {
+      js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+    },
   });
 }
 
 /** The library's own modules with their types; tests stay out. */
 function buildLibrary(): void {
   rmSync(join(dist, "lib"), { recursive: true, force: true });
-  execFileSync("npx", ["tsc", "--project", "tsconfig.build.json"], { cwd: checkout, stdio: "inherit" });
+  execFileSync("npx", ["tsc", "--project", "tsconfig.build.json"], {
+    cwd: checkout,
+    stdio: "inherit",
+  });
 }
 
 function sizeOf(pattern: RegExp): string {

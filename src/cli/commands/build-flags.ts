@@ -72,8 +72,7 @@ export const buildFlags = {
   network: {
     type: "string",
     value: "mode",
-    default: "default",
-    usage: "Set the networking mode for the RUN instructions (default, host, none)",
+    usage: "Set the networking mode for the RUN instructions: default, host or none",
   },
   "no-cache": { type: "bool", usage: "Do not use cache when building the image" },
   "no-cache-filter": {

@@ -2,7 +2,7 @@
 import type { Credentials, Session } from "../../api/index.ts";
 import type { Call } from "../../base/index.ts";
 import { hostPlatform, type Platform } from "../../formats/oci/index.ts";
-import { type Flags, parseKeyValues, parsePlatforms } from "../flags/index.ts";
+import { type Flags, invalidValue, parseKeyValues, parsePlatforms } from "../flags/index.ts";
 import { openClientConfig, openRunner } from "./builder.ts";
 import { type Command, defineCommand, type RunWorld } from "./command.ts";
 
@@ -16,8 +16,7 @@ const runFlags = {
   network: {
     type: "string",
     value: "mode",
-    default: "default",
-    usage: "Connect the container to a network (default, host, none)",
+    usage: "Connect the container to a network: default, host or none",
   },
   platform: {
     type: "string",
@@ -99,8 +98,7 @@ function runRequest(
   const env = Object.entries(parseKeyValues(values.env, "--env", world.env)).map(
     ([name, value]) => `${name}=${value}`,
   );
-  const network =
-    values.network === "host" || values.network === "none" ? values.network : "default";
+  const network = networkOf(values.network);
   // An empty entrypoint given by hand is the wish for none at all.
   const entrypoint = values.entrypoint === "" ? [] : [values.entrypoint];
   return {
@@ -114,6 +112,12 @@ function runRequest(
     ...(values.user === "" ? {} : { user: values.user }),
     ...(values.workdir === "" ? {} : { cwd: values.workdir }),
   };
+}
+
+function networkOf(mode: string): RunImageRequest["network"] {
+  if (mode === "host" || mode === "none" || mode === "default") return mode;
+  if (mode === "") return "default";
+  throw invalidValue("--network", mode, "no such mode", "Modes are default, host and none.");
 }
 
 /** A session that lends credentials and nothing else. */
