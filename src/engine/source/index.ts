@@ -5,6 +5,7 @@ export {
   type ContentView,
   contentDigest,
 } from "./content-digest.ts";
+export { createGitSource, type GitSourceOptions } from "./git/source.ts";
 export {
   checkUnchanged,
   directoryContent,
@@ -12,7 +13,6 @@ export {
   hostTreeContent,
   treeRoot,
 } from "./host-tree.ts";
-export { createGitSource, type GitSourceOptions } from "./git/source.ts";
 export * from "./image/options.ts";
 export { createImageSource } from "./image/source.ts";
 export { createLocalSource, type LocalSourceOptions } from "./local/source.ts";

@@ -36,14 +36,11 @@ check(["link/sub/file"], ["dir/sub/file", "link"]);
 check(["absolute/file"], ["absolute", "dir/sub/file"]);
 check(["dir/outwards"], ["dir/outwards", "file"]);
 check(["chain/file"], ["chain", "dir/sub/file", "link"]);
-check(["l*"], ["dir", "l*"]);
+check(["li*"], ["dir", "li*"]);
 check(["d*/sub"], ["d*/sub"]);
 check(["loop-a"], ["loop-a", "loop-b"]);
+check(["self"], ["self"]);
 check(["dir", "dir/sub/file"], ["dir"]);
 check(["."], undefined);
 check(["/"], undefined);
 check(["file", "../.."], undefined);
-
-test("a link that leads through itself ends in an error, not in a loop", () => {
-  expect(() => followPaths(root, ["self"])).toThrow(/symbolic links/);
-});

@@ -17,8 +17,7 @@ export function followPaths(
   const seen = new Set(queue);
   for (const path of queue) {
     for (const target of followOne(directory, path, found)) {
-      if (seen.has(target)) continue;
-      if (queue.length >= maxPaths) throw new Error(`too many symbolic links below ${directory}`);
+      if (seen.has(target) || target.length > maxPath) continue;
       seen.add(target);
       queue.push(target);
     }
@@ -34,8 +33,8 @@ export function followPaths(
   return [...found].filter((path) => !parentIsFound(path)).sort();
 }
 
-/** A link that leads through itself makes its path longer each time: somewhere it must end. */
-const maxPaths = 100_000;
+/** Linux opens no longer path. A link that leads through itself makes its path longer each time, up to here. */
+const maxPath = 4096;
 
 /** Walks down `path` to its end or its first links, which are taken note of; answers where those lead. */
 function followOne(directory: string, path: string, found: Set<string>): readonly string[] {
