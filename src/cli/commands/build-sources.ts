@@ -175,6 +175,7 @@ export function checkSecrets(secrets: readonly SecretSpec[], cwd: string): reado
       throw new KilnError(
         "FLAG_INVALID",
         `file ${secret.src} of secret ${secret.id} ${stats ? "is not a file" : "does not exist"}`,
+        { hint: "Paths of secrets are relative to the current directory." },
       );
     }
     if (stats.size > maxSecretSize) {

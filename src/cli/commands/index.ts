@@ -9,6 +9,7 @@ import {
   groupHelp,
   type HelpLook,
   parseFlags,
+  usageLine,
 } from "../flags/index.ts";
 import { type Command, sayWarning, type World } from "./command.ts";
 
@@ -128,7 +129,7 @@ async function runCommand(
     ...(spec.passThrough ? { stopAtPositional: true } : {}),
   });
   for (const warning of parsed.warnings) sayWarning(world, warning);
-  checkArgs(parsed.args, spec.args, name);
+  checkArgs(parsed.args, spec, name);
   const globals = parsed.flags.values as unknown as GlobalFlags["values"];
   return command.run(parsed.flags, parsed.args, { ...world, globals });
 }
@@ -141,19 +142,13 @@ function asksForHelp(argv: readonly string[], passThrough: boolean): boolean {
   );
 }
 
-function checkArgs(
-  args: readonly string[],
-  allowed: { min: number; max: number },
-  name: string,
-): void {
-  if (args.length >= allowed.min && args.length <= allowed.max) return;
-  throw new KilnError(
-    "FLAG_INVALID",
-    `'${name}' takes ${countWords(allowed)}, but ${args.length} ${args.length === 1 ? "was" : "were"} given`,
-    {
-      hint: `Run '${name} --help' for usage.`,
-    },
-  );
+function checkArgs(args: readonly string[], spec: Command["spec"], name: string): void {
+  const { min, max } = spec.args;
+  if (args.length >= min && args.length <= max) return;
+  const given = args.length === 0 ? "none was given" : `${args.length} were given`;
+  throw new KilnError("FLAG_INVALID", `'${name}' takes ${countWords(spec.args)}, but ${given}`, {
+    hint: `Usage: ${usageLine(spec)}`,
+  });
 }
 
 function countWords({ min, max }: { min: number; max: number }): string {

@@ -1,6 +1,4 @@
 // Colour for terminals: which words get which, and when none at all.
-import { styleText } from "node:util";
-
 /** Paints text for one stream. Without colour every function returns its text unchanged. */
 export interface Style {
   readonly colored: boolean;
@@ -13,21 +11,19 @@ export interface Style {
   readonly cyan: (text: string) => string;
 }
 
-type Look = Parameters<typeof styleText>[0];
-
 /** A style; `colored` false paints nothing. */
 export function createStyle(colored: boolean): Style {
-  const paint = (look: Look) => (text: string) =>
-    colored && text !== "" ? styleText(look, text) : text;
+  const paint = (begin: number, end: number) => (text: string) =>
+    colored && text !== "" ? `\u001b[${begin}m${text}\u001b[${end}m` : text;
   return {
     colored,
-    bold: paint("bold"),
-    dim: paint("dim"),
-    red: paint("red"),
-    yellow: paint("yellow"),
-    green: paint("green"),
-    blue: paint("blue"),
-    cyan: paint("cyan"),
+    bold: paint(1, 22),
+    dim: paint(2, 22),
+    red: paint(31, 39),
+    yellow: paint(33, 39),
+    green: paint(32, 39),
+    blue: paint(34, 39),
+    cyan: paint(36, 39),
   };
 }
 
