@@ -8,6 +8,7 @@ export {
   type Problem,
   rangesOf,
 } from "./ast.ts";
+export * from "./convert/index.ts";
 export type { Directive, DirectiveName, EscapeToken } from "./directives.ts";
 export { chompHeredoc, parseHeredoc } from "./heredoc.ts";
 export * from "./instructions/index.ts";

@@ -1,15 +1,9 @@
 // Words in the form Go's fmt package gives them: image histories hold such words, and their bytes count.
-
-/** A string as `%q` prints it. */
-export function goQuote(text: string): string {
-  let out = '"';
-  for (const char of text) out += quoteChar(char);
-  return `${out}"`;
-}
+import { quote } from "../text.ts";
 
 /** A list as `%q` prints it: `["a" "b"]`. */
 export function goQuoteList(words: readonly string[]): string {
-  return `[${words.map(goQuote).join(" ")}]`;
+  return `[${words.map(quote).join(" ")}]`;
 }
 
 /** A list as `%v` prints it: `[a b]`. */
@@ -29,31 +23,6 @@ export function goDuration(nanoseconds: number): string {
   if (minutes === 0) return seconds;
   const hours = Math.floor(minutes / 60);
   return hours === 0 ? `${minutes}m${seconds}` : `${hours}h${minutes % 60}m${seconds}`;
-}
-
-const named: Readonly<Record<string, string>> = {
-  "\u0007": "\\a",
-  "\b": "\\b",
-  "\f": "\\f",
-  "\n": "\\n",
-  "\r": "\\r",
-  "\t": "\\t",
-  "\v": "\\v",
-  "\\": "\\\\",
-  '"': '\\"',
-};
-
-// Letters, marks, numbers, punctuation, symbols, and the space alone of all white space.
-const printable = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]$/u;
-
-function quoteChar(char: string): string {
-  const name = named[char];
-  if (name !== undefined) return name;
-  if (printable.test(char)) return char;
-  const code = char.codePointAt(0) ?? 0;
-  const hex = code.toString(16);
-  if (code < 0x80) return `\\x${hex.padStart(2, "0")}`;
-  return code < 0x10000 ? `\\u${hex.padStart(4, "0")}` : `\\U${hex.padStart(8, "0")}`;
 }
 
 /** `value / unit` without trailing zeros, exact for integers. */

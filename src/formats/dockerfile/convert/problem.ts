@@ -1,7 +1,97 @@
 // Errors of a Dockerfile that show only when it is converted.
-import { KilnError } from "../../../base/index.ts";
+import { closest, KilnError, type SourcePlace } from "../../../base/index.ts";
+import type { LineRange, Problem } from "../ast.ts";
+import { Mistake } from "../instructions/index.ts";
+import { ExpansionError } from "../shell-words.ts";
+
+/** The file that errors point into. */
+export interface ErrorFile {
+  readonly filename: string;
+  readonly text: string;
+}
 
 /** An error without a place yet: the instruction's place is added where the instruction is known. */
 export function dockerfileError(message: string, hint?: string): KilnError {
   return new KilnError("DOCKERFILE_INVALID", message, hint === undefined ? {} : { hint });
+}
+
+/** As `dockerfileError`, with what the user may have meant. */
+export function suggesting(message: string, word: string, known: readonly string[]): KilnError {
+  const near = closest(word, known);
+  return dockerfileError(message, near === undefined ? undefined : `Did you mean "${near}"?`);
+}
+
+/** The error with the place of an instruction, unless it has one. What is no error of the user's passes unchanged. */
+export function placed(error: unknown, lines: LineRange, file: ErrorFile): unknown {
+  const at: SourcePlace = {
+    file: file.filename,
+    line: lines.start,
+    endLine: lines.end,
+    text: file.text,
+  };
+  if (error instanceof Mistake || error instanceof ExpansionError) {
+    const hint = error instanceof Mistake ? error.hint : undefined;
+    const word = error instanceof Mistake ? error.word : undefined;
+    return new KilnError("DOCKERFILE_INVALID", error.message, {
+      cause: error,
+      at: { ...at, ...spanOf(word, lines, file.text) },
+      ...(hint === undefined ? {} : { hint }),
+    });
+  }
+  if (!(error instanceof KilnError) || error.at !== undefined) return error;
+  return new KilnError(error.code, error.message, {
+    at,
+    cause: error.cause,
+    others: error.others,
+    details: error.details,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  });
+}
+
+/** Where `word` stands first on the lines. */
+function spanOf(word: string | undefined, lines: LineRange, text: string): Partial<SourcePlace> {
+  if (word === undefined || word === "") return {};
+  const source = text.split("\n");
+  for (let line = lines.start; line <= lines.end; line++) {
+    const column = source[line - 1]?.indexOf(word) ?? -1;
+    if (column === -1) continue;
+    return { line, endLine: line, column: column + 1, endColumn: column + 1 + word.length };
+  }
+  return {};
+}
+
+/** All mistakes of a file as one error: the first with the others behind it. */
+export function problemError(problems: readonly Problem[], file: ErrorFile): KilnError {
+  const [first, ...others] = problems.map((problem) => toError(problem, file));
+  return new KilnError("DOCKERFILE_INVALID", first?.message ?? "the Dockerfile has mistakes", {
+    others,
+    ...(first?.at === undefined ? {} : { at: first.at }),
+    ...(first?.hint === undefined ? {} : { hint: first.hint }),
+  });
+}
+
+/** An error that several instructions make together: the first is its place, the others follow. */
+export function placedMany(
+  error: KilnError,
+  places: readonly LineRange[],
+  file: ErrorFile,
+): KilnError {
+  const [first, ...more] = places.map((lines) => placed(error, lines, file) as KilnError);
+  const { message, hint, code } = error;
+  return new KilnError(code, message, {
+    others: more,
+    ...(hint === undefined ? {} : { hint }),
+    ...(first?.at === undefined ? {} : { at: first.at }),
+  });
+}
+
+function toError({ message, at, word, hint }: Problem, file: ErrorFile): KilnError {
+  const options = {
+    ...(word === undefined ? {} : { word }),
+    ...(hint === undefined ? {} : { hint }),
+  };
+  const [lines] = at;
+  const mistake = new Mistake(message, options);
+  if (lines === undefined) return dockerfileError(message, hint);
+  return placed(mistake, lines, file) as KilnError;
 }

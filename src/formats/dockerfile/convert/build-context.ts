@@ -1,0 +1,43 @@
+// The build context: which of its files are used, and where they come from.
+import { posix } from "node:path";
+import { deferred, local, type State } from "../../llb/index.ts";
+import type { ContextOptions } from "./options.ts";
+
+/** Which files of some directory were used; everything, once "/" was. */
+export class UsedPaths {
+  readonly #paths = new Set<string>();
+
+  add(path: string): void {
+    this.#paths.add(posix.join("/", path).replace(/(.)\/+$/, "$1"));
+  }
+
+  /** Sorted, relative; undefined when nothing was used or all of it may have been. */
+  list(): readonly string[] | undefined {
+    if (this.#paths.size === 0 || this.#paths.has("/")) return undefined;
+    return [...this.#paths].map((path) => path.slice(1)).sort();
+  }
+}
+
+/** The main build context; only what was used by then is asked for when it is marshalled. */
+export interface BuildContext {
+  readonly files: State;
+  readonly used: UsedPaths;
+}
+
+export function createBuildContext(options: ContextOptions = {}): BuildContext {
+  const used = new UsedPaths();
+  const { state, localName = "context", ignorePatterns } = options;
+  const files =
+    state ??
+    deferred(() => {
+      const followPaths = used.list();
+      return local(localName, {
+        name: "[internal] load build context",
+        sharedKeyHint: options.sharedKeyHint ?? localName,
+        ...(options.sessionId === undefined ? {} : { sessionId: options.sessionId }),
+        ...(followPaths === undefined ? {} : { followPaths }),
+        ...(ignorePatterns === undefined ? {} : { excludePatterns: ignorePatterns }),
+      });
+    });
+  return { files, used };
+}

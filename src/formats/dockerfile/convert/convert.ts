@@ -1,0 +1,122 @@
+// Turns a Dockerfile into LLB and an image configuration, for one platform.
+import { KilnError } from "../../../base/index.ts";
+import type { SourceFile } from "../../llb/index.ts";
+import {
+  createLinter,
+  type Linter,
+  type LintWarning,
+  noEmptyContinuation,
+  parseLintOptions,
+} from "../lint/index.ts";
+import { parseDockerfile } from "../parse.ts";
+import { readInstructions } from "../stages.ts";
+import { detectCheck } from "../syntax.ts";
+import { createBuildContext } from "./build-context.ts";
+import { readConversionArgs } from "./conversion-args.ts";
+import { createExpander } from "./expand.ts";
+import { findBases } from "./find-bases.ts";
+import type { GlobalArgs } from "./global-args.ts";
+import { warnOfCasing, warnOfStageNames } from "./lint-stages.ts";
+import { createContextFinder } from "./named-context.ts";
+import type { ConvertIo, ConvertOptions, ConvertResult } from "./options.ts";
+import { type PlannedStage, reachableStages, type StagePlan } from "./plan.ts";
+import { planStages } from "./plan-stages.ts";
+import { choosePlatforms } from "./platforms.ts";
+import { dockerfileError, type ErrorFile, problemError } from "./problem.ts";
+import { finishResult, type ResultScope } from "./result.ts";
+import { convertStage, type StageScope } from "./stage-conversion.ts";
+
+/** A conversion with all that was learned on the way; checks and outlines are made of it. */
+export interface Conversion {
+  readonly target: PlannedStage;
+  readonly plan: StagePlan;
+  readonly globalArgs: GlobalArgs;
+  readonly scope: ResultScope;
+}
+
+/**
+ * Converts for one platform. `warnings` gets what the build checks find, also when the conversion fails. Throws
+ * `DOCKERFILE_INVALID` with the place for mistakes (all that the parser finds, at once), and what `io` throws.
+ */
+export async function convertDockerfile(
+  data: Uint8Array,
+  options: ConvertOptions,
+  io: ConvertIo,
+): Promise<ConvertResult & { readonly warnings: readonly LintWarning[] }> {
+  const linter = openLinter(data, options);
+  const { target, scope } = await runConversion(data, options, io, linter);
+  const result = finishResult(target, scope);
+  if (linter.options.error && linter.warnings.length > 0) {
+    throw new KilnError(
+      "DOCKERFILE_INVALID",
+      "build checks failed, and this file asks for that to be an error",
+      {
+        hint: "Run `kiln build --check` to see them.",
+      },
+    );
+  }
+  return { ...result, warnings: linter.warnings };
+}
+
+/** A linter with the options of the file or, before these, of the caller. */
+export function openLinter(data: Uint8Array, options: ConvertOptions): Linter {
+  const words = options.check ?? detectCheck(data)?.value ?? "";
+  const parsed = parseLintOptions(words);
+  if (typeof parsed === "string") throw dockerfileError(`failed to parse check options: ${parsed}`);
+  return createLinter(parsed);
+}
+
+/** All of the conversion but the answer. */
+export async function runConversion(
+  data: Uint8Array,
+  options: ConvertOptions,
+  io: ConvertIo,
+  linter: Linter,
+): Promise<Conversion> {
+  if (data.length === 0)
+    throw dockerfileError("the Dockerfile cannot be empty", "It begins with FROM.");
+  const { value: tree, problems } = parseDockerfile(data);
+  const filename = options.filename ?? "Dockerfile";
+  const errorFile: ErrorFile = { filename, text: tree.text };
+  const sourceFile: SourceFile = { filename, language: "Dockerfile", data };
+  for (const warning of tree.warnings) linter.warn(noEmptyContinuation, warning.lines);
+  const written = readInstructions(tree.instructions, linter);
+  const mistakes = [...problems, ...written.problems];
+  if (mistakes.length > 0) throw problemError(mistakes, errorFile);
+  if (written.stages.length === 0) throw dockerfileError("dockerfile contains no stages to build");
+  warnOfStageNames(written.stages, linter);
+  warnOfCasing(written.stages, linter);
+
+  const platforms = choosePlatforms(options);
+  const context = createBuildContext(options.context);
+  const namedContext = createContextFinder(options, io);
+  const expander = createExpander(tree.escape);
+  const shared = { platforms, context, expander, linter, namedContext, io, errorFile };
+  const { globalArgs, epoch, ...args } = await readConversionArgs(written, { ...shared, options });
+  const scope = {
+    ...shared,
+    sourceFile,
+    epoch,
+    options: args.options,
+    globalArgs: globalArgs.variables,
+  };
+  const plan = planStages(written.stages, { ...scope, globalArgs });
+  const target = plan.target(options.target);
+  await findBases(plan, target, scope, errorFile);
+  const wanted = reachableStages(target);
+  for (const stage of plan.stages) {
+    if (options.allStages || wanted.has(stage)) convertOnce(stage, scope);
+  }
+  return { target, plan, globalArgs, scope };
+}
+
+/** Images that are only read from, and contexts in the place of stages, have no instructions to convert. */
+function convertOnce(stage: PlannedStage, scope: StageScope): void {
+  const { start } = stage;
+  if (stage.from === undefined || stage.namedContext !== undefined) {
+    if (start === undefined) return;
+    stage.end = { ...start, args: [], workdirSet: false, last: {}, epoch: scope.epoch };
+  } else {
+    stage.end = convertStage(stage, scope);
+  }
+}

@@ -1,0 +1,32 @@
+// COPY: files of the build context, a stage or an image on top of the files so far.
+import { posix } from "node:path";
+import type { CopyInstruction } from "../instructions/index.ts";
+import { addCopies, copyPlan } from "./copy-layer.ts";
+import { type CopyPlan, inlineSteps, localStep } from "./copy-steps.ts";
+import type { Converter } from "./environment.ts";
+import { toSlash } from "./paths.ts";
+import { dockerfileError } from "./problem.ts";
+import { isGitSource, isHttpSource } from "./remote-source.ts";
+
+export const convertCopy: Converter<CopyInstruction> = (stage, copy, env) => {
+  const [from] = env.sources;
+  const files = from?.files ?? env.context.files;
+  const plan: CopyPlan = {
+    ...copyPlan(stage, copy, env),
+    parents: copy.parents,
+    fromContext: from === undefined,
+  };
+  for (const source of copy.sources) {
+    if (isGitSource(source))
+      throw dockerfileError("source can't be a git ref for COPY", "Use ADD instead.");
+    if (isHttpSource(source))
+      throw dockerfileError("source can't be a URL for COPY", "Use ADD instead.");
+  }
+  const steps = [
+    ...copy.sources.map((source) => localStep(plan, source, files, { unpack: false })),
+    ...inlineSteps(plan, copy.inline),
+  ];
+  const used = from?.used ?? env.context.used;
+  for (const source of copy.sources) used.add(posix.join("/", toSlash(source, stage.platform.os)));
+  return addCopies(plan, steps, copy.parents ? ["--parents"] : []);
+};

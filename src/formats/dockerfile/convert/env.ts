@@ -1,0 +1,27 @@
+// Variables that words are expanded with.
+
+/** Names and values, in the order in which they were last set. */
+export type Variables = ReadonlyMap<string, string>;
+
+/** `NAME=value` into its parts; without "=", the value is empty. */
+export function splitVariable(text: string): readonly [name: string, value: string] {
+  const sign = text.indexOf("=");
+  return sign === -1 ? [text, ""] : [text.slice(0, sign), text.slice(sign + 1)];
+}
+
+/** The variables with one set; one that is set again moves to the end. */
+export function setVariable(variables: Variables, name: string, value: string): Variables {
+  const next = new Map(variables);
+  next.delete(name);
+  return next.set(name, value);
+}
+
+/** A configuration's `Env` with one variable set, in its old place where there is one. */
+export function setImageVariable(
+  env: readonly string[],
+  name: string,
+  value: string,
+): readonly string[] {
+  const at = env.findIndex((entry) => splitVariable(entry)[0] === name);
+  return at === -1 ? [...env, `${name}=${value}`] : env.with(at, `${name}=${value}`);
+}

@@ -1,0 +1,33 @@
+// Replacing variables in words, with a word about those that nothing defines.
+import type { EscapeToken } from "../directives.ts";
+import { createLexer, type Expansion, type LexerOptions } from "../shell-words.ts";
+import type { Variables } from "./env.ts";
+
+export type ExpandOptions = Omit<LexerOptions, "escape">;
+
+/** Expands words of one file; lexers are made once for each way of reading. */
+export interface Expander {
+  expand(word: string, variables: Variables, options?: ExpandOptions): Expansion;
+  /** For the content of inline files: quotes are characters, and the escape character is always a backslash. */
+  expandContent(content: string, variables: Variables): Expansion;
+}
+
+export function createExpander(token: EscapeToken): Expander {
+  const usual = { escape: token };
+  const plain = createLexer(usual);
+  const names = createLexer({ ...usual, rawQuotes: true, skipUnset: true });
+  const contents = createLexer({ escape: "\\", skipProcessQuotes: true });
+  return {
+    expand: (word, variables, options) => {
+      if (options === undefined) return plain.expand(word, lookupIn(variables));
+      const lexer =
+        options.rawQuotes && options.skipUnset ? names : createLexer({ ...usual, ...options });
+      return lexer.expand(word, lookupIn(variables));
+    },
+    expandContent: (content, variables) => contents.expand(content, lookupIn(variables)),
+  };
+}
+
+function lookupIn(variables: Variables): (name: string) => string | undefined {
+  return (name) => variables.get(name);
+}

@@ -1,0 +1,26 @@
+// History entries, worded as the reference words them: image digests depend on these bytes.
+import type { HistoryEntry } from "../../oci/index.ts";
+import type { Stage } from "./stage.ts";
+
+const comment = "buildkit.dockerfile.v0";
+
+/** The stage with an entry for an instruction; `layer` says whether it made one. */
+export function recorded(stage: Stage, words: string, layer: boolean): Stage {
+  const entry: HistoryEntry = {
+    ...(stage.epoch === undefined ? {} : { created: goTime(stage.epoch) }),
+    created_by: words,
+    comment,
+    ...(layer ? {} : { empty_layer: true }),
+  };
+  return { ...stage, image: { ...stage.image, history: [...(stage.image.history ?? []), entry] } };
+}
+
+/** As `recorded`, for instructions that change files by a step of their own. */
+export function recordedStep(stage: Stage, words: string): Stage {
+  return recorded(stage, `${words} # buildkit`, true);
+}
+
+/** RFC 3339 without the fraction that JavaScript writes. */
+export function goTime(time: Date): string {
+  return time.toISOString().replace(/\.\d+Z$/, "Z");
+}

@@ -1,0 +1,29 @@
+// CMD, ENTRYPOINT and HEALTHCHECK: of several in one stage only the last counts.
+import type { CommandLine, InstructionBase } from "../instructions/index.ts";
+import { jsonArgsRecommended } from "../lint/json-args-recommended.ts";
+import type { Linter } from "../lint/linter.ts";
+import { multipleInstructionsDisallowed } from "../lint/multiple-instructions-disallowed.ts";
+import type { Stage } from "./stage.ts";
+
+/** Notes where the instruction stands, and warns of the one before that is now without effect. */
+export function noteLast(
+  stage: Stage,
+  kind: keyof Stage["last"],
+  instruction: InstructionBase,
+  linter: Linter,
+): Stage {
+  const before = stage.last[kind];
+  if (before !== undefined)
+    linter.warn(multipleInstructionsDisallowed, before, instruction.keyword);
+  return { ...stage, last: { ...stage.last, [kind]: instruction.lines } };
+}
+
+/** Warns of a shell form, whose shell gets the signals instead of the program; whoever sets SHELL means it. */
+export function warnOfShellForm(
+  stage: Stage,
+  instruction: InstructionBase & CommandLine,
+  linter: Linter,
+): void {
+  if (!instruction.shell || (stage.image.config?.Shell ?? []).length > 0) return;
+  linter.warn(jsonArgsRecommended, instruction.lines, instruction.keyword);
+}

@@ -1,0 +1,151 @@
+// Named contexts: `--build-context name=…` puts other files in the place of an image or a stage.
+import { deferred, image, local, ociLayout, type State } from "../../llb/index.ts";
+import {
+  familiarReference,
+  formatPlatformFully,
+  formatReference,
+  type ImageConfig,
+  normalizePlatform,
+  type Platform,
+  parseImageConfig,
+  parseReference,
+  withDefaultTag,
+} from "../../oci/index.ts";
+import type { UsedPaths } from "./build-context.ts";
+import type { ConvertIo, ConvertOptions } from "./options.ts";
+import { dockerfileError } from "./problem.ts";
+import { remoteContext } from "./remote-source.ts";
+
+/** Files that stand in for an image or stage; looked up when they are needed. */
+export interface NamedContext {
+  load(): Promise<{ readonly files: State; readonly image: ImageConfig | undefined }>;
+}
+
+export interface ContextQuestion {
+  readonly platform: Platform;
+  /** What of a lent directory is used. */
+  readonly used: UsedPaths;
+}
+
+/** The context of a name, if there is one. */
+export type FindNamedContext = (
+  name: string,
+  question: ContextQuestion,
+) => NamedContext | undefined;
+
+export function createContextFinder(options: ConvertOptions, io: ConvertIo): FindNamedContext {
+  const { namedContexts = {} } = options;
+  return (name, question) => {
+    if (/^(scratch|context)$/i.test(name) || Object.keys(namedContexts).length === 0)
+      return undefined;
+    const short = familiarReference(parseReference(name)).replace(/:latest$/, "");
+    const own = `${short}::${formatPlatformFully(normalizePlatform(question.platform))}`;
+    const found = [own, short].find((key) => Object.hasOwn(namedContexts, key));
+    if (found === undefined) return undefined;
+    const value = namedContexts[found] ?? "";
+    return { load: () => loadContext(found, value, question, options, io) };
+  };
+}
+
+async function loadContext(
+  name: string,
+  value: string,
+  question: ContextQuestion,
+  options: ConvertOptions,
+  io: ConvertIo,
+): Promise<{ readonly files: State; readonly image: ImageConfig | undefined }> {
+  const { scheme, rest } = splitScheme(value);
+  const platform = formatPlatformFully(question.platform);
+  const shown = name.includes("::") || !options.multiPlatform ? name : `${name}::${platform}`;
+  const prefix = `[context ${shown}]`;
+  switch (scheme) {
+    case "docker-image":
+      return await imageContext(rest, prefix, question, options, io);
+    case "oci-layout":
+      return await layoutContext(rest, prefix, question, io);
+    case "local":
+      return {
+        files: await localContext(name, rest, prefix, question, options, io),
+        image: undefined,
+      };
+    default: {
+      const files = remoteContext(value, prefix);
+      if (files !== undefined) return { files, image: undefined };
+      throw dockerfileError(
+        `unsupported context source ${scheme} for ${name}`,
+        "Use a directory, docker-image://, oci-layout://, a git repository or a URL.",
+      );
+    }
+  }
+}
+
+function splitScheme(value: string): { readonly scheme: string; readonly rest: string } {
+  const colon = value.indexOf(":");
+  if (colon === -1) throw dockerfileError(`invalid context source ${value}`);
+  return { scheme: value.slice(0, colon), rest: value.slice(colon + 1).replace(/^\/\//, "") };
+}
+
+async function imageContext(
+  name: string,
+  prefix: string,
+  { platform }: ContextQuestion,
+  options: ConvertOptions,
+  io: ConvertIo,
+): Promise<{ readonly files: State; readonly image: ImageConfig }> {
+  const reference = withDefaultTag(parseReference(name));
+  const full = formatReference(reference);
+  const mode = options.imageResolveMode ?? "default";
+  const answer = await io.resolveImage(full, {
+    platform,
+    mode,
+    logName: `${prefix} load metadata for ${full}`,
+  });
+  const pinned = answer.digest === undefined ? reference : { ...reference, digest: answer.digest };
+  const found = formatReference(pinned);
+  const files = image(found, { platform, name: `${prefix} ${found}`, resolveMode: mode });
+  return { files, image: parseImageConfig(answer.config) };
+}
+
+async function layoutContext(
+  name: string,
+  prefix: string,
+  { platform }: ContextQuestion,
+  io: ConvertIo,
+): Promise<{ readonly files: State; readonly image: ImageConfig }> {
+  const reference = parseReference(name);
+  if (reference.digest === undefined) {
+    throw dockerfileError(
+      `oci-layout reference ${name} has no digest`,
+      "Write oci-layout://NAME@sha256:…",
+    );
+  }
+  const full = formatReference(reference);
+  const layout = { storeId: familiarReference(reference).replace(/[:@].*$/, "") };
+  const logName = `${prefix} load metadata for ${full}`;
+  const answer = await io.resolveImage(full, { platform, mode: "default", logName, layout });
+  const files = ociLayout(full, { platform, name: `${prefix} ${full}`, ...layout });
+  return { files, image: parseImageConfig(answer.config) };
+}
+
+/** A lent directory: its own .dockerignore holds, and only what is used is sent. */
+async function localContext(
+  name: string,
+  localName: string,
+  prefix: string,
+  { used }: ContextQuestion,
+  options: ConvertOptions,
+  io: ConvertIo,
+): Promise<State> {
+  const excludePatterns = (await io.ignorePatterns?.(localName)) ?? [];
+  const sessionId = options.context?.sessionId;
+  return deferred(() => {
+    const followPaths = used.list();
+    return local(localName, {
+      name: `${prefix} load from client`,
+      sharedKeyHint: `context:${name}-${localName}`,
+      excludePatterns,
+      ...(sessionId === undefined ? {} : { sessionId }),
+      ...(followPaths === undefined ? {} : { followPaths }),
+    });
+  });
+}

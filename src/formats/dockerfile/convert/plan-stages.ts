@@ -1,0 +1,121 @@
+// Plans the stages of a file: expands what FROM says, and finds what every instruction reads from.
+import { KilnError } from "../../../base/index.ts";
+import { type Platform, parsePlatform } from "../../oci/index.ts";
+import type { Linter } from "../lint/index.ts";
+import type { Expansion } from "../shell-words.ts";
+import type { Stage as WrittenStage } from "../stages.ts";
+import type { Expander } from "./expand.ts";
+import type { GlobalArgs } from "./global-args.ts";
+import { warnOfPlatformFlag, warnOfUndeclared } from "./lint-stages.ts";
+import type { FindNamedContext } from "./named-context.ts";
+import type { ConvertOptions } from "./options.ts";
+import { findCircle, PlannedStage, StagePlan } from "./plan.ts";
+import type { BuildPlatforms } from "./platforms.ts";
+import { dockerfileError, type ErrorFile, placed, placedMany } from "./problem.ts";
+
+export interface PlanScope {
+  readonly options: ConvertOptions;
+  readonly platforms: BuildPlatforms;
+  readonly globalArgs: GlobalArgs;
+  readonly expander: Expander;
+  readonly linter: Linter;
+  readonly namedContext: FindNamedContext;
+  readonly errorFile: ErrorFile;
+}
+
+export function planStages(stages: readonly WrittenStage[], scope: PlanScope): StagePlan {
+  const plan = new StagePlan();
+  const planned = stages.map((written, index) => {
+    try {
+      return planStage(plan, written, index, scope);
+    } catch (error) {
+      throw placed(error, written.lines, scope.errorFile);
+    }
+  });
+  // Instructions may read from stages further down: then the error is about that, not about a missing image.
+  for (const [index, stage] of planned.entries()) {
+    stage.instructions = (stages[index]?.instructions ?? []).map((instruction) => {
+      try {
+        return plan.plan(stage, instruction, false);
+      } catch (error) {
+        throw placed(error, instruction.lines, scope.errorFile);
+      }
+    });
+  }
+  const circle = findCircle(plan.stages);
+  if (circle !== undefined) throw placedMany(circle.error, circle.places, scope.errorFile);
+  const [only, ...more] = plan.stages;
+  if (only !== undefined && more.length === 0) only.shownName = "";
+  return plan;
+}
+
+function planStage(
+  plan: StagePlan,
+  written: WrittenStage,
+  index: number,
+  scope: PlanScope,
+): PlannedStage {
+  const { globalArgs, expander, linter, options } = scope;
+  const known = [...globalArgs.declared.keys(), ...globalArgs.variables.keys()];
+  const base = expander.expand(written.base, globalArgs.variables);
+  warnOfUndeclared(base, known, written.lines, linter);
+  if (base.word === "") {
+    throw dockerfileError(
+      `base name (${written.base}) should not be blank`,
+      "Give the ARG a default before the first FROM, or pass it with --build-arg.",
+    );
+  }
+  const platform = written.platform === "" ? undefined : readPlatform(written, known, scope);
+  const stage = new PlannedStage({
+    baseName: base.word,
+    name: written.name,
+    shownName: written.name === "" ? `stage-${index}` : written.name,
+    lines: written.lines,
+    from: written,
+    platform: platform?.platform,
+  });
+  for (const name of [...base.matched, ...(platform?.expansion.matched ?? [])])
+    stage.outline.usedArgs.add(name);
+  if (written.name !== "") {
+    stage.namedContext = scope.namedContext(written.name, {
+      platform: stage.platform ?? scope.platforms.target,
+      used: stage.used,
+    });
+  }
+  plan.add(stage);
+  stage.steps = countSteps(stage, written);
+  stage.ignoreCache = isUncached(written.name, options);
+  return stage;
+}
+
+function readPlatform(
+  written: WrittenStage,
+  known: readonly string[],
+  { globalArgs, expander, linter, platforms }: PlanScope,
+): { readonly platform: Platform; readonly expansion: Expansion } {
+  const expansion = expander.expand(written.platform, globalArgs.variables);
+  warnOfUndeclared(expansion, known, written.lines, linter);
+  warnOfPlatformFlag(written, expansion, globalArgs.variables, linter);
+  if (expansion.word === "") {
+    throw new KilnError(
+      "PLATFORM_INVALID",
+      `empty platform value from expression ${written.platform}`,
+      {
+        hint: "Use $TARGETPLATFORM or $BUILDPLATFORM, or declare the ARG before the first FROM.",
+      },
+    );
+  }
+  return { platform: parsePlatform(expansion.word, platforms.build[0]), expansion };
+}
+
+/** How many steps the names of steps count: the base, where it is an image, and what may change files. */
+function countSteps(stage: PlannedStage, { instructions }: WrittenStage): number {
+  const base = stage.baseName !== "scratch" && stage.base === undefined ? 1 : 0;
+  const changing = ["add", "copy", "run", "workdir"];
+  return base + instructions.filter(({ kind }) => changing.includes(kind)).length;
+}
+
+function isUncached(name: string, { noCache }: ConvertOptions): boolean {
+  if (noCache === undefined) return false;
+  return noCache.length === 0 || noCache.some((one) => one.toLowerCase() === name);
+}

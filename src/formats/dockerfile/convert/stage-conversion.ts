@@ -1,0 +1,163 @@
+// Converts one stage: from what it stands on, through its instructions, to what it ends as.
+import type { SourceFile } from "../../llb/index.ts";
+import type { Linter } from "../lint/index.ts";
+import { defaultPath } from "./bases.ts";
+import type { BuildContext } from "./build-context.ts";
+import { convertInstruction, expandInstruction } from "./converters.ts";
+import { splitVariable, type Variables } from "./env.ts";
+import type { ConvertEnv, SourceFiles } from "./environment.ts";
+import type { Expander } from "./expand.ts";
+import { warnOfUndefined } from "./lint-variables.ts";
+import type { ConvertOptions } from "./options.ts";
+import type { PlannedInstruction, PlannedStage } from "./plan.ts";
+import type { BuildPlatforms } from "./platforms.ts";
+import { dockerfileError, type ErrorFile, placed } from "./problem.ts";
+import { configured, type Stage } from "./stage.ts";
+import { withUser } from "./user.ts";
+import { withWorkingDir } from "./workdir.ts";
+
+/** What all stages of one conversion share. */
+export interface StageScope {
+  readonly options: ConvertOptions;
+  readonly platforms: BuildPlatforms;
+  readonly context: BuildContext;
+  readonly globalArgs: Variables;
+  readonly expander: Expander;
+  readonly linter: Linter;
+  readonly sourceFile: SourceFile;
+  readonly errorFile: ErrorFile;
+  readonly epoch: Date | undefined;
+}
+
+/** The stage after all its instructions. Stages that it reads from must have been converted. */
+export function convertStage(planned: PlannedStage, scope: StageScope): Stage {
+  let stage = beginStage(planned, scope);
+  for (const step of planned.instructions) {
+    try {
+      stage = convertStep(stage, step, environmentOf(planned, step, scope), scope);
+    } catch (error) {
+      throw placed(error, step.instruction.lines, scope.errorFile);
+    }
+  }
+  return stage;
+}
+
+/** What the stage begins with; the base's configuration holds for its steps. */
+function beginStage(planned: PlannedStage, scope: StageScope): Stage {
+  const begun =
+    planned.base === undefined ? fromImage(planned, scope) : fromStage(planned.base, scope);
+  let stage = withPath(begun);
+  let { files } = stage;
+  for (const entry of stage.image.config?.Env ?? []) files = files.env(...splitVariable(entry));
+  stage = { ...stage, files };
+  const { WorkingDir = "", User = "" } = stage.image.config ?? {};
+  if (WorkingDir !== "") stage = withWorkingDir(stage, WorkingDir);
+  return User === "" ? stage : withUser(stage, User);
+}
+
+function fromImage({ start, shownName }: PlannedStage, { epoch }: StageScope): Stage {
+  if (start === undefined)
+    throw new Error(`stage ${shownName} is converted before its base is known`);
+  const { files, image, platform, baseImage, steps } = start;
+  return { files, image, platform, baseImage, steps, args: [], workdirSet: false, last: {}, epoch };
+}
+
+function fromStage(base: PlannedStage, { epoch }: StageScope): Stage {
+  if (base.end === undefined)
+    throw dockerfileError(`stage "${base.shownName}" is used before it is defined`);
+  const { files, image, platform, baseImage, args, workdirSet } = base.end;
+  const { OnBuild: _, ...config } = image.config ?? {};
+  return {
+    files,
+    image: { ...image, config },
+    platform,
+    baseImage,
+    args,
+    workdirSet,
+    steps: 0,
+    last: {},
+    epoch,
+  };
+}
+
+function withPath(stage: Stage): Stage {
+  const { Env = [] } = stage.image.config ?? {};
+  const set = Env.some((entry) => splitVariable(entry)[0] === "PATH");
+  return set || stage.platform.os === "windows"
+    ? stage
+    : configured(stage, { Env: [...Env, defaultPath] });
+}
+
+function convertStep(
+  stage: Stage,
+  step: PlannedInstruction,
+  env: ConvertEnv,
+  { expander, linter }: StageScope,
+): Stage {
+  const { variables } = stage.files;
+  const { lines } = step.instruction;
+  const noted = ({ unmatched, word }: { unmatched: ReadonlySet<string>; word: string }): string => {
+    warnOfUndefined(unmatched, { variables, args: stage.args, lines }, linter);
+    return word;
+  };
+  const expanded = expandInstruction(step.instruction, {
+    word: (word) => noted(expander.expand(word, variables)),
+    content: (content) => noted(expander.expandContent(content, variables)),
+  });
+  return convertInstruction(stage, expanded, env);
+}
+
+function environmentOf(
+  planned: PlannedStage,
+  step: PlannedInstruction,
+  scope: StageScope,
+): ConvertEnv {
+  const { options, platforms, context, globalArgs, expander, linter, sourceFile } = scope;
+  return {
+    options,
+    platforms,
+    context,
+    globalArgs,
+    linter,
+    sourceFile,
+    sources: step.sources.map((source) => source && filesOf(source, planned, step)),
+    used: planned.used,
+    naming: {
+      stageName: planned.shownName,
+      total: planned.steps,
+      showPlatform: options.multiPlatform === true,
+      hostPlatform: platforms.build[0],
+    },
+    onBuild: step.onBuild,
+    ignoreCache: planned.ignoreCache,
+    outline: planned.outline,
+    expand: (word, variables, how) => expander.expand(word, variables, how).word,
+    expandNoted: (word, stage, { lines }) => {
+      const { variables } = stage.files;
+      const expansion = expander.expand(word, variables);
+      warnOfUndefined(expansion.unmatched, { variables, args: stage.args, lines }, linter);
+      return expansion.word;
+    },
+    expandListNoted: (word, stage, { lines }) => {
+      const { variables } = stage.files;
+      const expansion = expander.expand(word, variables);
+      warnOfUndefined(expansion.unmatched, { variables, args: stage.args, lines }, linter);
+      return expansion.words;
+    },
+  };
+}
+
+function filesOf(
+  source: PlannedStage,
+  stage: PlannedStage,
+  { instruction }: PlannedInstruction,
+): SourceFiles {
+  if (source.end !== undefined) return { files: source.end.files, used: source.used };
+  const name = source.name || source.shownName;
+  throw dockerfileError(
+    instruction.kind === "run"
+      ? `cannot mount from stage "${name}", stage needs to be defined before current command`
+      : `cannot copy from stage "${name}", it needs to be defined before current stage "${stage.shownName}"`,
+    `Move stage "${name}" above.`,
+  );
+}
