@@ -1,11 +1,12 @@
 // Stacks shown as plain directories: read-only ones share their files with the layers, writable ones are full copies.
 import { createHash } from "node:crypto";
-import { type BigIntStats, mkdirSync, renameSync, rmSync } from "node:fs";
+import { type BigIntStats, mkdirSync, renameSync } from "node:fs";
 import { type Call, fsPath, throwIfAborted } from "../../base/index.ts";
 import { applyTime } from "./attributes.ts";
 import type { LayerInfo, LayerStore } from "./layer-store.ts";
 import type { ActiveView, Views } from "./layered-snapshotter.ts";
 import { withoutRepeats } from "./layers.ts";
+import { removeTreeSync } from "./remove-tree.ts";
 import type { Mount, SnapshotLayer } from "./snapshot.ts";
 import { diffTrees } from "./tree-diff.ts";
 import {
@@ -99,7 +100,7 @@ class LayerFlattener {
     const [from, to] = [pathIn(this.#layer, path), pathIn(this.#tree, path)];
     const before = existed ? statOf(to) : undefined;
     if (existed && isOpaque(from, this.#userXattr)) {
-      for (const name of namesIn(to)) rmSync(fsPath(`${to}/${name}`), { recursive: true });
+      for (const name of namesIn(to)) removeTreeSync(`${to}/${name}`);
     }
     for (const name of namesIn(from)) this.#entry(inside(path, name));
     // What the layer does not describe keeps the looks that it had.
@@ -115,7 +116,7 @@ class LayerFlattener {
     if (stat === undefined) return;
     const isDirectory = stat.isDirectory();
     const merges = isDirectory && old?.isDirectory() === true;
-    if (old !== undefined && !merges) rmSync(fsPath(to), { recursive: true });
+    if (old !== undefined && !merges) removeTreeSync(to);
     if (isWhiteoutStat(stat)) return;
     if (!isDirectory) {
       this.#placer.place(from, to, stat);
@@ -158,7 +159,7 @@ class CopyActiveView implements ActiveView {
     const tree = `${this.#staged}/tree`;
     if (this.#flat === undefined) {
       const flat = await this.#below(call);
-      rmSync(tree, { recursive: true, force: true });
+      removeTreeSync(tree);
       copyTree(flat, tree, this.#copied, call);
       this.#flat = flat;
     }
@@ -181,7 +182,7 @@ class CopyActiveView implements ActiveView {
     );
     // The tree is what the new stack looks like: no need to flatten it again.
     const flat = this.#store.stage();
-    rmSync(`${flat}/fs`, { recursive: true });
+    removeTreeSync(`${flat}/fs`);
     renameSync(tree, `${flat}/fs`);
     const flatLayer = this.#flatIdWith(id);
     this.#store.lease([{ id: flatLayer }]);

@@ -1,6 +1,7 @@
 // What an extraction knows about the directories below its root: which are real ones, so that no link is ever walked through.
-import { chmodSync, lstatSync, mkdirSync, rmSync, unlinkSync } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync, unlinkSync } from "node:fs";
 import { fsPath, KilnError, resolveInRoot } from "../../base/index.ts";
+import { removeTreeSync } from "./remove-tree.ts";
 
 /** A directory that was made or checked by this extraction, and that nobody else changes. */
 export interface Directory {
@@ -66,12 +67,11 @@ export class DirectoryTree {
 
   /** Deletes whatever is called so, a directory with all below it. */
   remove(parent: Directory, name: string, isDirectory: boolean): void {
-    const path = fsPath(`${parent.path}/${name}`);
     const known = parent.children.get(name);
     if (known !== undefined) forget(known);
     parent.children.delete(name);
-    if (isDirectory) rmSync(path, { recursive: true });
-    else unlinkSync(path);
+    if (isDirectory) removeTreeSync(`${parent.path}/${name}`);
+    else unlinkSync(fsPath(`${parent.path}/${name}`));
   }
 
   /** All known directories, children after parents. */

@@ -69,6 +69,8 @@ export async function extractTar(
 
 const openFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const deviceBits = { fifo: 0o010000, "char-device": 0o020000, "block-device": 0o060000 } as const;
+/** Linux's PATH_MAX: nothing longer can be made, and nobody should try a thousand directories first. */
+const maxPathLength = 4095;
 const whiteoutPrefix = ".wh.";
 const opaqueMark = ".wh..wh..opq";
 
@@ -90,6 +92,7 @@ class Extractor implements TarSink {
 
   entry(header: TarHeader): void {
     this.#header = header;
+    if (header.path.length > maxPathLength) throw invalid("a path is too long");
     const components = cleanComponents(header.path);
     const name = components.pop();
     if (name === undefined) {

@@ -14,7 +14,6 @@ import {
   writeFileSync,
   writeSync,
 } from "node:fs";
-import { rm } from "node:fs/promises";
 import {
   fromNodeError,
   isDead,
@@ -24,6 +23,7 @@ import {
   log,
   processTag,
 } from "../../base/index.ts";
+import { removeTree } from "./remove-tree.ts";
 import type { LayerBlob, SnapshotLayer } from "./snapshot.ts";
 
 const debug = log("snapshot");
@@ -106,7 +106,7 @@ export class LayerStore {
   /** Makes a staged directory a layer, in one step. When the layer is there already the staged one is thrown away. */
   async publish(staged: string, id: string, info: LayerInfo): Promise<void> {
     writeFileSync(`${staged}/layer.json`, JSON.stringify({ version: formatVersion, ...info }));
-    await rm(`${staged}/work`, { recursive: true, force: true });
+    await removeTree(`${staged}/work`);
     try {
       renameSync(staged, `${this.dir}/layers/${id}`);
     } catch (error) {
@@ -118,7 +118,7 @@ export class LayerStore {
   }
 
   async discard(staged: string): Promise<void> {
-    await rm(staged, { recursive: true, force: true });
+    await removeTree(staged);
   }
 
   /** Writes down a stack, so that it can be opened by its id; the same layers always give the same id. */
@@ -212,7 +212,7 @@ export class LayerStore {
         const path = `${this.dir}/${folder}/${name}`;
         if (!isLeftover(path, name)) continue;
         debug.debug("sweeping", { path });
-        await rm(path, { recursive: true, force: true }).catch((error: unknown) => {
+        await removeTree(path).catch((error: unknown) => {
           debug.debug("could not sweep", { path, error: String(error) });
         });
       }
