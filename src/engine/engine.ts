@@ -3,7 +3,7 @@ import { mkdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { Builder, Session } from "../api/index.ts";
-import { AsyncStack, fromNodeError, Limiter, uncancelled } from "../base/index.ts";
+import { AsyncStack, type Call, fromNodeError, Limiter, uncancelled } from "../base/index.ts";
 import { hostPlatform } from "../formats/oci/index.ts";
 import { openContentStore } from "../storage/content/index.ts";
 import { createBlobOrigins, createImageRecords } from "../storage/image/index.ts";
@@ -14,7 +14,7 @@ import {
   type RegistryHostConfig,
 } from "../storage/registry/index.ts";
 import { openOverlaySnapshotter, type Snapshotter } from "../storage/snapshot/index.ts";
-import { type BuildParts, startBuild } from "./build/index.ts";
+import { type BuildParts, type RunImageRequest, runImage, startBuild } from "./build/index.ts";
 import { openCacheStore } from "./cache/index.ts";
 import { openExecutor } from "./executor/index.ts";
 import { createExporters } from "./exporter/index.ts";
@@ -34,6 +34,14 @@ export interface EngineOptions {
   readonly runtime?: string;
 }
 
+export type { RunImageRequest } from "./build/index.ts";
+
+/** The embedded builder, which can also run what it built. */
+export interface Engine extends Builder {
+  /** Attached to this process's input and output. Resolves with the program's exit code. */
+  runImage(request: RunImageRequest, session: Session, call: Call): Promise<number>;
+}
+
 /** Below the root, by what lies there. */
 const places = {
   content: "content",
@@ -51,7 +59,7 @@ const places = {
  * Opens the embedded builder. Nothing is mounted and no runtime is looked for before a step needs it. Dispose it to let go
  * of the store.
  */
-export async function openEngine(options: EngineOptions): Promise<Builder> {
+export async function openEngine(options: EngineOptions): Promise<Engine> {
   const at = (place: keyof typeof places) => join(options.root, places[place]);
   try {
     mkdirSync(options.root, { recursive: true, mode: 0o700 });
@@ -111,6 +119,8 @@ export async function openEngine(options: EngineOptions): Promise<Builder> {
       return { name: "embedded", version: options.version, platforms, labels: {} };
     },
     build: (request, session, call) => startBuild(request, session, parts, call),
+    runImage: (request, session, call) =>
+      runImage(request, { images, snapshotter, executor }, session, call),
     diskUsage: async () => [],
     prune: async function* () {},
     [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),

@@ -4,11 +4,11 @@ import { homedir } from "node:os";
 import { resolve } from "node:path";
 import type { Builder, Credentials } from "../../api/index.ts";
 import { type Call, KilnError } from "../../base/index.ts";
+import type { Engine } from "../../engine/engine.ts";
 import type { RegistryHostConfig } from "../../storage/registry/index.ts";
 import { createDockerCredentials, readConfig, stateRoot } from "../config/index.ts";
 import type { RunWorld } from "./command.ts";
 import { proxyBuildArgs } from "./proxies.ts";
-import type { ImageRunner } from "./run.ts";
 import { kilnVersion } from "./version.ts";
 
 /** What configuration files say, read once for a command. */
@@ -56,11 +56,11 @@ export async function openBuilder(world: RunWorld): Promise<Builder> {
   return openEngine({ root, hosts, version: kilnVersion, now: world.now });
 }
 
-/** The engine as what runs images. */
-export async function openRunner(world: RunWorld): Promise<ImageRunner> {
-  const engine: Partial<ImageRunner> & AsyncDisposable = await openBuilder(world);
-  if (engine.runImage) return engine as ImageRunner;
-  await engine[Symbol.asyncDispose]();
+/** The engine as what runs images. Tests give one too. */
+export async function openRunner(world: RunWorld): Promise<Engine> {
+  const builder = await openBuilder(world);
+  if ("runImage" in builder) return builder as Engine;
+  await builder[Symbol.asyncDispose]();
   throw new KilnError("UNSUPPORTED", "this builder cannot run images");
 }
 

@@ -1,7 +1,8 @@
 // kiln run: starts an image's program in a new container, attached to this terminal, and passes its exit code on.
 import type { Credentials, Session } from "../../api/index.ts";
 import type { Call } from "../../base/index.ts";
-import { hostPlatform, type Platform } from "../../formats/oci/index.ts";
+import type { RunImageRequest } from "../../engine/engine.ts";
+import { hostPlatform } from "../../formats/oci/index.ts";
 import { type Flags, invalidValue, parseKeyValues, parsePlatforms } from "../flags/index.ts";
 import { openClientConfig, openRunner } from "./builder.ts";
 import { type Command, defineCommand, type RunWorld } from "./command.ts";
@@ -33,27 +34,6 @@ const runFlags = {
     usage: "Working directory inside the container",
   },
 } as const;
-
-/** What is to be run; what is absent is taken from the image. */
-export interface RunImageRequest {
-  /** As the user wrote it. */
-  readonly reference: string;
-  readonly platform: Platform;
-  /** Ask the registry even where the image is in the store. */
-  readonly pull: boolean;
-  readonly entrypoint?: readonly string[];
-  readonly command?: readonly string[];
-  /** `NAME=value`; these come after the image's own and win. */
-  readonly env: readonly string[];
-  readonly user?: string;
-  readonly cwd?: string;
-  readonly network: "default" | "host" | "none";
-}
-
-/** What runs images: the engine. Resolves with the program's exit code. */
-export interface ImageRunner extends AsyncDisposable {
-  runImage(request: RunImageRequest, session: Session, call: Call): Promise<number>;
-}
 
 export const run: Command = defineCommand({
   spec: {
@@ -88,16 +68,18 @@ async function runContainer(
 }
 
 function runRequest(
-  { values, given }: Flags<typeof runFlags>,
+  flags: Flags<typeof runFlags>,
   reference: string,
   command: readonly string[],
   world: RunWorld,
 ): RunImageRequest {
+  const { values } = flags;
   const host = hostPlatform(process.arch);
   const wanted = values.platform || world.env["DOCKER_DEFAULT_PLATFORM"] || "";
-  const env = Object.entries(parseKeyValues(values.env, "--env", world.env)).map(
-    ([name, value]) => `${name}=${value}`,
-  );
+  const given = parseKeyValues(values.env, "--env", world.env);
+  // Programs that draw want to know on what.
+  const term = world.stdout.isTerminal && world.env["TERM"] ? { TERM: world.env["TERM"] } : {};
+  const env = Object.entries({ ...term, ...given }).map(([name, value]) => `${name}=${value}`);
   const network = networkOf(values.network);
   // An empty entrypoint given by hand is the wish for none at all.
   const entrypoint = values.entrypoint === "" ? [] : [values.entrypoint];
@@ -107,7 +89,7 @@ function runRequest(
     pull: values.pull,
     env,
     network,
-    ...(given("entrypoint") ? { entrypoint } : {}),
+    ...(flags.given("entrypoint") ? { entrypoint } : {}),
     ...(command.length > 0 ? { command } : {}),
     ...(values.user === "" ? {} : { user: values.user }),
     ...(values.workdir === "" ? {} : { cwd: values.workdir }),

@@ -1,2 +1,3 @@
 // One build from request to response.
 export { type BuildParts, startBuild } from "./build.ts";
+export { type RunImageParts, type RunImageRequest, runImage } from "./run-image.ts";
