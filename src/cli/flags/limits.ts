@@ -1,5 +1,4 @@
 // --add-host and --ulimit: what RUN steps see of hosts and limits (X-45, F-84).
-import { isIP } from "node:net";
 import { invalidValue } from "./values.ts";
 
 /** Reads `HOST:IP`, `HOST=IP`, IPv6 bare or in brackets; gives BuildKit's `host=ip` list. */
@@ -17,10 +16,18 @@ export function parseExtraHosts(values: readonly string[]): readonly string[] {
         "Steps share the host's network: use 127.0.0.1.",
       );
     }
-    if (isIP(address) === 0)
+    if (!isAddress(address))
       throw invalidValue("--add-host", value, `${JSON.stringify(address)} is no IP address`);
     return `${host}=${address}`;
   });
+}
+
+const byte = "(?:25[0-5]|2[0-4]\\d|1?\\d?\\d)";
+const ipv4 = new RegExp(`^(?:${byte}\\.){3}${byte}$`);
+
+function isAddress(text: string): boolean {
+  // The URL parser knows all spellings of IPv6, and no host name has a colon.
+  return ipv4.test(text) || (text.includes(":") && URL.canParse(`http://[${text}]/`));
 }
 
 const ulimitNames = new Set(
