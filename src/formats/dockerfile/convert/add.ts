@@ -7,14 +7,15 @@ import { type CopyPlan, inlineSteps, localStep } from "./copy-steps.ts";
 import type { Converter } from "./environment.ts";
 import { toSlash } from "./paths.ts";
 import { dockerfileError } from "./problem.ts";
-import { gitStep, httpStep, isGitSource, isHttpSource } from "./remote-source.ts";
+import { gitReferenceOf, gitStep, httpStep, isGitSource, isHttpSource } from "./remote-source.ts";
 
 export const convertAdd: Converter<AddInstruction> = (stage, add, env) => {
   checkChecksum(add);
   const plan: CopyPlan = { ...copyPlan(stage, add, env), parents: false, fromContext: true };
   const steps = [
     ...add.sources.map((source): FileStep => {
-      if (isGitSource(source)) return gitStep(plan, add, source);
+      const repository = gitReferenceOf(source);
+      if (repository !== undefined) return gitStep(plan, add, repository);
       if (isHttpSource(source)) return httpStep(plan, add, source);
       return localStep(plan, source, env.context.files, { unpack: add.unpack ?? true });
     }),

@@ -39,6 +39,7 @@ export interface BaseScope {
   readonly linter: Linter;
   readonly sourceFile: SourceFile;
   readonly namedContext: FindNamedContext;
+  readonly epoch: Date | undefined;
 }
 
 export const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

@@ -24,7 +24,7 @@ import { planStages } from "./plan-stages.ts";
 import { choosePlatforms } from "./platforms.ts";
 import { dockerfileError, type ErrorFile, problemError } from "./problem.ts";
 import { finishResult, type ResultScope } from "./result.ts";
-import { convertStage, type StageScope } from "./stage-conversion.ts";
+import { convertStage } from "./stage-conversion.ts";
 
 /** A conversion with all that was learned on the way; checks and outlines are made of it. */
 export interface Conversion {
@@ -105,18 +105,8 @@ export async function runConversion(
   await findBases(plan, target, scope, errorFile);
   const wanted = reachableStages(target);
   for (const stage of plan.stages) {
-    if (options.allStages || wanted.has(stage)) convertOnce(stage, scope);
+    if (stage.end === undefined && (options.allStages || wanted.has(stage)))
+      stage.end = convertStage(stage, scope);
   }
   return { target, plan, globalArgs, scope };
-}
-
-/** Images that are only read from, and contexts in the place of stages, have no instructions to convert. */
-function convertOnce(stage: PlannedStage, scope: StageScope): void {
-  const { start } = stage;
-  if (stage.from === undefined || stage.namedContext !== undefined) {
-    if (start === undefined) return;
-    stage.end = { ...start, args: [], workdirSet: false, last: {}, epoch: scope.epoch };
-  } else {
-    stage.end = convertStage(stage, scope);
-  }
 }

@@ -80,7 +80,7 @@ function withParents(
 ): Pick<CopyStep, "src" | "includePatterns" | "requiredPaths"> {
   const pivot = source.indexOf("/./");
   const src = pivot === -1 ? "/" : source.slice(0, pivot);
-  const pattern = normalizePath("/", pivot === -1 ? source : source.slice(pivot + 3), os);
+  const pattern = normalizePath("/", pivot === -1 ? source : source.slice(pivot + 3), os, true);
   const required =
     hasWildcard(src) || hasWildcard(pattern)
       ? []

@@ -6,7 +6,7 @@ import { type CopyPlan, inlineSteps, localStep } from "./copy-steps.ts";
 import type { Converter } from "./environment.ts";
 import { toSlash } from "./paths.ts";
 import { dockerfileError } from "./problem.ts";
-import { isGitSource, isHttpSource } from "./remote-source.ts";
+import { gitReferenceOf, isHttpSource } from "./remote-source.ts";
 
 export const convertCopy: Converter<CopyInstruction> = (stage, copy, env) => {
   const [from] = env.sources;
@@ -17,7 +17,7 @@ export const convertCopy: Converter<CopyInstruction> = (stage, copy, env) => {
     fromContext: from === undefined,
   };
   for (const source of copy.sources) {
-    if (isGitSource(source))
+    if (gitReferenceOf(source) !== undefined)
       throw dockerfileError("source can't be a git ref for COPY", "Use ADD instead.");
     if (isHttpSource(source))
       throw dockerfileError("source can't be a URL for COPY", "Use ADD instead.");

@@ -24,8 +24,8 @@ export interface ConvertEnv {
   readonly context: BuildContext;
   /** Arguments declared before the first FROM, and the predefined ones. */
   readonly globalArgs: Variables;
-  /** By mount or `--from`, in the instruction's order; undefined where the build context is meant. */
-  readonly sources: readonly (SourceFiles | undefined)[];
+  /** By mount, whether it names one or not, or of `--from`, where there is one. */
+  readonly sources: readonly SourceFiles[];
   /** Notes what of this stage's own files is used. */
   readonly used: UsedPaths;
   readonly naming: StepNaming;

@@ -5,7 +5,7 @@ import type { Stage as WrittenStage } from "../stages.ts";
 import { setVariable, type Variables } from "./env.ts";
 import type { Expander } from "./expand.ts";
 import { dockerfileError, type ErrorFile, placed } from "./problem.ts";
-import { filenameOf, gitState, isGitSource, isHttpSource } from "./remote-source.ts";
+import { filenameOf, gitReferenceOf, gitState, isHttpSource } from "./remote-source.ts";
 
 export interface EpochStageScope {
   readonly variables: Variables;
@@ -63,7 +63,9 @@ function remoteState(add: AddInstruction, expand: (word: string) => string): Sta
   }
   const source = expand(written);
   const checksum = expand(add.checksum);
-  if (isGitSource(source)) return gitState(source, { ...add, checksum });
+  const repository =
+    add.keepGitDir === undefined && isHttpSource(source) ? undefined : gitReferenceOf(source);
+  if (repository !== undefined) return gitState(repository, { ...add, checksum });
   if (!isHttpSource(source)) {
     throw dockerfileError("SOURCE_DATE_EPOCH stage source must be a single HTTP(S) or Git ADD");
   }

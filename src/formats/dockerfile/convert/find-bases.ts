@@ -20,6 +20,7 @@ export async function findBases(
           if (!reachable.has(stage) && !scope.options.allStages) return checkName(stage);
           asked.add(stage);
           stage.start = await findBase(stage, scope);
+          endAsFound(stage, scope.epoch);
         } catch (error) {
           throw placed(error, stage.lines, errorFile);
         }
@@ -30,6 +31,13 @@ export async function findBases(
       .map((stage) => addPlaced(stage, plan, errorFile))
       .includes(true);
   }
+}
+
+/** Images that are only read from, and contexts in the place of stages, have no instructions to convert. */
+function endAsFound(stage: PlannedStage, epoch: Date | undefined): void {
+  if (stage.start === undefined || (stage.from !== undefined && stage.namedContext === undefined))
+    return;
+  stage.end = { ...stage.start, args: [], workdirSet: false, last: {}, epoch };
 }
 
 /** Names must be right in stages that nobody needs, too. */

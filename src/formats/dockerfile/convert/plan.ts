@@ -15,8 +15,8 @@ import type { Stage } from "./stage.ts";
 /** One instruction of a stage with the stages that it reads from. */
 export interface PlannedInstruction {
   readonly instruction: StageInstruction;
-  /** By mount or `--from`; undefined where the build context is meant. */
-  readonly sources: readonly (PlannedStage | undefined)[];
+  /** By mount or `--from`. */
+  readonly sources: readonly PlannedStage[];
   /** It comes from the base image. */
   readonly onBuild: boolean;
 }
@@ -105,11 +105,8 @@ export class StagePlan {
 
   /** Plans an instruction: finds the stages that it reads from, or adds the images. */
   plan(stage: PlannedStage, instruction: StageInstruction, onBuild: boolean): PlannedInstruction {
-    const sources = sourceNames(instruction).map((name) =>
-      name === "" ? undefined : this.#source(name, instruction),
-    );
-    for (const source of sources)
-      if (source !== undefined) stage.reads.set(source, instruction.lines);
+    const sources = sourceNames(instruction).map((name) => this.#source(name, instruction));
+    for (const source of sources) stage.reads.set(source, instruction.lines);
     return { instruction, sources, onBuild };
   }
 
@@ -191,13 +188,14 @@ function circleFrom(
   return undefined;
 }
 
-/** What `--from` or each mount's `from` names; empty where nothing is named. */
+/** What `--from` or each mount's `from` names; a mount without one has a source all the same, as in the reference. */
 function sourceNames(instruction: StageInstruction): readonly string[] {
   if (instruction.kind === "copy") return instruction.from === "" ? [] : [instruction.from];
   if (instruction.kind !== "run") return [];
   return instruction.mounts.map((mount) => {
     const fields = csvFields(mount) ?? [];
     const from = fields.findLast((field) => /^from=/i.test(field));
-    return from === undefined ? "" : from.slice("from=".length);
+    // The type may be a variable still: which mounts have no source is not known yet.
+    return from?.slice("from=".length) || "scratch";
   });
 }

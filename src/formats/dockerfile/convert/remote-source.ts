@@ -1,28 +1,96 @@
 // Sources that are neither in the build context nor images: files behind URLs and repositories.
 import { posix } from "node:path";
 import { parseDigest } from "../../../base/index.ts";
-import { type FileStep, http, type State } from "../../llb/index.ts";
+import {
+  type GitReference,
+  gitSourceId,
+  isGitTransport,
+  parseGitReference,
+  parseGitUrl,
+} from "../../git/index.ts";
+import { type Constraints, type FileStep, git, http, type State } from "../../llb/index.ts";
 import type { AddInstruction } from "../instructions/index.ts";
 import type { CopyPlan } from "./copy-steps.ts";
+import { dockerfileError } from "./problem.ts";
 
 /** True for URLs that are files, not repositories. */
 export function isHttpSource(source: string): boolean {
   return /^https?:\/\//.test(source) && !isGitSource(source);
 }
 
+/** True for addresses of repositories, also where they could be paths: `github.com/owner/name`. */
+export function isGitSource(source: string): boolean {
+  return parseGitReference(source).kind === "git";
+}
+
+/** The repository that a source of ADD or COPY surely is; undefined where it may be a path. Throws for broken ones. */
+export function gitReferenceOf(source: string): GitReference | undefined {
+  const parsed = parseGitReference(source);
+  if (parsed.kind === "invalid") throw dockerfileError(parsed.problem);
+  if (parsed.kind !== "git" || parsed.reference.indistinguishableFromLocal) return undefined;
+  return parsed.reference;
+}
+
+/** What ADD's flags say of a repository. */
+export type GitFlags = Pick<AddInstruction, "keepGitDir" | "checksum">;
+
+/** A commit's files. Flags and the address must agree. */
+export function gitState(
+  reference: GitReference,
+  flags: GitFlags,
+  constraints: Constraints = {},
+): State {
+  const { remote, ref, subdir } = reference;
+  if (
+    reference.keepGitDir !== undefined &&
+    (flags.keepGitDir ?? reference.keepGitDir) !== reference.keepGitDir
+  ) {
+    throw dockerfileError(
+      "inconsistent keep-git-dir configuration",
+      "Say it once: in the flag or in the address.",
+    );
+  }
+  if (reference.checksum !== "" && flags.checksum !== "" && flags.checksum !== reference.checksum) {
+    throw dockerfileError(`checksum mismatch "${flags.checksum}" != "${reference.checksum}"`);
+  }
+  const url = parseGitUrl(remote);
+  const ssh = typeof url !== "string" && url.scheme === "ssh";
+  return git(gitSourceId(remote, ref, subdir), {
+    ...constraints,
+    fullUrl: typeof url === "string" ? `https://${remote}` : remote,
+    keepGitDir: reference.keepGitDir ?? flags.keepGitDir ?? false,
+    checksum: reference.checksum || flags.checksum,
+    skipSubmodules: reference.submodules === false,
+    mtime: reference.mtime,
+    fetchByCommit: reference.fetchByCommit,
+    ...(ssh ? { ssh: {} } : {}),
+  });
+}
+
+/** Copies a commit's files. */
+export function gitStep(plan: CopyPlan, add: AddInstruction, reference: GitReference): FileStep {
+  const { output } = gitState(reference, add, { name: plan.name });
+  return {
+    kind: "copy",
+    ...(output ? { from: output } : {}),
+    src: "/",
+    dest: plan.destination,
+    ...plan.common,
+  };
+}
+
 /** Copies the file behind a URL. */
 export function httpStep(plan: CopyPlan, add: AddInstruction, source: string): FileStep {
   const filename = filenameOf(source);
-  const checksum = add.checksum === "" ? {} : { checksum: parseDigest(add.checksum) };
-  const file = http(source, {
+  const { output } = http(source, {
     filename,
-    ...checksum,
+    ...(add.checksum === "" ? {} : { checksum: parseDigest(add.checksum) }),
     name: plan.name,
     description: { "com.docker.dockerfile.v1.command": "" },
   });
   return {
     kind: "copy",
-    ...(file.output === undefined ? {} : { from: file.output }),
+    ...(output ? { from: output } : {}),
     src: posix.join("/", filename),
     dest: plan.destination,
     attemptUnpack: add.unpack ?? false,
@@ -40,21 +108,18 @@ export function filenameOf(url: string): string {
   }
 }
 
-/** True for repositories. */
-export function isGitSource(_source: string): boolean {
-  return false;
-}
-
-export function gitStep(_plan: CopyPlan, _add: AddInstruction, source: string): FileStep {
-  throw new Error(`git sources: ${source}`);
-}
-
-/** A named context behind a URL; undefined where it is no URL of a file or repository. */
+/** The files of a context behind a URL; undefined where it is neither a repository nor a file. */
 export function remoteContext(value: string, prefix: string): State | undefined {
+  const parsed = parseGitReference(value);
+  if (parsed.kind === "invalid") throw dockerfileError(parsed.problem);
+  if (parsed.kind === "git") {
+    return gitState(
+      parsed.reference,
+      { checksum: "" },
+      { name: `${prefix} load git source ${value}` },
+    );
+  }
+  if (isGitTransport(value) && !/^https?:/.test(value)) return undefined;
   if (!isHttpSource(value)) return undefined;
   return http(value, { filename: "context", name: `${prefix} load remote build context` });
-}
-
-export function gitState(source: string, _add: AddInstruction): State {
-  throw new Error(`git sources: ${source}`);
 }

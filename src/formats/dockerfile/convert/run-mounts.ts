@@ -29,9 +29,17 @@ export function convertMounts(
   for (const [at, mount] of mounts.entries()) {
     if (mount.type === "secret") out.secrets.push(secretSpec(run, mount, env));
     else if (mount.type === "ssh") out.ssh.push(sshSpec(run, mount, out.ssh.length, env));
-    else out.mounts.push(fileMount(stage, mount, env.sources[at], env));
+    else
+      out.mounts.push(
+        fileMount(stage, mount, namesSource(mount) ? env.sources[at] : undefined, env),
+      );
   }
   return out;
+}
+
+/** A cache without a source begins empty, which is a source too: what `scratch` means in the file. */
+function namesSource({ from, type }: RunMount): boolean {
+  return from !== "" || type === "cache";
 }
 
 function fileMount(
@@ -66,7 +74,7 @@ function fileMount(
 function filesOf(mount: RunMount, from: SourceFiles | undefined, env: ConvertEnv): State {
   if (mount.type === "tmpfs") return scratch();
   if (from !== undefined) return from.files;
-  return mount.type === "cache" ? scratch() : env.context.files;
+  return env.context.files;
 }
 
 function noteUse(

@@ -58,7 +58,10 @@ function beginStage(planned: PlannedStage, scope: StageScope): Stage {
 function fromImage({ start, shownName }: PlannedStage, { epoch }: StageScope): Stage {
   if (start === undefined)
     throw new Error(`stage ${shownName} is converted before its base is known`);
-  const { files, image, platform, baseImage, steps } = start;
+  const { files, image: found, platform, baseImage, steps } = start;
+  // Its triggers are instructions of this stage by now.
+  const { OnBuild: _, ...config } = found.config ?? {};
+  const image = { ...found, config };
   return { files, image, platform, baseImage, steps, args: [], workdirSet: false, last: {}, epoch };
 }
 
@@ -120,7 +123,7 @@ function environmentOf(
     globalArgs,
     linter,
     sourceFile,
-    sources: step.sources.map((source) => source && filesOf(source, planned, step)),
+    sources: step.sources.map((source) => filesOf(source, planned, step)),
     used: planned.used,
     naming: {
       stageName: planned.shownName,
