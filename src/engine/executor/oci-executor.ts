@@ -8,11 +8,12 @@ import type { Mount } from "../../storage/snapshot/index.ts";
 import { boundingSet } from "./capabilities.ts";
 import { type CgroupView, cgroupSetting, groupOf } from "./cgroup.ts";
 import { type Emulation, runnableArchitectures } from "./emulation/emulation.ts";
+import { initPath, initProgram } from "./emulation/init-program.ts";
 import type { Platforms } from "./emulation/platforms.ts";
 import type { ExecMount, Executor, ProcessSpec, ResourceUsage } from "./executor.ts";
 import { processFailed } from "./failure.ts";
 import { defaultHostname, hostsFile } from "./network.ts";
-import { environmentValue, ociSpec, type SeccompSetting } from "./oci-spec.ts";
+import { environmentValue, ociSpec, type SeccompSetting, type SpecMount } from "./oci-spec.ts";
 import { checkProgram, explainProgram, findProgram, type Program } from "./program.ts";
 import {
   ensureWorkingDirectory,
@@ -88,22 +89,23 @@ export class OciExecutor implements Executor {
   }
 
   async #runIn(step: Step, call: StepCall): Promise<ResourceUsage> {
-    const { process, files, directory, number } = step;
+    const { process, files, directory, number, emulation } = step;
     const cwd = ensureWorkingDirectory(files.path, process.cwd);
     const program = findProgram(files.path, {
       name: process.args[0] ?? "",
-      path: environmentValue(process.env, "PATH"),
+      search: environmentValue(process.env, "PATH"),
       cwd,
     });
     this.#checkProgram(program, process.platform);
+    const init = emulation.kind === "native" ? undefined : this.#init(step, program);
     const terminal = process.stdio === "inherit" && isTerminal();
     const spec = ociSpec(
-      { ...process, cwd },
+      { ...process, cwd, args: init === undefined ? process.args : init.args },
       {
         rootfs: files.path,
         user: lookUpUser(files.path, process.user ?? ""),
         rlimits: this.#rlimits(process, call),
-        mounts: files.mounts,
+        mounts: init === undefined ? files.mounts : [...files.mounts, init.mount],
         bounding: this.#bounding,
         machine: this.#machine,
         cgroup: cgroupSetting(this.#options.cgroups, this.#group(number)),
@@ -141,6 +143,18 @@ export class OciExecutor implements Executor {
     checkProgram(program, platform, runnableArchitectures(this.#options.platforms.ways()));
   }
 
+  #init({ process, directory }: Step, program: Program): Init | undefined {
+    const data = initProgram(this.#machine);
+    if (data === undefined || program.type !== "elf") return undefined;
+    const source = join(directory, "init");
+    writeFileSync(source, data, { mode: 0o555 });
+    const options = ["rbind", "ro", "nosuid", "nodev"];
+    return {
+      args: [initPath, program.path, ...process.args],
+      mount: { destination: initPath, type: "none", source, options },
+    };
+  }
+
   #rlimits(process: ProcessSpec, call: StepCall): readonly Rlimit[] {
     if (!process.ulimits?.length) return [];
     const ceilings = parseLimits(readFileSync("/proc/self/limits", "utf8"));
@@ -173,6 +187,12 @@ export class OciExecutor implements Executor {
       this.name === "crun" ? compiledFilter(this.#machine, this.#options.stateDir) : undefined;
     return program === undefined ? { type: "rules" } : { type: "compiled", program };
   }
+}
+
+/** How an emulated program is started by a first process of our own. */
+interface Init {
+  readonly args: readonly string[];
+  readonly mount: SpecMount;
 }
 
 interface Step {

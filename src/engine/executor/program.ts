@@ -17,12 +17,18 @@ export type Program =
   | { readonly type: "denied"; readonly path: string }
   /** Neither a program nor a script with a `#!` line. */
   | { readonly type: "unknown"; readonly path: string }
-  | { readonly type: "elf"; readonly path: string; readonly architecture: string };
+  | {
+      readonly type: "elf";
+      readonly path: string;
+      /** What the processor is given: the file itself, or the interpreter of a script. */
+      readonly binary: string;
+      readonly architecture: string;
+    };
 
 export interface ProgramQuery {
   readonly name: string;
   /** The value of PATH. */
-  readonly path: string;
+  readonly search: string;
   readonly cwd: string;
 }
 
@@ -30,10 +36,10 @@ export interface ProgramQuery {
  * Finds a program as execvp(3) does, without a look outside of `root`, and reads what it was built for; of a script, what
  * its interpreter was. A missing interpreter is reported as missing, like a missing program.
  */
-export function findProgram(root: string, { name, path, cwd }: ProgramQuery): Program {
+export function findProgram(root: string, { name, search, cwd }: ProgramQuery): Program {
   const places = name.includes("/")
     ? [posix.resolve("/", cwd, name)]
-    : path.split(":").map((directory) => posix.resolve("/", cwd, directory, name));
+    : search.split(":").map((directory) => posix.resolve("/", cwd, directory, name));
   let found = firstExecutable(root, places);
   if (found === undefined) {
     const [place = ""] = places;
@@ -41,16 +47,18 @@ export function findProgram(root: string, { name, path, cwd }: ProgramQuery): Pr
       ? { type: "denied", path: place }
       : { type: "missing", name };
   }
+  const { path } = found;
   for (let depth = 0; depth < maxInterpreters; depth++) {
     const elf = readElf(found.head);
-    if (elf !== undefined) return { type: "elf", path: found.path, architecture: elf.architecture };
+    if (elf !== undefined)
+      return { type: "elf", path, binary: found.path, architecture: elf.architecture };
     const interpreter = readInterpreter(found.head);
     if (interpreter === undefined) break;
     const next = firstExecutable(root, [posix.resolve("/", cwd, interpreter)]);
     if (next === undefined) return { type: "missing", name: interpreter };
     found = next;
   }
-  return { type: "unknown", path: found.path };
+  return { type: "unknown", path };
 }
 
 /** Why a program could not be started, in the words of Go's os/exec; undefined when nothing is wrong with it. */
@@ -88,10 +96,10 @@ export function checkProgram(
   const wanted = formatPlatform(platform);
   throw new KilnError(
     "PROGRAM_FOREIGN",
-    `exec format error: ${program.path} is built for ${program.architecture}, the step runs as ${wanted}, and this machine cannot run ${program.architecture} programs`,
+    `exec format error: ${program.binary} is built for ${program.architecture}, the step runs as ${wanted}, and this machine cannot run ${program.architecture} programs`,
     {
-      hint: `The image is not what its platform says: check --platform in FROM, the base image, and the files that COPY or ADD brought to ${program.path}.`,
-      details: { program: program.path, wanted, found: program.architecture },
+      hint: `The image is not what its platform says: check --platform in FROM, the base image, and the files that COPY or ADD brought to ${program.binary}.`,
+      details: { program: program.binary, wanted, found: program.architecture },
     },
   );
 }

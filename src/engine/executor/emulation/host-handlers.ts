@@ -92,12 +92,18 @@ export function hostHandlerEmulations(
   if (!table.enabled) return [];
   return table.handlers
     .filter((handler) => worksInContainers(handler) && !native.has(handler.architecture))
+    .filter(({ architecture }) => emulated.includes(architecture))
+    .toSorted((a, b) => emulated.indexOf(a.architecture) - emulated.indexOf(b.architecture))
     .map((handler) => ({
       kind: "host-handler" as const,
       platforms: emulatedPlatforms(handler.architecture),
       describe: (call: Call) => emulatorVersion(handler, call),
     }));
 }
+
+/** Architectures that images are made for, in the order that builders list them. Handlers know many more. */
+const emulated: readonly string[] =
+  "amd64 arm64 riscv64 ppc64 ppc64le s390x 386 mips64le mips64 loong64 arm".split(" ");
 
 /** The levels that qemu's default processor of an architecture has. */
 function emulatedPlatforms(architecture: string): readonly Platform[] {
