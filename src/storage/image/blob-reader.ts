@@ -1,5 +1,12 @@
 // The bytes of a blob from wherever they can be had: the store on this disk, else the repositories that it came from.
-import { type Bytes, type Call, isAbortError, KilnError } from "../../base/index.ts";
+import {
+  type Bytes,
+  type Call,
+  type Digest,
+  isAbortError,
+  KilnError,
+  Once,
+} from "../../base/index.ts";
 import type { Descriptor } from "../../formats/oci/index.ts";
 import type { ContentStore } from "../content/index.ts";
 import type { Registry } from "../registry/index.ts";
@@ -36,6 +43,23 @@ export function createBlobReader(parts: BlobReaderParts): BlobReader {
       }
     }
     throw failure ?? lostBlob(blob);
+  };
+}
+
+/**
+ * The same for blobs that several readers want: each is downloaded once, into the store, however many ask at the same
+ * time.
+ */
+export function createSharedBlobReader(parts: BlobReaderParts): BlobReader {
+  const read = createBlobReader(parts);
+  const downloads = new Once<Digest, void>();
+  return async function* readShared(blob, call) {
+    const { content } = parts;
+    if (!(await content.has(blob.digest, call))) {
+      const download = (shared: Call) => content.write(blob, () => read(blob, shared), shared);
+      await downloads.run(blob.digest, download, call);
+    }
+    yield* content.read(blob, call);
   };
 }
 

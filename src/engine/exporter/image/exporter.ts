@@ -9,7 +9,7 @@ import {
   repositoryName,
   withDefaultTag,
 } from "../../../formats/oci/index.ts";
-import { createBlobReader } from "../../../storage/image/index.ts";
+import { createBlobReader, createSharedBlobReader } from "../../../storage/image/index.ts";
 import type { Exporter } from "../exporter.ts";
 import type { ExporterParts } from "../parts.ts";
 import { type ImageAttributes, type PushAttributes, parsePushAttributes } from "./attributes.ts";
@@ -30,8 +30,9 @@ export function createImageExporter(parts: ExporterParts, pack: LayerPacker): Ex
     async prepare(result, attrs, session, call) {
       const attributes = parsePushAttributes(attrs);
       const registry = parts.registry(session, { insecure: attributes.insecure });
-      const read = createBlobReader({ ...parts, registry });
       const { references } = attributes;
+      const several = new Set(references.map(repositoryName)).size > 1;
+      const read = (several ? createSharedBlobReader : createBlobReader)({ ...parts, registry });
       const pusher = attributes.push
         ? createPusher({ registry, references, origins: parts.origins, read }, call)
         : undefined;

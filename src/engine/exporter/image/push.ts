@@ -1,4 +1,5 @@
 // Sending an image to one or more repositories: blobs as soon as they exist, manifests when all blobs are there, tags last.
+import { setMaxListeners } from "node:events";
 import type { StepCall } from "../../../api/index.ts";
 import {
   abortReason,
@@ -46,7 +47,10 @@ interface Target {
 
 export function createPusher(options: PusherOptions, call: StepCall): Pusher {
   const controller = new AbortController();
-  const own = { ...call, signal: AbortSignal.any([call.signal, controller.signal]) };
+  const signal = AbortSignal.any([call.signal, controller.signal]);
+  // Each upload listens: as many as an image has layers, times the names it gets.
+  setMaxListeners(0, signal);
+  const own = { ...call, signal };
   const targets = createTargets(options);
   const failures: unknown[] = [];
   const started: Promise<void>[] = [];
