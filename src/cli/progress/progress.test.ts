@@ -408,8 +408,8 @@ describe("the words afterwards", () => {
       "m",
       "Dockerfile:2",
       "--------------------",
-      "      1 | FROM a",
-      ">>>   2 | RUN b",
+      "   1 |     FROM a",
+      "   2 | >>> RUN b",
       "--------------------",
     ]);
   });

@@ -21,12 +21,10 @@ export interface ErrorLook {
   readonly debug: boolean;
 }
 
-/** Exit code of a failed command, as buildx: 1, or 100 internal, 102 out of a resource, 130 cancelled. */
+/** Exit code of a failed command, as buildx: 1, 130 when cancelled, 100 for what should not have happened. */
 export function exitCodeOf(error: unknown): number {
   if (isAbortError(error)) return 130;
-  if (!isKilnError(error)) return 1;
-  if (error.category === "internal") return 100;
-  return error.category === "resource-exhausted" ? 102 : 1;
+  return isKilnError(error) ? 1 : 100;
 }
 
 /** The text of an error, ending in a line break. */

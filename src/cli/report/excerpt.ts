@@ -18,19 +18,20 @@ export function excerptLines(at: SourcePlace, style: Style): string[] {
   const shownLast = Math.min(last, at.line + longest - 1);
   const from = Math.max(1, at.line - around);
   const to = shownLast < last ? shownLast : Math.min(source.length, last + around);
-  const width = Math.max(3, String(to).length);
+  const width = Math.max(4, String(to).length);
   const lines: string[] = [];
   for (let number = from; number <= to; number++) {
     const marked = number >= at.line && number <= last;
-    const label = String(number).padStart(width);
+    const label = style.dim(`${String(number).padStart(width)} |`);
     const text = printable(source[number - 1] ?? "");
-    const line = marked
-      ? `${style.red(">>>")} ${style.bold(`${label} | ${text}`)}`
-      : `    ${style.dim(`${label} |`)} ${text}`;
-    lines.push(line.trimEnd());
+    lines.push(
+      marked
+        ? `${label} ${style.red(">>>")} ${style.bold(text)}`
+        : `${label}     ${text}`.trimEnd(),
+    );
     if (marked && number === at.line) lines.push(...caretLine(at, text, width, style));
   }
-  if (shownLast < last) lines.push(`    ${" ".repeat(width)} … ${last - shownLast} more lines`);
+  if (shownLast < last) lines.push(`${" ".repeat(width)} … ${last - shownLast} more lines`);
   return lines;
 }
 
@@ -42,7 +43,7 @@ function caretLine(at: SourcePlace, text: string, width: number, style: Style): 
   const end =
     sameLine && at.endColumn !== undefined ? Math.min(at.endColumn - 1, text.length) : start + 1;
   const carets = "^".repeat(Math.max(1, end - start));
-  return [`    ${" ".repeat(width)} ${style.dim("|")} ${" ".repeat(start)}${style.red(carets)}`];
+  return [`${style.dim(`${" ".repeat(width)} |`)}     ${" ".repeat(start)}${style.red(carets)}`];
 }
 
 /** Tabs as one space so that carets stand right, control characters as `?` so that files cannot steer the terminal. */

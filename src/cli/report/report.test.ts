@@ -15,29 +15,29 @@ describe("an excerpt", () => {
   const at = { file: "Dockerfile", text };
   it("shows three lines around the one that is meant, and carets under the words", () => {
     expect(excerptLines({ ...at, line: 10, column: 6, endColumn: 8 }, plain)).toEqual([
-      "      7 | line 7",
-      "      8 | line 8",
-      "      9 | line 9",
-      ">>>  10 | line 10",
-      "        |      ^^",
-      "     11 | line 11",
-      "     12 | line 12",
-      "     13 | line 13",
+      "   7 |     line 7",
+      "   8 |     line 8",
+      "   9 |     line 9",
+      "  10 | >>> line 10",
+      "     |          ^^",
+      "  11 |     line 11",
+      "  12 |     line 12",
+      "  13 |     line 13",
     ]);
   });
   it("marks all lines that are meant", () => {
     const lines = excerptLines({ ...at, line: 2, endLine: 3 }, plain);
-    expect(lines.filter((line) => line.startsWith(">>>"))).toEqual([
-      ">>>   2 | line 2",
-      ">>>   3 | line 3",
+    expect(lines.filter((line) => line.includes(">>>"))).toEqual([
+      "   2 | >>> line 2",
+      "   3 | >>> line 3",
     ]);
   });
   it("cuts a place that is too long", () => {
     const lines = excerptLines({ ...at, line: 2, endLine: 30 }, plain);
-    expect([lines.length, lines.at(-1)]).toEqual([14, "        … 17 more lines"]);
+    expect([lines.length, lines.at(-1)]).toEqual([14, "     … 17 more lines"]);
   });
   it("ends with the file, and knows lines that are not there", () => {
-    expect(excerptLines({ ...at, line: 30 }, plain).at(-1)).toBe(">>>  30 | line 30");
+    expect(excerptLines({ ...at, line: 30 }, plain).at(-1)).toBe("  30 | >>> line 30");
     expect(excerptLines({ ...at, line: 31 }, plain)).toEqual([]);
     expect(excerptLines({ ...at, line: 0 }, plain)).toEqual([]);
     expect(excerptLines({ file: "x", line: 1 }, plain)).toEqual([]);
@@ -45,7 +45,7 @@ describe("an excerpt", () => {
   it("keeps control characters of the file from the terminal", () => {
     expect(
       excerptLines({ file: "x", line: 1, column: 3, text: "\ta\u001b[2Jb\r\n" }, plain),
-    ).toEqual([">>>   1 |  a?[2Jb", "        |   ^"]);
+    ).toEqual(["   1 | >>>  a?[2Jb", "     |       ^"]);
   });
 });
 
@@ -55,7 +55,7 @@ describe("an error", () => {
     expect(shown).toMatch(
       /^error: x is undefined\nThis is a bug in Kiln.*\nTypeError: x is undefined\n {4}at /,
     );
-    expect(exitCodeOf(new TypeError("x"))).toBe(1);
+    expect(exitCodeOf(new TypeError("x"))).toBe(100);
   });
   it("does not repeat causes whose words were said", () => {
     const error = new KilnError("REGISTRY_FAILED", "pushing: timed out", {
