@@ -49,6 +49,7 @@ export const errorCodes = {
   IMAGE_INVALID: ["invalid-argument", "An image's manifest or configuration is malformed."],
   IMAGE_NOT_FOUND: ["not-found", "The registry does not have the image."],
   PATH_INVALID: ["invalid-argument", "A path inside an image or context cannot be resolved."],
+  PATTERN_INVALID: ["invalid-argument", "A pattern of a .dockerignore file or of --exclude is malformed."],
   PERMISSION_DENIED: ["permission-denied", "The operating system refused an action."],
   PLATFORM_INVALID: [
     "invalid-argument",
@@ -77,7 +78,7 @@ export const errorCodes = {
     "not-found",
     "An image's passwd or group file lacks a user or group that is asked for.",
   ],
-} as const satisfies Record<string, readonly [ErrorCategory, string]>;
+} as const;
 
 /** A stable name for one kind of failure. */
 export type ErrorCode = keyof typeof errorCodes;
@@ -126,7 +127,8 @@ export class KilnError extends Error {
   }
 
   get category(): ErrorCategory {
-    return errorCodes[this.code][0];
+    const [category]: readonly [ErrorCategory, string] = errorCodes[this.code];
+    return category;
   }
 }
 
