@@ -82,8 +82,10 @@ function decodeMountOptions(type: ExecMount["type"], message: pb.Mount): Partial
     }
     case "secret":
       return { secret: decodeLentFile(message.secretOpt, "secret") };
-    case "ssh":
-      return { ssh: decodeLentFile(message.SSHOpt, "ssh") };
+    case "ssh": {
+      const ssh = decodeLentFile(message.SSHOpt, "ssh");
+      return { ssh: { ...ssh, id: ssh.id || "default" } };
+    }
   }
 }
 

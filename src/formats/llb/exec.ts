@@ -107,10 +107,7 @@ function capsOf(mounts: readonly MountSpec[], options: RunOptions): string[] {
       caps.push("exec.mount.tmpfs", ...(tmpfs.size > 0 ? ["exec.mount.tmpfs.size"] : []));
     else need(source, "exec.mount.bind");
   }
-  need(
-    options.secrets?.some(({ target }) => target !== undefined),
-    "exec.mount.secret",
-  );
+  need(options.secrets?.length, "exec.mount.secret");
   need(
     options.secrets?.some(({ env }) => env !== undefined),
     "exec.secretenv",

@@ -178,10 +178,9 @@ function createState(values: Values): State {
     user: (name) => next({ user: name }),
     platform: (changed) => next({ platform: changed }),
     run: (args, options = {}) => {
-      const all = (options.env ?? []).reduce<EnvLink | undefined>(
-        (before, [name, value]) => ({ name, value, before }),
-        env,
-      );
+      const all = [...(options.env ?? []), ...agentVariable(env, options)].reduce<
+        EnvLink | undefined
+      >((before, [name, value]) => ({ name, value, before }), env);
       const spec = {
         root: output,
         args,
@@ -203,6 +202,17 @@ function createState(values: Values): State {
     marshal: (options) => marshalOutput(output, options),
   };
   return state;
+}
+
+/** Programs look for an agent's socket where this says. */
+function agentVariable(
+  env: EnvLink | undefined,
+  { ssh }: RunOptions,
+): [name: string, value: string][] {
+  const [first] = ssh ?? [];
+  return first === undefined || variablesOf(env).has("SSH_AUTH_SOCK")
+    ? []
+    : [["SSH_AUTH_SOCK", first.target]];
 }
 
 function origin({ output }: State): { from?: Output } {

@@ -127,7 +127,8 @@ async function imageBase(
     showPlatform: options.multiPlatform === true,
     hostPlatform: scope.platforms.build[0],
   };
-  const step = { index: 1, platform: actual, variables: new Map<string, string>(), onBuild: false };
+  const index = stage.passedOver + 1;
+  const step = { index, platform: actual, variables: new Map<string, string>(), onBuild: false };
   const files = image(full, {
     platform: actual,
     name: stepName(`FROM ${full}`, naming, step),
@@ -135,7 +136,7 @@ async function imageBase(
     locations: placesOf(stage.lines, scope),
     resolveMode: mode,
   });
-  return { ...base, files, steps: stage.steps === 0 ? 0 : 1 };
+  return { ...base, files, steps: stage.steps === 0 ? 0 : index };
 }
 
 /** With no platform asked for, an image for another platform that runs here is taken as it is. */

@@ -17,7 +17,7 @@ export async function findBases(
     await Promise.all(
       wanted.map(async (stage) => {
         try {
-          if (!reachable.has(stage) && !scope.options.allStages) return checkName(stage);
+          if (!reachable.has(stage) && !scope.options.allStages) return passOver(stage);
           asked.add(stage);
           stage.start = await findBase(stage, scope);
           endAsFound(stage, scope.epoch);
@@ -41,9 +41,10 @@ function endAsFound(stage: PlannedStage, epoch: Date | undefined): void {
 }
 
 /** Names must be right in stages that nobody needs, too. */
-function checkName(stage: PlannedStage): void {
-  if (stage.baseName !== "scratch" || stage.namedContext !== undefined)
-    baseReference(stage.baseName);
+function passOver(stage: PlannedStage): void {
+  if (stage.baseName === "scratch" && stage.namedContext === undefined) return;
+  baseReference(stage.baseName);
+  if (stage.steps > 0) stage.passedOver++;
 }
 
 function addPlaced(stage: PlannedStage, plan: StagePlan, errorFile: ErrorFile): boolean {

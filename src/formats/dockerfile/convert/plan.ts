@@ -41,6 +41,8 @@ export class PlannedStage {
   ignoreCache = false;
   /** How many steps it has, for their names. */
   steps = 0;
+  /** How often it was passed over before a trigger showed that it is needed: the reference counts these as steps. */
+  passedOver = 0;
   namedContext: NamedContext | undefined;
   /** The base's triggers were added. */
   triggered = false;

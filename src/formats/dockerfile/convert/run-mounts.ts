@@ -94,7 +94,7 @@ function cacheId(mount: RunMount, { options }: ConvertEnv): string {
 /** A cache begins as a directory of the wanted owner. */
 function ownedCache(files: State, { mode = 0o755, uid = 0, gid = 0 }: RunMount): State {
   const step = { kind: "mkdir", path: "/cache", mode, owner: { user: uid, group: gid } } as const;
-  return files.file([step], { name: "[internal] settings cache mount permissions" });
+  return files.file([step], { name: "[internal] setting cache mount permissions" });
 }
 
 function secretSpec(run: RunInstruction, mount: RunMount, env: ConvertEnv): SecretSpec {
