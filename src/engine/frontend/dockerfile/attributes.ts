@@ -21,7 +21,7 @@ export interface DockerfileRequest {
 /** Throws `FLAG_INVALID` for values that make no sense and `UNSUPPORTED` for what is not done yet. */
 export function parseDockerfileAttrs(attrs: Attrs, host: Platform): DockerfileRequest {
   refuseUnsupported(attrs);
-  const platforms = parsePlatformList(attrs["platform"] || "", host);
+  const platforms = attrs["platform"] ? parsePlatformList(attrs["platform"], host) : [];
   const buildArgs = withPrefix(attrs, "build-arg:");
   const filename = attrs["filename"] || "Dockerfile";
   const asked = attrs["multi-platform"] ?? buildArgs["BUILDKIT_MULTI_PLATFORM"];
