@@ -208,7 +208,10 @@ async function* readBody(incoming: IncomingMessage, outgoing: ClientRequest, cal
   call.signal.addEventListener("abort", stop, { once: true });
   try {
     call.signal.throwIfAborted();
-    for await (const chunk of incoming) yield chunk as Uint8Array;
+    // Plain arrays: a Buffer's slice() would share memory where callers expect a copy.
+    for await (const { buffer, byteOffset, byteLength } of incoming as AsyncIterable<Uint8Array>) {
+      yield new Uint8Array(buffer, byteOffset, byteLength);
+    }
   } catch (error) {
     call.signal.throwIfAborted();
     throw toNetworkFailure(error, false);

@@ -1,0 +1,44 @@
+// What the registry of the tests keeps: blobs and manifests by repository, in memory.
+import { type Digest, digestOf } from "../../src/base/index.ts";
+
+export interface StoredManifest {
+  readonly data: Uint8Array;
+  readonly mediaType: string;
+}
+
+export class RegistryStore {
+  readonly #blobs = new Map<string, Map<string, Uint8Array>>();
+  readonly #manifests = new Map<string, Map<string, StoredManifest>>();
+
+  addBlob(repository: string, data: Uint8Array): Digest {
+    const digest = digestOf(data);
+    this.putBlob(repository, digest, data);
+    return digest;
+  }
+
+  /** Under any digest: whoever calls this checks, or lies. */
+  putBlob(repository: string, digest: string, data: Uint8Array): void {
+    const blobs = this.#blobs.get(repository) ?? new Map();
+    this.#blobs.set(repository, blobs.set(digest, data));
+  }
+
+  blob(repository: string, digest: string): Uint8Array | undefined {
+    return this.#blobs.get(repository)?.get(digest);
+  }
+
+  /** `reference`: tag or digest. */
+  addManifest(repository: string, reference: string, manifest: StoredManifest): void {
+    const manifests = this.#manifests.get(repository) ?? new Map();
+    this.#manifests.set(repository, manifests.set(reference, manifest));
+  }
+
+  manifest(repository: string, reference: string): StoredManifest | undefined {
+    return this.#manifests.get(repository)?.get(reference);
+  }
+
+  tags(repository: string): readonly string[] {
+    return [...(this.#manifests.get(repository)?.keys() ?? [])]
+      .filter((name) => !name.includes(":"))
+      .sort();
+  }
+}
