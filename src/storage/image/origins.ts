@@ -38,6 +38,28 @@ export function createBlobOrigins(directory: string): BlobOrigins {
   };
 }
 
+/**
+ * The same with the mirrors of each repository after it: what came by a mirror can be mounted from it. `mirrors` answers
+ * for a host (`docker.io`) with hosts and optional path prefixes, as the registries' configuration has them.
+ */
+export function withMirrors(
+  origins: BlobOrigins,
+  mirrors: (host: string) => readonly string[],
+): BlobOrigins {
+  return {
+    add: (digest, repository) => origins.add(digest, repository),
+    repositories(digest) {
+      const known = origins.repositories(digest);
+      const mirrored = known.flatMap((repository) => {
+        const cut = repository.indexOf("/");
+        const path = repository.slice(cut + 1);
+        return mirrors(repository.slice(0, cut)).map((mirror) => `${mirror}/${path}`);
+      });
+      return [...new Set([...known, ...mirrored])];
+    },
+  };
+}
+
 function readLines(path: string): readonly string[] {
   try {
     return readFileSync(path, "utf8").split("\n").filter(Boolean);

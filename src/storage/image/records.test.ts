@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { digestOf } from "../../base/index.ts";
-import { createBlobOrigins } from "./origins.ts";
+import { createBlobOrigins, withMirrors } from "./origins.ts";
 import { createImageRecords } from "./records.ts";
 
 let directory: string;
@@ -53,4 +53,18 @@ test("the repositories of a blob are kept, latest first, each once", () => {
   for (const name of ["r/a", "r/b", "r/a"]) origins.add(blob, name);
   expect(createBlobOrigins(directory).repositories(blob)).toEqual(["r/b", "r/a"]);
   expect(origins.repositories(digestOf("other"))).toEqual([]);
+});
+
+test("what came from a mirrored host may be on the mirrors too", () => {
+  const blob = digestOf("layer");
+  const hosts: Readonly<Record<string, readonly string[]>> = { "docker.io": ["m:5000", "n/hub"] };
+  const origins = withMirrors(createBlobOrigins(directory), (host) => hosts[host] ?? []);
+  for (const name of ["m:5000/library/a", "docker.io/library/a", "quay.io/b"])
+    origins.add(blob, name);
+  expect(origins.repositories(blob)).toEqual([
+    "quay.io/b",
+    "docker.io/library/a",
+    "m:5000/library/a",
+    "n/hub/library/a",
+  ]);
 });
