@@ -2,9 +2,10 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import type { Builder, BuildEvent, BuildRequest, BuildResult, Session, UsageRecord } from "../../../src/api/index.ts";
+import type { BuildEvent, BuildRequest, BuildResult, Session, UsageRecord } from "../../../src/api/index.ts";
 import { type Call, uncancelled } from "../../../src/base/index.ts";
 import { runCommandLine, type World } from "../../../src/cli/commands/index.ts";
+import type { Engine, RunImageRequest } from "../../../src/engine/engine.ts";
 import { createStyle, errorText, exitCodeOf, type Output } from "../../../src/cli/report/index.ts";
 
 /** What one run of the command left. */
@@ -29,6 +30,8 @@ export interface Stage {
   readonly during?: (session: Session, call: Call) => Promise<void>;
   readonly usage?: readonly UsageRecord[];
   readonly call?: Call;
+  /** Answers instead of the program that `run` starts. */
+  readonly program?: (request: RunImageRequest) => Promise<number>;
 }
 
 /** Runs `argv` on a stage and cleans up; `look` sees the working directory before it goes. */
@@ -94,7 +97,7 @@ function stream(isTerminal: boolean): { out: Output; text: () => string } {
   };
 }
 
-function fakeBuilder(stage: Stage, requests: BuildRequest[], sessions: Session[]): Builder {
+function fakeBuilder(stage: Stage, requests: BuildRequest[], sessions: Session[]): Engine {
   const info = { name: "fake", version: "0", platforms: [], labels: {} };
   return {
     info: async () => info,
@@ -112,6 +115,7 @@ function fakeBuilder(stage: Stage, requests: BuildRequest[], sessions: Session[]
       }
       return { events: events(), result: result() };
     },
+    runImage: async (request) => (await stage.program?.(request)) ?? 0,
     diskUsage: async () => stage.usage ?? [],
     async *prune() {
       yield* stage.usage ?? [];
