@@ -27,7 +27,8 @@ export function parsePax(body: Uint8Array): PaxRecords {
       body.byteOffset + space + 1,
       equals - space - 1,
     ).toString();
-    const value = body.slice(equals + 1, end - 1);
+    // A copy, also of a Buffer: values outlive the archive's chunks.
+    const value = Uint8Array.from(body.subarray(equals + 1, end - 1));
     if (key === "GNU.sparse.offset" || key === "GNU.sparse.numbytes") pieces.push(value);
     else records.set(key, value);
     at = end;

@@ -22,6 +22,10 @@ export function encodeTarHeader(header: TarHeader): Uint8Array {
   );
   const records = paxRecordsOf(header, name);
   if (records.size === 0) return headerBlock(header, name);
+  // Go prefers ustar's prefix field where the path is all that does not fit.
+  const slash = records.size === 1 && records.has("path") ? prefixEnd(name) : undefined;
+  if (slash !== undefined)
+    return headerBlock(header, name.subarray(slash + 1), name.subarray(0, slash));
   const body = encodePax(records);
   const out = new Uint8Array(blockSize + body.length + tarPadding(body.length) + blockSize);
   out.set(paxBlock(name, body.length), 0);
@@ -64,8 +68,19 @@ function paxRecordsOf(header: TarHeader, name: Uint8Array): Map<string, Uint8Arr
   return records;
 }
 
-function headerBlock(header: TarHeader, name: Uint8Array): Uint8Array {
+/** Where to cut a path in two so that the halves fit ustar's prefix and name fields: at the last slash that allows it. */
+function prefixEnd(name: Uint8Array): number | undefined {
+  if (!isAscii(name)) return undefined;
+  const [, nameLength] = fields.name;
+  const [, prefixLength] = fields.prefix;
+  // A directory's own slash is no place to cut.
+  const slash = name.lastIndexOf(0x2f, Math.min(prefixLength, name.length - 2));
+  return slash > 0 && name.length - slash - 1 <= nameLength ? slash : undefined;
+}
+
+function headerBlock(header: TarHeader, name: Uint8Array, prefix?: Uint8Array): Uint8Array {
   const block = new Uint8Array(blockSize);
+  if (prefix !== undefined) block.set(prefix, fields.prefix[0]);
   writeName(block, fields.name, name);
   if (header.linkname !== undefined) writeName(block, fields.linkname, encodeName(header.linkname));
   if (header.uname !== undefined) writeName(block, fields.uname, encodeName(header.uname));
