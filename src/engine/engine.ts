@@ -6,7 +6,7 @@ import type { Builder, Session } from "../api/index.ts";
 import { AsyncStack, type Call, fromNodeError, Limiter, uncancelled } from "../base/index.ts";
 import { hostPlatform } from "../formats/oci/index.ts";
 import { openContentStore } from "../storage/content/index.ts";
-import { createBlobOrigins, createImageRecords } from "../storage/image/index.ts";
+import { createBlobOrigins, createImageRecords, withMirrors } from "../storage/image/index.ts";
 import { openMetadata } from "../storage/metadata/index.ts";
 import {
   createRegistry,
@@ -72,7 +72,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const metadata = opening.use(await openMetadata(at("metadata")));
   const registries = createRegistries(options);
   const records = createImageRecords(at("images"));
-  const origins = createBlobOrigins(at("origins"));
+  const mirrors = (host: string) => options.hosts[host]?.mirrors ?? [];
+  const origins = withMirrors(createBlobOrigins(at("origins")), mirrors);
   const stores = { content, snapshotter, records, origins };
   const runtime = options.runtime === undefined ? {} : { runtime: options.runtime };
   const executor = lazily(async () =>

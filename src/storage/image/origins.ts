@@ -53,11 +53,15 @@ export function withMirrors(
       const mirrored = known.flatMap((repository) => {
         const cut = repository.indexOf("/");
         const path = repository.slice(cut + 1);
-        return mirrors(repository.slice(0, cut)).map((mirror) => `${mirror}/${path}`);
+        return mirrors(repository.slice(0, cut)).map((mirror) => `${placeOf(mirror)}/${path}`);
       });
       return [...new Set([...known, ...mirrored])];
     },
   };
+}
+
+function placeOf(mirror: string): string {
+  return mirror.replace(/^https?:\/\//, "").replace(/\/+$/, "");
 }
 
 function readLines(path: string): readonly string[] {

@@ -57,7 +57,9 @@ test("the repositories of a blob are kept, latest first, each once", () => {
 
 test("what came from a mirrored host may be on the mirrors too", () => {
   const blob = digestOf("layer");
-  const hosts: Readonly<Record<string, readonly string[]>> = { "docker.io": ["m:5000", "n/hub"] };
+  const hosts: Readonly<Record<string, readonly string[]>> = {
+    "docker.io": ["http://m:5000", "n/hub/"],
+  };
   const origins = withMirrors(createBlobOrigins(directory), (host) => hosts[host] ?? []);
   for (const name of ["m:5000/library/a", "docker.io/library/a", "quay.io/b"])
     origins.add(blob, name);
