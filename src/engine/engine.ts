@@ -6,14 +6,23 @@ import type { Builder, Session } from "../api/index.ts";
 import { AsyncStack, type Call, fromNodeError, Limiter, uncancelled } from "../base/index.ts";
 import { hostPlatform } from "../formats/oci/index.ts";
 import { openContentStore } from "../storage/content/index.ts";
-import { createBlobOrigins, createImageRecords, withMirrors } from "../storage/image/index.ts";
+import {
+  createBlobOrigins,
+  createBlobReader,
+  createImageRecords,
+  withMirrors,
+} from "../storage/image/index.ts";
 import { openMetadata } from "../storage/metadata/index.ts";
 import {
   createRegistry,
   type Registry,
   type RegistryHostConfig,
 } from "../storage/registry/index.ts";
-import { openOverlaySnapshotter, type Snapshotter } from "../storage/snapshot/index.ts";
+import {
+  type LayerBlob,
+  openOverlaySnapshotter,
+  type Snapshotter,
+} from "../storage/snapshot/index.ts";
 import { type BuildParts, type RunImageRequest, runImage, startBuild } from "./build/index.ts";
 import { openCacheStore } from "./cache/index.ts";
 import { openExecutor } from "./executor/index.ts";
@@ -68,18 +77,22 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   }
   await using opening = new AsyncStack();
   const content = await openContentStore(at("content"));
-  const snapshotter = opening.use(await openOverlaySnapshotter({ dir: at("snapshots") }));
-  const metadata = opening.use(await openMetadata(at("metadata")));
   const registries = createRegistries(options);
   const records = createImageRecords(at("images"));
   const mirrors = (host: string) => options.hosts[host]?.mirrors ?? [];
   const origins = withMirrors(createBlobOrigins(at("origins")), mirrors);
+  const fetchBlob = ({ descriptor }: LayerBlob, call: Call) =>
+    createBlobReader({ content, origins, registry: registries.latest() })(descriptor, call);
+  const snapshotter = opening.use(
+    await openOverlaySnapshotter({ dir: at("snapshots"), fetchBlob }),
+  );
+  const metadata = opening.use(await openMetadata(at("metadata")));
   const stores = { content, snapshotter, records, origins };
   const runtime = options.runtime === undefined ? {} : { runtime: options.runtime };
   const executor = lazily(async () =>
     opening.use(await openExecutor({ stateDir: at("executor"), ...runtime })),
   );
-  const images = createImageSource({ ...stores, registry: registries });
+  const images = createImageSource({ ...stores, registry: registries.of });
   const native = hostPlatform(process.arch);
   const opParts: OpParts = {
     snapshotter,
@@ -104,7 +117,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     frontends: new Map([["dockerfile.v0", createDockerfileFrontend()]]),
     exporters: createExporters({
       ...stores,
-      registry: registries,
+      registry: registries.of,
       directory: at("exports"),
       now: options.now,
     }),
@@ -131,7 +144,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 /** One client for each asking side, since credentials are its own; `insecure` ones are apart. */
 function createRegistries(options: EngineOptions) {
   const clients = new WeakMap<Session, Map<boolean, Registry>>();
-  return (
+  let latest: Registry | undefined;
+  const of = (
     session: Session,
     { insecure }: { readonly insecure: boolean } = { insecure: false },
   ): Registry => {
@@ -146,7 +160,16 @@ function createRegistries(options: EngineOptions) {
         ...(insecure ? { insecure } : {}),
       });
     known.set(insecure, client);
+    latest = client;
     return client;
+  };
+  return {
+    of,
+    /** For layers that an earlier build left where they were: whoever builds now has what it takes to get them. */
+    latest(): Registry {
+      if (latest) return latest;
+      throw new Error("a layer was asked for before any build");
+    },
   };
 }
 
