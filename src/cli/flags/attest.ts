@@ -1,5 +1,4 @@
 // --attest, --provenance, --sbom: `type=provenance|sbom[,disabled=true][,KEY=VALUE...]` (X-39), and the frontend's reading of it.
-import { KilnError } from "../../base/index.ts";
 import { cutPair, readCsv, sortedPairs, writeCsv } from "./csv.ts";
 import { invalidValue, parseBool } from "./values.ts";
 
@@ -10,14 +9,9 @@ export interface Attest {
   readonly attrs: Readonly<Record<string, string>>;
 }
 
-/** Reads the values of `--attest`; each type at most once. */
+/** Reads the values of `--attest`. A type may be named twice: whoever uses the list lets the last one win. */
 export function parseAttests(values: readonly string[]): readonly Attest[] {
-  const attests = values.map(parseAttest);
-  const twice = attests.find(
-    (attest, at) => attests.findIndex((other) => other.type === attest.type) !== at,
-  );
-  if (twice) throw new KilnError("FLAG_INVALID", `--attest names the type ${twice.type} twice`);
-  return attests;
+  return values.map(parseAttest);
 }
 
 function parseAttest(text: string): Attest {
