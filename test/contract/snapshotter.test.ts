@@ -1,14 +1,19 @@
 // Both snapshotters against the snapshotter contract.
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { uncancelled } from "../../src/base/index.ts";
 import {
   type CollectableSnapshotter,
   openCopySnapshotter,
   openOverlaySnapshotter,
   probeOverlay,
+  withMounted,
 } from "../../src/storage/snapshot/index.ts";
+import { gathered } from "../kit/tar.ts";
 import { snapshotterContract } from "./snapshotter.ts";
 
 const isRoot = process.geteuid?.() === 0;
@@ -34,8 +39,61 @@ function suite(
   });
 }
 
-if (noOverlay === undefined) suite("overlay", openOverlaySnapshotter);
-else
+if (noOverlay === undefined) {
+  suite("overlay", openOverlaySnapshotter);
+  describe("a store that several processes use", () => {
+    let dir: string;
+    beforeEach(() => {
+      dir = mkdtempSync(join(tmpdir(), "kiln-snapshots-"));
+    });
+    afterEach(() => rmSync(dir, { recursive: true }));
+    const start = (mode: string) =>
+      spawn(
+        process.execPath,
+        ["--import", "tsx", join(import.meta.dirname, "crash/snapshots.ts"), mode, dir],
+        {
+          stdio: ["ignore", "pipe", "inherit"],
+        },
+      );
+
+    it("keeps what a live process holds, and after its kill -9 what it had finished, without mounts or rests", async () => {
+      const child = start("hold");
+      const [said] = (await once(child.stdout, "data")) as [Uint8Array];
+      const { id, layer } = JSON.parse(new TextDecoder().decode(said)) as {
+        id: string;
+        layer: string;
+      };
+      const snapshotter = await openOverlaySnapshotter({ dir });
+      expect(await snapshotter.removeUnused(new Set(), uncancelled)).toEqual([]);
+      expect(readdirSync(join(dir, "active"))).toHaveLength(1);
+      await snapshotter[Symbol.asyncDispose]();
+      child.kill("SIGKILL");
+      await once(child, "exit");
+      expect(readFileSync("/proc/1/mountinfo", "utf8")).not.toContain(dir);
+      const again = await openOverlaySnapshotter({ dir });
+      await expect.poll(() => readdirSync(join(dir, "active"))).toEqual([]);
+      const found = await again.open(id, uncancelled);
+      const names = await withMounted(await found!.mounts(uncancelled), uncancelled, (at) =>
+        readdirSync(at),
+      );
+      expect(names).toEqual(["done"]);
+      await found![Symbol.asyncDispose]();
+      expect(await again.removeUnused(new Set(), uncancelled)).toEqual([layer]);
+      await again[Symbol.asyncDispose]();
+    });
+
+    it("unpacks one image in three processes at once", async () => {
+      const children = [1, 2, 3].map(() => start("unpack"));
+      const said = await Promise.all(
+        children.map(async (child) => new TextDecoder().decode(await gathered(child.stdout))),
+      );
+      expect(new Set(said).size).toBe(1);
+      expect(said[0]).toMatch(/^sha256:/);
+      expect(readdirSync(join(dir, "active"))).toEqual([]);
+      expect(readdirSync(join(dir, "layers"))).toHaveLength(1);
+    });
+  });
+} else
   describe("snapshotter: overlay", () => {
     it("is not tried here", ({ skip }) => skip(`no overlay mounts: ${noOverlay}`));
   });

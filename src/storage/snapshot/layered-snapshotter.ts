@@ -119,10 +119,15 @@ export class LayeredSnapshotter implements CollectableSnapshotter {
     const store = this.#store;
     const isKept = (id: string) =>
       keep.has(id) || this.#stacks.isHeld(id) || store.isLeasedHere(id);
-    const needed = new Set(store.leasedElsewhere());
+    const leased = store.leasedElsewhere();
+    const needed = new Set(leased);
     for (const stack of store.stackIds()) {
-      if (!keep.has(stack) && !this.#stacks.isHeld(stack)) store.removeStack(stack);
-      else for (const layer of store.loadStack(stack) ?? []) needed.add(layer.id);
+      const layers = store.loadStack(stack) ?? [];
+      // Another process may hold the stack when it holds all of its layers.
+      const mayBeHeld = layers.length > 0 && layers.every((layer) => leased.has(layer.id));
+      if (keep.has(stack) || this.#stacks.isHeld(stack) || mayBeHeld) {
+        for (const layer of layers) needed.add(layer.id);
+      } else store.removeStack(stack);
     }
     const removed: string[] = [];
     for (const id of store.layerIds()) {
