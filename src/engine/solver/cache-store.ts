@@ -18,22 +18,33 @@ export interface CacheLink {
   readonly selector?: Digest;
 }
 
-/** What is remembered of a step that has run. */
+/** A key with ways that lead to it: from a name of an input, or from the digest of an input's content. */
 export interface CacheEntry {
   readonly key: CacheKeyId;
-  /** All ways that lead to the key: from each name of each input, and from the digest of each input's content. */
   readonly links: readonly { readonly from: CacheKeyId; readonly link: CacheLink }[];
-  readonly createdAt: Date;
-  /** What to tell people who ask why a later step did not match: the vertex, and the step without its inputs. */
+  readonly at: Date;
+}
+
+/** What is remembered of a result besides its key, for people who ask why a later step did not match. */
+export interface CachedStep {
   readonly name: string;
   readonly vertex: Digest;
+  /** The step without its inputs: `CacheMap.digest`. */
   readonly step: Digest;
   readonly output: number;
 }
 
-/** What a store found under a record's id; a result may itself be undefined. */
+/** What a store found; the result itself may be undefined. */
 export interface LoadedResult<Result> {
   readonly result: Result;
+}
+
+/** Where a cache store leaves results, by names that it can write down. */
+export interface ResultStorage<Result> {
+  /** Undefined when this result cannot be kept. The result is lent. */
+  save(result: Result): Promise<string | undefined>;
+  /** Undefined when it has gone. The caller owns the result. */
+  load(id: string): Promise<LoadedResult<Result> | undefined>;
 }
 
 /**
@@ -43,12 +54,14 @@ export interface LoadedResult<Result> {
  */
 export interface CacheStore<Result> {
   readonly id: string;
-  /** Keys reached from `from` by `link`. */
+  /** Keys reached from `from` by `link`, the latest linked first. */
   query(from: CacheKeyId, link: CacheLink, call: Call): Promise<readonly CacheKeyId[]>;
   /** Newest first; they may have gone when it comes to loading them. */
   records(key: CacheKeyId, call: Call): Promise<readonly CacheRecord[]>;
   /** Undefined when the result has gone meanwhile: the caller runs the step instead. The caller owns the result. */
   load(record: CacheRecord, call: Call): Promise<LoadedResult<Result> | undefined>;
-  /** Remembers the key, its links and the (lent) result, all or nothing. Results that cannot be kept leave the links. */
-  save(entry: CacheEntry, result: Result, call: Call): Promise<CacheRecord | undefined>;
+  /** Adds ways to a key that is known; those that exist become the latest. */
+  link(entry: CacheEntry, call: Call): Promise<void>;
+  /** Remembers key, links and the (lent) result, all or nothing; of a result that cannot be kept, only the links. */
+  save(entry: CacheEntry, step: CachedStep, result: Result, call: Call): Promise<void>;
 }

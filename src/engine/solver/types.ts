@@ -1,5 +1,5 @@
 // The generic solver's vocabulary. Containers are unknown here: results can be integers, and in the tests they are.
-import type { ProgressGroup, BuildEvent, StepCall } from "../../api/index.ts";
+import type { BuildEvent, ProgressGroup, StepCall } from "../../api/index.ts";
 import type { Call, Digest } from "../../base/index.ts";
 import type { CacheStore } from "./cache-store.ts";
 

@@ -1,0 +1,120 @@
+// One build's view of the shared graph: which vertices it has loaded, and what was said of them.
+import type { BuildEvent, StepState } from "../../api/index.ts";
+import { abortReason, type Call } from "../../base/index.ts";
+import type { SolverGraph } from "./graph.ts";
+import type { Edge, Job, Vertex } from "./types.ts";
+import type { Listener, VertexState } from "./vertex-state.ts";
+
+/** The solver's side of `Job`. */
+export class JobState<Def, Result> implements Job<Def, Result>, Listener<Def, Result> {
+  readonly emit: (event: BuildEvent) => void;
+  readonly #graph: SolverGraph<Def, Result>;
+  readonly #now: () => Date;
+  readonly #disposal = new AbortController();
+  readonly #states = new Map<VertexState<Def, Result>, StepState>();
+  readonly #users = new Map<VertexState<Def, Result>, Set<VertexState<Def, Result>>>();
+  /** Wanted for themselves, not for a step that uses them. */
+  readonly #targets = new Map<VertexState<Def, Result>, number>();
+  readonly #builds = new Set<Promise<unknown>>();
+
+  constructor(graph: SolverGraph<Def, Result>, emit: (event: BuildEvent) => void, now: () => Date) {
+    this.#graph = graph;
+    this.emit = emit;
+    this.#now = now;
+  }
+
+  async build(edge: Edge<Def>, call: Call): Promise<Result> {
+    const signal = AbortSignal.any([call.signal, this.#disposal.signal]);
+    signal.throwIfAborted();
+    const building = this.#build(edge, { signal });
+    this.#builds.add(building);
+    try {
+      return await building;
+    } finally {
+      this.#builds.delete(building);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposal.abort(abortReason("the job has ended"));
+    await Promise.allSettled(this.#builds);
+    const vertices = [...this.#states.keys()];
+    this.#states.clear();
+    await this.#graph.leave(vertices, this);
+  }
+
+  tell(vertex: VertexState<Def, Result>, state: StepState, error?: string): void {
+    const last = this.#states.get(vertex);
+    // Something more may be asked of a step that was cached or failed; one that is done has nothing left to do.
+    if (last === state || last === "done" || (hasEnded(last) && state !== "started")) return;
+    this.#states.set(vertex, state);
+    const { digest, name } = vertex.vertex;
+    const failure = error === undefined ? {} : { error };
+    this.emit({ type: "step", step: digest, name, at: this.#now(), state, ...failure });
+    if (state === "cached" || state === "done") this.#tellUnneeded(vertex);
+  }
+
+  /** Called once for every vertex that this job loads, inputs first. */
+  loaded(state: VertexState<Def, Result>, vertex: Vertex<Def>): void {
+    if (this.#states.has(state)) return;
+    this.#states.set(state, "planned");
+    for (const input of state.inputs) {
+      const users = this.#users.get(input.vertex) ?? new Set();
+      this.#users.set(input.vertex, users.add(state));
+    }
+    this.emit({
+      type: "step",
+      step: vertex.digest,
+      name: vertex.name,
+      at: this.#now(),
+      state: "planned",
+      inputs: [...new Set(vertex.inputs.map((input) => input.vertex.digest))],
+      ...(vertex.group ? { group: vertex.group } : {}),
+    });
+  }
+
+  async #build(edge: Edge<Def>, call: Call): Promise<Result> {
+    const target = this.#graph.load(edge, this);
+    const vertices = withInputs(target.vertex);
+    this.#targets.set(target.vertex, (this.#targets.get(target.vertex) ?? 0) + 1);
+    for (const vertex of vertices) vertex.addDemand(this);
+    try {
+      return (await target.outcome.get(call)).result;
+    } finally {
+      this.#targets.set(target.vertex, (this.#targets.get(target.vertex) ?? 0) - 1);
+      for (const vertex of vertices) this.#dropDemand(vertex);
+    }
+  }
+
+  #dropDemand(vertex: VertexState<Def, Result>): void {
+    vertex.removeDemand(this);
+    const begun = this.#states.get(vertex) === "started";
+    if (begun && !vertex.demand.has(this)) this.tell(vertex, "cancelled");
+  }
+
+  /** What only cached or finished steps would have used will not be needed: to people it is as good as cached. */
+  #tellUnneeded(vertex: VertexState<Def, Result>): void {
+    for (const { vertex: input } of vertex.inputs) {
+      const users = [...(this.#users.get(input) ?? [])];
+      const unneeded =
+        !hasEnded(this.#states.get(input)) &&
+        (this.#targets.get(input) ?? 0) === 0 &&
+        users.every((user) => hasEnded(this.#states.get(user)));
+      if (unneeded) this.tell(input, "cached");
+    }
+  }
+}
+
+function hasEnded(state: StepState | undefined): boolean {
+  return state !== undefined && state !== "planned" && state !== "started";
+}
+
+/** The vertex and all below it, each once. */
+function withInputs<Def, Result>(
+  vertex: VertexState<Def, Result>,
+): ReadonlySet<VertexState<Def, Result>> {
+  const seen = new Set([vertex]);
+  // Sets iterate over what is added meanwhile.
+  for (const one of seen) for (const input of one.inputs) seen.add(input.vertex);
+  return seen;
+}

@@ -1,0 +1,354 @@
+// One vertex of the graph that all jobs share: its op, what its inputs turned out to be, and its one execution.
+import type { BuildEvent, StepCall, StepState } from "../../api/index.ts";
+import { type Call, isAbortError, uncancelled } from "../../base/index.ts";
+import type { CacheEntry, CacheKeyId, CacheStore } from "./cache-store.ts";
+import { EdgeState } from "./edge-state.ts";
+import { contentKey, edgeKey, type InputKeys, isFresh, linkOf, stepKey } from "./keys.ts";
+import { Demand, LastingWork } from "./lasting-work.ts";
+import type { CacheMap, Op, SolverOptions, Vertex } from "./types.ts";
+
+/** What every vertex of a solver is given. */
+export interface Surroundings<Def, Result> {
+  readonly options: SolverOptions<Def, Result>;
+  /** Never fails: see `advisory()`. */
+  readonly cache: CacheStore<Result>;
+  /** Who executes what, for vertices that turn out to be the same work. */
+  readonly executing: Map<CacheKeyId, VertexState<Def, Result>>;
+}
+
+/** A job, as its vertices see it. */
+export interface Listener<Def, Result> {
+  tell(vertex: VertexState<Def, Result>, state: StepState, error?: string): void;
+  emit(event: BuildEvent): void;
+}
+
+/** All that has to be known before a step is run. */
+export interface Ready<Result> {
+  readonly map: CacheMap<Result>;
+  readonly inputs: readonly InputKeys[];
+  /** Lent by the inputs' vertices. */
+  readonly results: readonly Result[];
+  readonly key: CacheKeyId;
+}
+
+type Holder<Def, Result> = Listener<Def, Result> | VertexState<Def, Result>;
+
+export class VertexState<Def, Result> {
+  readonly vertex: Vertex<Def>;
+  /** Equal identities are equal work; jobs that ignore the cache have identities of their own. */
+  readonly identity: string;
+  readonly inputs: readonly EdgeState<Def, Result>[];
+  readonly around: Surroundings<Def, Result>;
+  /** Jobs that are building something which contains this vertex, and vertices that wait for its outputs as their own. */
+  readonly demand: Demand<Holder<Def, Result>> = new Demand();
+  readonly cacheMap: LastingWork<CacheMap<Result>>;
+  readonly ready: LastingWork<Ready<Result>>;
+  readonly outputs: LastingWork<readonly Result[]>;
+  readonly #contents: readonly LastingWork<CacheKeyId>[];
+  readonly #edges = new Map<number, EdgeState<Def, Result>>();
+  /** Every job that has loaded the vertex, with its own definition of it: sessions differ. */
+  readonly #members = new Map<Listener<Def, Result>, Vertex<Def>>();
+  #owner: { readonly job: Listener<Def, Result>; readonly op: Op<Result> } | undefined;
+  #state: StepState = "planned";
+  #followers = 0;
+  #mergeKey: CacheKeyId | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(
+    vertex: Vertex<Def>,
+    identity: string,
+    inputs: readonly EdgeState<Def, Result>[],
+    around: Surroundings<Def, Result>,
+  ) {
+    this.vertex = vertex;
+    this.identity = identity;
+    this.inputs = inputs;
+    this.around = around;
+    this.cacheMap = new LastingWork(this.demand, (call) => this.#findCacheMap(call));
+    this.ready = new LastingWork(this.demand, (call) => this.#makeReady(call));
+    this.outputs = new LastingWork(this.demand, (call) => this.#findOutputs(call));
+    this.#contents = inputs.map(
+      (_, input) => new LastingWork(this.demand, (call) => this.#findContent(input, call)),
+    );
+  }
+
+  get ignoreCache(): boolean {
+    return this.vertex.ignoreCache ?? false;
+  }
+
+  edge(output: number): EdgeState<Def, Result> {
+    const edge = this.#edges.get(output) ?? new EdgeState(this, output);
+    this.#edges.set(output, edge);
+    return edge;
+  }
+
+  /** The name that an input's content has; only for inputs whose cache map offers a content digest. */
+  content(input: number, call: Call): Promise<CacheKeyId> {
+    const content = this.#contents[input];
+    if (!content) throw new Error(`step has no input ${input}`);
+    return content.get(call);
+  }
+
+  join(job: Listener<Def, Result>, vertex: Vertex<Def>): void {
+    if (!this.#members.has(job)) this.#members.set(job, vertex);
+  }
+
+  /** Resolves when results that nobody else uses have been let go. */
+  async leave(job: Listener<Def, Result>): Promise<void> {
+    this.#members.delete(job);
+    await this.#closeIfUnused();
+  }
+
+  get unused(): boolean {
+    return this.#members.size === 0;
+  }
+
+  /** Keeps the vertex's work alive, and tells the job what has happened so far. */
+  addDemand(job: Listener<Def, Result>): void {
+    this.demand.add(job);
+    if (this.#state !== "planned") job.tell(this, this.#state);
+  }
+
+  removeDemand(job: Listener<Def, Result>): void {
+    if (!this.demand.remove(job)) return;
+    // Who has seen a failure is gone; the next to come may have better luck.
+    const works = [this.cacheMap, this.ready, this.outputs, ...this.#contents];
+    for (const work of works) work.forgetFailure();
+    for (const edge of this.#edges.values()) edge.forgetFailure();
+    const stopped = this.#state === "started" && !this.#nextOwner();
+    if (this.#state === "failed" || stopped) this.#state = "planned";
+  }
+
+  announce(state: StepState, error?: unknown): void {
+    this.#state = state;
+    const text = error === undefined ? undefined : messageOf(error);
+    for (const holder of this.demand.holders) {
+      if (!(holder instanceof VertexState)) holder.tell(this, state, text);
+    }
+  }
+
+  async #findCacheMap(call: Call): Promise<CacheMap<Result>> {
+    return await this.#attempt(call, (op) => {
+      // What a source does to find its key (asking a registry, reading a directory) is worth showing.
+      if (this.inputs.length === 0) this.announce("started");
+      return op.cacheMap(this.#stepCall(call));
+    });
+  }
+
+  async #findContent(input: number, call: Call): Promise<CacheKeyId> {
+    const map = await this.cacheMap.get(call);
+    const outcome = await this.inputs[input]?.outcome.get(call);
+    const digest = map.inputs[input]?.contentDigest;
+    if (!outcome || !digest) throw new Error(`input ${input} has no content digest`);
+    return contentKey(await this.#attempt(call, () => digest(outcome.result, call)));
+  }
+
+  async #makeReady(call: Call): Promise<Ready<Result>> {
+    const map = await this.cacheMap.get(call);
+    const inputs = await Promise.all(
+      this.inputs.map(async (input, index) => {
+        const { keys, result } = await input.outcome.get(call);
+        const content = map.inputs[index]?.contentDigest && (await this.content(index, call));
+        return { result, keys: { ...keys, ...(content === undefined ? {} : { content }) } };
+      }),
+    );
+    const keys = inputs.map((input) => input.keys);
+    return {
+      map,
+      inputs: keys,
+      results: inputs.map((input) => input.result),
+      key: stepKey(map, keys),
+    };
+  }
+
+  async #findOutputs(call: Call): Promise<readonly Result[]> {
+    const ready = await this.ready.get(call);
+    const { executing } = this.around;
+    const apart = this.ignoreCache || isFresh(ready.inputs);
+    // The identity of a fresh vertex is its job's; others that ignore the cache must not get its result.
+    const key = apart ? `${ready.key}@${this.identity}` : ready.key;
+    for (;;) {
+      const other = executing.get(key);
+      if (!other || other === this) break;
+      const outputs = await this.#borrow(other, call);
+      if (outputs) return outputs;
+      if (executing.get(key) === other) executing.delete(key);
+    }
+    executing.set(key, this);
+    this.#mergeKey = key;
+    try {
+      return await this.#execute(ready, call);
+    } catch (error) {
+      this.#forgetExecution();
+      throw error;
+    }
+  }
+
+  async #borrow(
+    other: VertexState<Def, Result>,
+    call: Call,
+  ): Promise<readonly Result[] | undefined> {
+    this.announce("started");
+    try {
+      const outputs = await other.#lend(this, call);
+      if (outputs) this.announce("done");
+      return outputs;
+    } catch (error) {
+      call.signal.throwIfAborted();
+      this.announce("failed", error);
+      throw error;
+    }
+  }
+
+  async #execute(ready: Ready<Result>, call: Call): Promise<readonly Result[]> {
+    const { options } = this.around;
+    const outputs = await this.#attempt(call, async (op) => {
+      await using _permit = await op.acquire(call);
+      this.announce("started");
+      // Whoever lends the inputs may leave while somebody else still waits for the outputs.
+      const inputs = ready.results.map((result) => options.clone(result));
+      try {
+        return await op.exec(inputs, this.#stepCall(call));
+      } finally {
+        await Promise.all(inputs.map((input) => options.release(input)));
+      }
+    });
+    await Promise.all(outputs.map((result, output) => this.#save(ready, output, result)));
+    this.announce("done");
+    return outputs;
+  }
+
+  async #save(ready: Ready<Result>, output: number, result: Result): Promise<void> {
+    const { name, digest } = this.vertex;
+    const entry = this.entryFor(edgeKey(ready.key, output), ready.map, ready.inputs, output);
+    const step = { name, vertex: digest, step: ready.map.digest, output };
+    // Not to be interrupted: the work is done, and its results must not be lost.
+    await this.around.cache.save(entry, step, result, uncancelled);
+  }
+
+  /** All ways that lead to `key`, which is this vertex's on these inputs. */
+  entryFor(
+    key: CacheKeyId,
+    map: CacheMap<Result>,
+    inputs: readonly InputKeys[],
+    output: number,
+  ): CacheEntry {
+    const links = inputs.flatMap(({ names, content }, input) => {
+      const link = linkOf(map, input, output);
+      const from = content === undefined ? names : [...names, content];
+      return from.map((one) => ({ from: one, link }));
+    });
+    return { key, links, at: this.around.options.now() };
+  }
+
+  /** Copies of the outputs for a vertex that is the same work; undefined when it has to do it itself after all. */
+  async #lend(
+    follower: VertexState<Def, Result>,
+    call: Call,
+  ): Promise<readonly Result[] | undefined> {
+    this.demand.add(follower);
+    this.#followers++;
+    try {
+      const outputs = await this.outputs.running(call);
+      return outputs?.value.map((result) => this.around.options.clone(result));
+    } catch (error) {
+      // Perhaps it failed because the job that it was done for went away.
+      if (call.signal.aborted || this.#nextOwner()) throw error;
+      return undefined;
+    } finally {
+      this.demand.remove(follower);
+      this.#followers--;
+      await this.#closeIfUnused();
+    }
+  }
+
+  /**
+   * Does work of the op. Where it fails because the job that it was done for has left, meanwhile others still want it, it
+   * is done again for the next of them.
+   */
+  async #attempt<T>(call: Call, work: (op: Op<Result>) => Promise<T>): Promise<T> {
+    for (;;) {
+      const owner = this.#findOwner();
+      try {
+        return await work(owner.op);
+      } catch (error) {
+        call.signal.throwIfAborted();
+        if (!this.demand.has(owner.job) && this.#nextOwner()) continue;
+        this.announce("failed", error);
+        throw error;
+      }
+    }
+  }
+
+  #findOwner(): { readonly job: Listener<Def, Result>; readonly op: Op<Result> } {
+    if (this.#owner && this.demand.has(this.#owner.job)) return this.#owner;
+    const next = this.#nextOwner();
+    if (next) {
+      this.#owner = {
+        job: next,
+        op: this.around.options.op(this.#members.get(next) ?? this.vertex),
+      };
+    }
+    if (!this.#owner) throw new Error("a step is wanted that no job has loaded");
+    return this.#owner;
+  }
+
+  #nextOwner(): Listener<Def, Result> | undefined {
+    for (const holder of this.demand.holders) {
+      if (!(holder instanceof VertexState)) return holder;
+    }
+    return undefined;
+  }
+
+  #stepCall(call: Call): StepCall {
+    return {
+      signal: call.signal,
+      step: this.vertex.digest,
+      emit: (event) => this.#emit(event, new Set()),
+    };
+  }
+
+  /** To every job once, under the digest by which that job knows the vertex. */
+  #emit(event: BuildEvent, told: Set<Listener<Def, Result>>): void {
+    const holders = [...this.demand.holders];
+    for (const holder of holders) {
+      if (holder instanceof VertexState || told.has(holder)) continue;
+      told.add(holder);
+      holder.emit(event);
+    }
+    for (const holder of holders) {
+      if (holder instanceof VertexState)
+        holder.#emit({ ...event, step: holder.vertex.digest }, told);
+    }
+  }
+
+  #forgetExecution(): void {
+    const { executing } = this.around;
+    if (this.#mergeKey !== undefined && executing.get(this.#mergeKey) === this) {
+      executing.delete(this.#mergeKey);
+    }
+  }
+
+  async #closeIfUnused(): Promise<void> {
+    if (this.#members.size > 0 || this.#followers > 0) return;
+    this.#closing ??= this.#close();
+    await this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#forgetExecution();
+    const { release } = this.around.options;
+    const works = [this.cacheMap, this.ready, ...this.#contents];
+    await Promise.all(works.map((work) => work.settle()));
+    const owned = await Promise.all([...this.#edges.values()].map((edge) => edge.settle()));
+    const outputs = await this.outputs.settle();
+    await Promise.all(
+      [...owned.flat(), ...(outputs?.value ?? [])].map((result) => release(result)),
+    );
+  }
+}
+
+function messageOf(error: unknown): string {
+  if (isAbortError(error)) return "cancelled";
+  return error instanceof Error ? error.message : String(error);
+}
