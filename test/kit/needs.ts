@@ -16,11 +16,20 @@ const probes: Readonly<Record<Need, Probe>> = {
       ? undefined
       : "dist (npm run build)",
   emulation: () => ["aarch64", "arm"].map(handlerMissing).find((one) => one !== undefined),
+  busybox: () => (existsSync("/bin/busybox") ? undefined : "busybox-static"),
   apt: () => (onPath("apt-get") ? undefined : "apt-get"),
   loop: () => (existsSync("/dev/loop-control") && onPath("mkfs.ext4") ? undefined : "loop devices"),
 };
 
-export type Need = "root" | "runtime" | "registry" | "bundle" | "emulation" | "apt" | "loop";
+export type Need =
+  | "root"
+  | "runtime"
+  | "registry"
+  | "bundle"
+  | "emulation"
+  | "apt"
+  | "busybox"
+  | "loop";
 
 /**
  * A group of tests that need something of the machine. Where it is missing they are skipped with the reason printed,

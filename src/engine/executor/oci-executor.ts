@@ -26,12 +26,12 @@ import { compiledFilter } from "./seccomp-filter.ts";
 import { supervise } from "./supervise.ts";
 import { checkUlimits, fitUlimits, parseLimits, type Rlimit } from "./ulimits.ts";
 import { lookUpUser } from "./user.ts";
-import { removeWork } from "./work-directory.ts";
+import { removeWork, type WorkDirectory } from "./work-directory.ts";
 
 export interface OciExecutorOptions {
   readonly runtime: Runtime;
-  /** In memory, this process's own, free of symbolic links. */
-  readonly directory: string;
+  /** Becomes the executor's. */
+  readonly directory: WorkDirectory;
   /** On disk, kept between processes. */
   readonly stateDir: string;
   readonly cgroups: CgroupView;
@@ -52,7 +52,7 @@ export class OciExecutor implements Executor {
     this.name = options.runtime.name;
     this.#options = options;
     this.#bounding = boundingSet(readFileSync("/proc/self/status", "utf8"));
-    mkdirSync(join(options.directory, "state"));
+    mkdirSync(join(options.directory.path, "state"));
   }
 
   async platforms(call: Call): Promise<readonly Platform[]> {
@@ -75,7 +75,7 @@ export class OciExecutor implements Executor {
     checkUlimits(process.ulimits ?? []);
     const emulation = this.#options.platforms.find(process.platform);
     const number = ++this.#steps;
-    const directory = join(this.#options.directory, `${number}`);
+    const directory = join(this.#options.directory.path, `${number}`);
     mkdirSync(directory);
     await using stack = new AsyncStack();
     stack.defer(() => removeWork(directory));
@@ -85,7 +85,7 @@ export class OciExecutor implements Executor {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    removeWork(this.#options.directory);
+    this.#options.directory[Symbol.dispose]();
   }
 
   async #runIn(step: Step, call: StepCall): Promise<ResourceUsage> {
@@ -116,7 +116,7 @@ export class OciExecutor implements Executor {
     writeFileSync(join(directory, "config.json"), JSON.stringify(spec), { mode: 0o600 });
     const logFile = join(directory, "runtime.log");
     const id = `kiln-${number}`;
-    const stateDir = join(this.#options.directory, "state");
+    const stateDir = join(this.#options.directory.path, "state");
     const command = runCommand(this.#options.runtime, { stateDir, bundle: directory, logFile, id });
     const began = performance.now();
     let exitCode: number;

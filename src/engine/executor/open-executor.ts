@@ -34,7 +34,7 @@ export async function openExecutor(options: ExecutorOptions): Promise<Executor> 
     directory,
     cgroups,
     stateDir: options.stateDir,
-    platforms: new Platforms(readMachine(directory), directory),
+    platforms: new Platforms(readMachine(directory.path), directory.path),
     now: options.now ?? (() => new Date()),
   });
 }

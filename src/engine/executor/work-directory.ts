@@ -13,22 +13,40 @@ import { enterMountNamespace, loadSyscalls } from "../../storage/snapshot/index.
 
 const MS_NOSUID = 2;
 const MS_NODEV = 4;
+const MNT_DETACH = 2;
 
-const mounted = new Set<string>();
+/** A directory for files that live no longer than their owner. Disposing removes it. */
+export interface WorkDirectory extends Disposable {
+  /** Free of symbolic links. */
+  readonly path: string;
+}
+
+const users = new Map<string, number>();
 
 /**
  * A new directory of the caller's own below `stateDir`, on a tmpfs in this process's private mount namespace: it is gone
- * when the process is, however that ends. Returned with all symbolic links resolved.
+ * when the process is, however that ends.
  */
-export function openWorkDirectory(stateDir: string): string {
+export function openWorkDirectory(stateDir: string): WorkDirectory {
   mkdirSync(join(stateDir, "run"), { recursive: true, mode: 0o700 });
   const run = join(realpathSync(stateDir), "run");
   enterMountNamespace();
-  if (!mounted.has(run)) {
-    loadSyscalls().mount("tmpfs", run, "tmpfs", MS_NOSUID | MS_NODEV, "mode=700");
-    mounted.add(run);
-  }
-  return mkdtempSync(join(run, "executor-"));
+  const already = users.get(run) ?? 0;
+  if (already === 0) loadSyscalls().mount("tmpfs", run, "tmpfs", MS_NOSUID | MS_NODEV, "mode=700");
+  users.set(run, already + 1);
+  const path = mkdtempSync(join(run, "executor-"));
+  let open = true;
+  return {
+    path,
+    [Symbol.dispose]: () => {
+      if (!open) return;
+      open = false;
+      removeWork(path);
+      const left = (users.get(run) ?? 1) - 1;
+      users.set(run, left);
+      if (left === 0) loadSyscalls().umount2(run, MNT_DETACH);
+    },
+  };
 }
 
 /**
