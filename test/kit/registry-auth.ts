@@ -47,10 +47,11 @@ export function createGuard(rules: AuthRules | undefined, url: () => string): Gu
         ? 'Basic realm="registry"'
         : `Bearer realm="${realm}",service="test"${scope}`,
     );
-    response.writeHead(401, { "content-type": "application/json" });
-    response.end(
-      JSON.stringify({ errors: [{ code: "UNAUTHORIZED", message: "authentication required" }] }),
-    );
+    const body = JSON.stringify({
+      errors: [{ code: "UNAUTHORIZED", message: "authentication required" }],
+    });
+    response.writeHead(401, { "content-type": "application/json", "content-length": body.length });
+    response.end(body);
     return false;
   };
   return {

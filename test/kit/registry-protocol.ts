@@ -38,9 +38,6 @@ interface Exchange {
   readonly base: string;
 }
 
-const uploads = new Map<string, Uint8Array[]>();
-let lastUpload = 0;
-
 export async function answer(one: Exchange): Promise<void> {
   const { request, response, record, fault, rules, guard } = one;
   if (fault?.kind === "silence") return;
@@ -171,14 +168,13 @@ async function upload(one: Exchange, repository: string, path: string, id: strin
       store.putBlob(repository, mount, from);
       return void response.writeHead(201, { location: `/v2/${path}/blobs/${mount}` }).end();
     }
-    const name = `u${++lastUpload}`;
-    uploads.set(name, []);
+    const name = store.openUpload();
     return void response.writeHead(202, { location: locate(name), "content-length": 0 }).end();
   }
-  const received = uploads.get(id);
+  const received = store.uploads.get(id);
   if (!received) return problem(response, 404, "BLOB_UPLOAD_UNKNOWN");
   if (request.method === "DELETE") {
-    uploads.delete(id);
+    store.uploads.delete(id);
     return plain(response, 204);
   }
   const whole = request.method === "PUT" && request.headers["content-length"] !== "0";
@@ -190,11 +186,11 @@ async function upload(one: Exchange, repository: string, path: string, id: strin
     return problem(response, 400, "BLOB_UPLOAD_INVALID");
   const data = await readBody(one);
   if (response.writableEnded || response.destroyed || request.socket.destroyed)
-    return void uploads.delete(id);
+    return void store.uploads.delete(id);
   received.push(data);
   if (request.method === "PATCH")
     return void response.writeHead(202, { location: locate(id), "content-length": 0 }).end();
-  uploads.delete(id);
+  store.uploads.delete(id);
   const content = concatBytes(received);
   const digest = record.query.get("digest") ?? "";
   if (digestOf(content) !== digest) return problem(response, 400, "DIGEST_INVALID");
@@ -235,10 +231,10 @@ function plain(response: ServerResponse, status: number): void {
 }
 
 function problem(response: ServerResponse, status: number, code: string): void {
-  response.writeHead(status, { "content-type": "application/json" });
-  response.end(
-    JSON.stringify({ errors: [{ code, message: code.toLowerCase().replaceAll("_", " ") }] }),
-  );
+  const message = code.toLowerCase().replaceAll("_", " ");
+  const body = JSON.stringify({ errors: [{ code, message }] });
+  response.writeHead(status, { "content-type": "application/json", "content-length": body.length });
+  response.end(body);
 }
 
 function text(data: Uint8Array): string {

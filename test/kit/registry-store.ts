@@ -10,6 +10,16 @@ export class RegistryStore {
   readonly #blobs = new Map<string, Map<string, Uint8Array>>();
   readonly #manifests = new Map<string, Map<string, StoredManifest>>();
 
+  /** Pieces received so far, by upload. */
+  readonly uploads: Map<string, Uint8Array[]> = new Map();
+  #lastUpload = 0;
+
+  openUpload(): string {
+    const name = `u${++this.#lastUpload}`;
+    this.uploads.set(name, []);
+    return name;
+  }
+
   addBlob(repository: string, data: Uint8Array): Digest {
     const digest = digestOf(data);
     this.putBlob(repository, digest, data);

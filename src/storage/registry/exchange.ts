@@ -73,6 +73,7 @@ export async function exchange(
   call.signal.addEventListener("abort", stop, { once: true });
   try {
     const incoming = await send(outgoing, request, timeouts);
+    if (isBodiless(incoming, request.method)) await finished(incoming, outgoing);
     return responseOf(incoming, outgoing, request.url);
   } catch (error) {
     outgoing.destroy();
@@ -118,6 +119,19 @@ function send(
     watch(outgoing, timeouts, request.body !== undefined);
     if (!request.body) outgoing.end();
     else pump(request.body, outgoing).catch((error: Error) => outgoing.destroy(error));
+  });
+}
+
+function isBodiless({ statusCode, headers }: IncomingMessage, method: string): boolean {
+  return method === "HEAD" || statusCode === 204 || headers["content-length"] === "0";
+}
+
+/** Until the connection is free for the next request: else that would open one of its own. */
+function finished(incoming: IncomingMessage, outgoing: ClientRequest): Promise<void> {
+  return new Promise((resolve) => {
+    outgoing.once("close", resolve);
+    incoming.resume();
+    if (!outgoing.writableFinished || outgoing.destroyed) resolve();
   });
 }
 

@@ -7,6 +7,8 @@ import type { EndpointClient } from "./endpoint-client.ts";
 import type { HttpResponse, RequestBody } from "./exchange.ts";
 import { NetworkFailure, unreachable } from "./network-error.ts";
 
+const lost = new NetworkFailure("ECONNRESET", "the registry has forgotten the upload");
+
 export interface Upload {
   readonly blob: Descriptor;
   readonly data: () => Bytes;
@@ -16,8 +18,10 @@ export interface Upload {
   readonly doing: string;
 }
 
+/** Answers that mean: this upload is not known (any more), as behind a balancer without common state. */
+const forgotten = new Set([404, 416]);
 /** Answers that mean: not in one piece. */
-const refusesWhole = new Set([404, 405, 411, 413, 415, 416, 501]);
+const refusesWhole = new Set([405, 411, 413, 415, 501]);
 
 /** Asks for a mount. `mounted`, or an upload that the server has opened instead, or undefined where it only refused. */
 export async function mountBlob(
@@ -90,6 +94,10 @@ export async function uploadBlob(
       throw unreachable(outcome, client.endpoint.name, upload.doing);
     }
     if (outcome.status >= 200 && outcome.status < 300) return outcome.discard();
+    if (forgotten.has(outcome.status) && (await backoff.afterFailure(lost, call))) {
+      outcome.discard();
+      continue;
+    }
     if (await backoff.afterStatus(outcome.status, outcome.headers["retry-after"], call))
       outcome.discard();
     else if (whole && refusesWhole.has(outcome.status)) {
