@@ -9,12 +9,15 @@ export type Arguments =
   | { readonly args: readonly string[]; readonly json: boolean }
   | { readonly mistake: string; readonly word?: string };
 
-type Splitter = (rest: string, escape: EscapeToken, keyword: string) => Arguments;
+type Splitter = (rest: string, token: EscapeToken, keyword: string) => Arguments;
+
+/** What follows an unknown keyword is not looked at: one empty word stands for it. */
+export const unknownSplitter: Splitter = () => words([""]);
 
 /** How each keyword (in lower case) splits what follows it; ONBUILD is not here, it holds an instruction. */
 export const splitters: Readonly<Record<string, Splitter>> = {
   add: jsonOr(byBlanks),
-  arg: (rest, escape) => words(splitPairs(rest, escape)),
+  arg: (rest, token) => words(splitPairs(rest, token)),
   cmd: jsonOr(whole),
   copy: jsonOr(byBlanks),
   entrypoint: jsonOr(whole),
@@ -66,8 +69,8 @@ function healthcheck(rest: string): Arguments {
 }
 
 /** Triples of key, value and "="; or one triple with "" for the legacy form `KEY value to the end`. */
-function pairs(rest: string, escape: EscapeToken, keyword: string): Arguments {
-  const parts = splitPairs(rest, escape);
+function pairs(rest: string, token: EscapeToken, keyword: string): Arguments {
+  const parts = splitPairs(rest, token);
   const [first] = parts;
   if (first === undefined) return words([]);
   if (!first.includes("=")) {

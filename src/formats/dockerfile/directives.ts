@@ -28,10 +28,10 @@ const names: ReadonlySet<string> = new Set<DirectiveName>(["syntax", "escape", "
 export function createDirectiveReader(prefix = "#"): DirectiveReader {
   const seen = new Set<string>();
   let done = false;
-  let escape: EscapeToken = "\\";
+  let token: EscapeToken = "\\";
   return {
     get escape() {
-      return escape;
+      return token;
     },
     get done() {
       return done;
@@ -52,7 +52,7 @@ export function createDirectiveReader(prefix = "#"): DirectiveReader {
         if (pair.value !== "\\" && pair.value !== "`") {
           return `invalid escape token '${pair.value}' does not match \` or \\`;
         }
-        escape = pair.value;
+        token = pair.value;
       }
       return { name: name as DirectiveName, value: pair.value, line: number };
     },

@@ -1,5 +1,5 @@
 // Splits a Dockerfile into instructions: lines, continuations, comments, directives and heredocs.
-import { splitters } from "./arguments.ts";
+import { splitters, unknownSplitter } from "./arguments.ts";
 import type {
   DockerfileTree,
   Heredoc,
@@ -54,8 +54,8 @@ export function parseDockerfile(data: Uint8Array): ParsedDockerfile {
 export function parseText(text: string): ParsedDockerfile {
   const file = new FileParser(text);
   file.run();
-  const { instructions, warnings, directives, escape, problems } = file;
-  return { value: { instructions, directives, escape, warnings, text }, problems };
+  const { instructions, warnings, directives, problems } = file;
+  return { value: { instructions, directives, escape: file.escape, warnings, text }, problems };
 }
 
 /** One pass over one file. */
@@ -207,17 +207,17 @@ class FileParser {
 /** One instruction from its joined line; or what is wrong with it. */
 function parseInstruction(
   original: string,
-  escape: EscapeToken,
+  token: EscapeToken,
   lines: LineRange,
   comments: readonly string[],
 ): InstructionNode | Problem {
   const { keyword, flags, rest } = splitLine(original);
   const node = { keyword, flags, original, comments, lines, heredocs: [] };
   const kind = keyword.toLowerCase();
-  if (kind === "onbuild") return onbuild({ ...node, args: [], json: false }, rest, escape);
+  if (kind === "onbuild") return onbuild({ ...node, args: [], json: false }, rest, token);
   // What an unknown instruction says is not looked at: it is refused later, with its name.
-  const split = Object.hasOwn(splitters, kind) ? splitters[kind] : undefined;
-  const result = split ? split(rest, escape, keyword) : { args: [], json: false };
+  const split = (Object.hasOwn(splitters, kind) ? splitters[kind] : undefined) ?? unknownSplitter;
+  const result = split(rest, token, keyword);
   if ("mistake" in result) {
     const { mistake, word } = result;
     return { message: mistake, at: [lines], ...(word === undefined ? {} : { word }) };
@@ -228,7 +228,7 @@ function parseInstruction(
 function onbuild(
   node: InstructionNode,
   rest: string,
-  escape: EscapeToken,
+  token: EscapeToken,
 ): InstructionNode | Problem {
   if (rest === "") return node;
   // Triggers may not be nested, so that no line can make this recursion deep.
@@ -249,7 +249,7 @@ function onbuild(
       },
     };
   }
-  const trigger = parseInstruction(rest, escape, node.lines, []);
+  const trigger = parseInstruction(rest, token, node.lines, []);
   return "message" in trigger ? trigger : { ...node, trigger };
 }
 
@@ -268,10 +268,10 @@ function unterminated({ name }: HeredocStart, lines: LineRange): Problem {
 }
 
 /** Where a line's continuation character stands, -1 where it has none; two in a row are none. */
-function continuationAt(line: string, escape: EscapeToken): number {
+function continuationAt(line: string, token: EscapeToken): number {
   let end = line.length - 1;
   while (end >= 0 && (line[end] === " " || line[end] === "\t")) end--;
-  return line[end] === escape && line[end - 1] !== escape ? end : -1;
+  return line[end] === token && line[end - 1] !== token ? end : -1;
 }
 
 function trimLineEnd(line: string): string {

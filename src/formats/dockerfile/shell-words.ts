@@ -95,6 +95,11 @@ class WordList {
     this.#open = true;
   }
 
+  /** Forgets the word that has begun. */
+  drop(): void {
+    this.#word = "";
+  }
+
   finish(): readonly string[] {
     this.#end();
     return this.done;
@@ -118,6 +123,7 @@ class WordRun {
   readonly #lookup: Lookup;
   #at: number;
   #depth = 0;
+  #list: WordList | undefined;
 
   constructor(text: string, options: LexerOptions, lookup: Lookup) {
     this.#text = text;
@@ -132,7 +138,17 @@ class WordRun {
     stop: string | undefined,
     rawEscapes: boolean,
   ): { word: string; words: readonly string[] } {
+    const outer = this.#list;
     const list = new WordList();
+    this.#list = list;
+    // The reference builds the words of all levels in one buffer: what came before `${a:-b}` in a word is lost to `words`.
+    outer?.drop();
+    const word = this.#segmentWord(stop, rawEscapes, list);
+    this.#list = outer;
+    return { word, words: list.finish() };
+  }
+
+  #segmentWord(stop: string | undefined, rawEscapes: boolean, list: WordList): string {
     let word = "";
     while (this.#at < this.#text.length) {
       const from = this.#at;
@@ -146,7 +162,7 @@ class WordRun {
       const char = this.#text[this.#at] ?? "";
       if (char === stop) {
         this.#at++;
-        return { word, words: list.finish() };
+        return word;
       }
       const part = this.#special(char, rawEscapes);
       if (char === "$") list.add(part);
@@ -156,14 +172,14 @@ class WordRun {
     if (stop !== undefined) {
       throw new ExpansionError(`unexpected end of statement while looking for matching ${stop}`);
     }
-    return { word, words: list.finish() };
+    return word;
   }
 
   #skipPlain(stop: string | undefined): void {
-    const { escape, skipProcessQuotes } = this.#options;
+    const { escape: token, skipProcessQuotes } = this.#options;
     while (this.#at < this.#text.length) {
       const char = this.#text[this.#at];
-      if (char === "$" || char === escape || char === stop) return;
+      if (char === "$" || char === token || char === stop) return;
       if (skipProcessQuotes !== true && (char === "'" || char === '"')) return;
       this.#at++;
     }
@@ -177,9 +193,9 @@ class WordRun {
 
   /** The escape character and what it escapes; alone at the end of the word it is dropped. */
   #escape(rawEscapes: boolean): string {
-    const escape = rawEscapes ? this.#options.escape : "";
+    const kept = rawEscapes ? this.#options.escape : "";
     this.#at++;
-    return escape + this.#next();
+    return kept + this.#next();
   }
 
   #next(): string {
@@ -204,7 +220,7 @@ class WordRun {
   }
 
   #doubleQuote(rawEscapes: boolean): string {
-    const { escape, rawQuotes } = this.#options;
+    const { escape: token, rawQuotes } = this.#options;
     const mark = rawQuotes === true ? '"' : "";
     let value = mark;
     this.#at++;
@@ -217,10 +233,10 @@ class WordRun {
       }
       if (char === "$") {
         value += this.#dollar();
-      } else if (char === escape) {
+      } else if (char === token) {
         value += this.#quotedEscape(rawEscapes);
       } else {
-        while (this.#at < this.#text.length && !isQuotedSpecial(this.#text[this.#at], escape))
+        while (this.#at < this.#text.length && !isQuotedSpecial(this.#text[this.#at], token))
           this.#at++;
         value += this.#text.slice(from, this.#at);
       }
@@ -230,11 +246,11 @@ class WordRun {
 
   /** Between double quotes only `"`, `$` and the escape character can be escaped; before others it is itself. */
   #quotedEscape(rawEscapes: boolean): string {
-    const { escape } = this.#options;
-    const kept = rawEscapes ? escape : "";
+    const { escape: token } = this.#options;
+    const kept = rawEscapes ? token : "";
     const after = this.#text[++this.#at];
     if (after === undefined) return kept;
-    if (after !== '"' && after !== "$" && after !== escape) return kept + escape;
+    if (after !== '"' && after !== "$" && after !== token) return kept + token;
     this.#at++;
     return kept + after;
   }
@@ -273,12 +289,10 @@ class WordRun {
     const modifier = colon ? this.#next() : sign;
     if (!colon && !"+-?#%".includes(modifier)) throw unsupported(sign);
     if (modifier === "") throw new ExpansionError("syntax error: missing '}'");
+    const pattern = modifier === "#" || modifier === "%";
+    if (colon && pattern) throw unsupported(sign + modifier);
     // Patterns keep their escapes, which say what is not a wildcard.
-    const word = this.#until(
-      "}",
-      modifier === "#" || modifier === "%",
-      "syntax error: missing '}'",
-    );
+    const word = this.#until("}", pattern, "syntax error: missing '}'");
     const value = this.#value(name);
     if (value === undefined && this.#options.skipUnset === true) {
       return `\${${name}${colon ? ":" : ""}${modifier}${word}}`;
@@ -290,7 +304,7 @@ class WordRun {
   #replace(name: string): string {
     const all = this.#text[this.#at] === "/";
     if (all) this.#at++;
-    const pattern = this.#until("/", true, "syntax error: missing '/' in ${}");
+    const pattern = this.#until("/", true, "syntax error: missing '/' in $" + "{}");
     const replacement = this.#until("}", true, "syntax error: missing '}'");
     const value = this.#value(name);
     if (value === undefined && this.#options.skipUnset === true) {
@@ -330,8 +344,8 @@ class WordRun {
 
 const namePattern = /\p{Nd}+|[@*#?\-$!]|[\p{L}_][\p{L}\p{Nd}_]*/uy;
 
-function isQuotedSpecial(char: string | undefined, escape: EscapeToken): boolean {
-  return char === '"' || char === "$" || char === escape;
+function isQuotedSpecial(char: string | undefined, token: EscapeToken): boolean {
+  return char === '"' || char === "$" || char === token;
 }
 
 interface Modifier {

@@ -1,4 +1,5 @@
 // ARG: declares variables that the build's caller may set.
+import { checkDescription } from "./description.ts";
 import {
   baseOf,
   docComment,
@@ -34,6 +35,10 @@ export function parseArg(request: Request): ArgInstruction {
     const doc = docComment(request.node.comments, name);
     return { name, doc, ...(sign === -1 ? {} : { value: word.slice(sign + 1) }) };
   });
+  checkDescription(
+    request,
+    args.map((one) => one.name),
+  );
   return { kind: "arg", ...baseOf(request.node), args };
 }
 

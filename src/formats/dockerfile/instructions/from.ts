@@ -1,7 +1,7 @@
 // FROM: begins a stage and says what it stands on.
 import { fromAsCasing } from "../lint/from-as-casing.ts";
-import { invalidDefinitionDescription } from "../lint/invalid-definition-description.ts";
 import { stageNameCasing } from "../lint/stage-name-casing.ts";
+import { checkDescription } from "./description.ts";
 import { readFlags } from "./flags.ts";
 import { baseOf, docComment, type InstructionBase, Mistake, type Request } from "./instruction.ts";
 
@@ -38,17 +38,6 @@ export function parseFrom(request: Request): FromInstruction {
   if (name !== "") checkDescription(request, [name]);
   const doc = docComment(request.node.comments, name);
   return { kind: "from", ...baseOf(request.node), base, name, platform, doc };
-}
-
-/** Warns when the last comment line above does not begin with what it should describe. */
-export function checkDescription(request: Request, names: readonly string[]): void {
-  const last = request.node.comments.at(-1);
-  const [example] = names;
-  if (last === undefined || example === undefined || names.includes(last.split(" ", 1)[0] ?? ""))
-    return;
-  const instruction = request.node.keyword.toUpperCase();
-  const subject = names.length > 1 ? "<arg_key>" : example;
-  request.linter.warn(invalidDefinitionDescription, request.node.lines, instruction, subject);
 }
 
 function checkCasing(request: Request): void {
