@@ -3,6 +3,7 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Attrs } from "../../api/index.ts";
 import { closest, KilnError } from "../../base/index.ts";
+import { parseGitReference } from "../../formats/git/index.ts";
 import type { SecretSpec } from "../flags/index.ts";
 
 /** Shared directories by name (absolute), and the frontend attributes that name them. */
@@ -23,7 +24,8 @@ export function findSources(
   options: { readonly cwd: string; readonly stdinDirectory: string | undefined },
 ): BuildSources {
   const fromStdin = options.stdinDirectory;
-  if (isRemote(context)) return remoteContext(context, file, options);
+  const isLocal = context === "-" || isDirectory(resolve(options.cwd, context));
+  if (!isLocal && isRemote(context)) return remoteContext(context, file, options);
   // A Dockerfile alone on standard input has no files around it: its own directory stands in as an empty context.
   const directory =
     context === "-" && fromStdin !== undefined
@@ -53,11 +55,11 @@ export function findSources(
 
 /** True for what is fetched instead of read from the disk: git and http(s) addresses. */
 export function isRemote(context: string): boolean {
-  return (
-    /^(https?|git|ssh):\/\//.test(context) ||
-    /^git@[^/]+:/.test(context) ||
-    context.startsWith("github.com/")
-  );
+  return /^https?:\/\//.test(context) || parseGitReference(context).kind !== "not-git";
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 function remoteContext(
@@ -137,12 +139,15 @@ export function findNamedContexts(
   const directories = new Map<string, string>();
   for (const [name, source] of Object.entries(contexts)) {
     attrs["frontend.caps"] = "moby.buildkit.frontend.contexts+forward";
-    if (isRemote(source) || /^(docker-image|target|oci-layout):/.test(source)) {
+    if (
+      (!isDirectory(resolve(cwd, source)) && isRemote(source)) ||
+      /^(docker-image|target|oci-layout):/.test(source)
+    ) {
       attrs[`context:${name}`] = source;
       continue;
     }
     const directory = resolve(cwd, source);
-    if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) {
+    if (!isDirectory(directory)) {
       throw new KilnError(
         "CONTEXT_NOT_FOUND",
         `build context ${name}=${source} is not a directory`,

@@ -1,0 +1,127 @@
+// What single flags of `kiln build` and the environment choose together: platforms, progress, calls, attributes of steps.
+import type { Attrs } from "../../api/index.ts";
+import { closest, KilnError } from "../../base/index.ts";
+import {
+  type CallSpec,
+  type Flags,
+  parseBool,
+  parseCall,
+  parseExtraHosts,
+  parseKeyValues,
+  parseUlimits,
+} from "../flags/index.ts";
+import { type ProgressMode, progressModes } from "../progress/index.ts";
+import { type BuildFlags, unsupportedFlags } from "./build-flags.ts";
+import { throwAll } from "./build-mistakes.ts";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Throws `UNSUPPORTED` for flags whose work the builder cannot do: they are never ignored. */
+export function refuseUnsupported(flags: Flags<BuildFlags>): void {
+  const given = (Object.keys(unsupportedFlags) as (keyof BuildFlags)[]).filter((name) =>
+    flags.given(name),
+  );
+  // `--provenance=false` and `--sbom=false` ask for what is done anyway.
+  for (const name of ["provenance", "sbom"] as const) {
+    const value = flags.values[name];
+    if (flags.given(name) && parseBool(value) !== false && value !== "") given.push(name);
+  }
+  const errors = given.map(
+    (name) =>
+      new KilnError("UNSUPPORTED", `--${name} is not supported yet`, {
+        hint: unsupportedFlags[name] ?? "Attestations are not made yet.",
+      }),
+  );
+  throwAll(errors);
+}
+
+/** The values of --platform, or DOCKER_DEFAULT_PLATFORM. */
+export function wantedPlatforms(flags: Flags<BuildFlags>, env: Environment): readonly string[] {
+  const standard = env["DOCKER_DEFAULT_PLATFORM"];
+  if (flags.given("platform") || !standard) return flags.values.platform;
+  return [standard];
+}
+
+/** How progress is shown: --quiet, --progress, BUILDKIT_PROGRESS, in this order. */
+export function wantedProgress(
+  { values, given }: Flags<BuildFlags>,
+  env: Environment,
+): ProgressMode {
+  if (values.quiet) {
+    if (given("progress") && values.progress !== "quiet" && values.progress !== "auto") {
+      throw new KilnError(
+        "FLAG_INVALID",
+        `--progress=${values.progress} and --quiet contradict each other`,
+      );
+    }
+    return "quiet";
+  }
+  const word = given("progress") ? values.progress : env["BUILDKIT_PROGRESS"] || values.progress;
+  const mode = progressModes.find((candidate) => candidate === word);
+  if (mode) return mode;
+  const near = closest(word, progressModes);
+  throw new KilnError(
+    "FLAG_INVALID",
+    `invalid value ${JSON.stringify(word)} for --progress: no such mode`,
+    {
+      hint: near === undefined ? `Modes are ${progressModes.join(", ")}.` : `Did you mean ${near}?`,
+    },
+  );
+}
+
+/** What --call and --check ask instead of a build. */
+export function wantedCall({ values, given }: Flags<BuildFlags>): CallSpec | undefined {
+  const text = given("print") ? values.print : values.call;
+  if (values.check && given("call") && values.call !== "check" && values.call !== "lint") {
+    throw new KilnError("FLAG_INVALID", `--check and --call=${values.call} contradict each other`);
+  }
+  return parseCall(values.check ? "check" : text);
+}
+
+/** Build arguments of the flags, the environment and the client's configuration; flags win. */
+export function wantedArgs(
+  given: readonly string[],
+  options: { readonly env: Environment; readonly proxyArgs: Readonly<Record<string, string>> },
+): Readonly<Record<string, string>> {
+  const args = parseKeyValues(given, "--build-arg", options.env);
+  const epoch = options.env["SOURCE_DATE_EPOCH"];
+  return {
+    ...options.proxyArgs,
+    // buildx forwards it so that builds are reproducible wherever the caller's build is.
+    ...(epoch ? { SOURCE_DATE_EPOCH: epoch } : {}),
+    ...args,
+  };
+}
+
+/** Frontend attributes that decide how steps run. */
+export function stepAttrs({ values, given }: Flags<BuildFlags>): Attrs {
+  const hosts = parseExtraHosts(values["add-host"]);
+  const ulimits = parseUlimits(values.ulimit);
+  if (!["", "default", "host", "none"].includes(values.network)) {
+    throw new KilnError(
+      "FLAG_INVALID",
+      `invalid value ${JSON.stringify(values.network)} for --network: no such mode`,
+      {
+        hint: "Modes are default, host and none.",
+      },
+    );
+  }
+  return {
+    ...(values.target === "" ? {} : { target: values.target }),
+    ...(values["no-cache-filter"].length > 0
+      ? { "no-cache": values["no-cache-filter"].join(",") }
+      : {}),
+    ...(values["no-cache"] ? { "no-cache": "" } : {}),
+    ...(values.pull ? { "image-resolve-mode": "pull" } : {}),
+    ...(["host", "none"].includes(values.network) ? { "force-network-mode": values.network } : {}),
+    ...(hosts.length > 0 ? { "add-hosts": hosts.join(",") } : {}),
+    ...(ulimits.length > 0 ? { ulimit: ulimits.join(",") } : {}),
+    ...(values["shm-size"] > 0 ? { "shm-size": String(values["shm-size"]) } : {}),
+    ...(given("cgroup-parent") ? { "cgroup-parent": values["cgroup-parent"] } : {}),
+  };
+}
+
+/** The record with `prefix` before every key. */
+export function prefixed(prefix: string, record: Readonly<Record<string, string>>): Attrs {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [prefix + key, value]));
+}
