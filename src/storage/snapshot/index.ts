@@ -1,6 +1,7 @@
 // File systems as stacks of layers, their views, and what moves files in and out of them.
 export * from "./copy-snapshotter.ts";
 export * from "./extract.ts";
+export { type TreeTarOptions, treeTar } from "./layer-tar.ts";
 export type { CollectableSnapshotter, SnapshotterOptions } from "./layered-snapshotter.ts";
 export { createMountPoint, enterMountNamespace, mountAt, withMounted } from "./mount.ts";
 export * from "./overlay-snapshotter.ts";

@@ -40,19 +40,53 @@ export async function* layerTar(
 ): Bytes {
   await unpack();
   const implied = new Set(store.info(layer.id).implied ?? []);
-  const writer = new LayerWriter(store.files(layer.id), implied, options.clamp, store.userXattr);
+  const { clamp } = options;
+  const { userXattr } = store;
+  const writer = new TreeWriter({ root: store.files(layer.id), implied, clamp, userXattr });
   try {
-    for (const chunk of writer.chunks()) {
-      throwIfAborted(call);
-      yield chunk;
-    }
+    yield* interruptible(writer.chunks(true), call);
   } catch (error) {
     throw fromNodeError(error, `reading layer ${layer.id}`);
   }
 }
 
-class LayerWriter {
+export interface TreeTarOptions {
+  /** Seconds since 1970: later times become this. */
+  readonly clamp?: number | undefined;
+  /** Put before every path: empty, or ending in a slash. */
+  readonly prefix?: string;
+}
+
+/**
+ * The files below `root`, such as those of a mounted snapshot, as entries of an archive: what `Snapshotter.tar` gives of a
+ * layer, but for whiteouts. `tarEnd` is left to the caller, who may have more to put in.
+ */
+export async function* treeTar(root: string, options: TreeTarOptions, call: Call): Bytes {
+  const writer = new TreeWriter({ ...options, root, implied: new Set(), userXattr: false });
+  try {
+    yield* interruptible(writer.chunks(false), call);
+  } catch (error) {
+    throw fromNodeError(error, `reading ${root}`);
+  }
+}
+
+function* interruptible(chunks: Iterable<Uint8Array>, call: Call): Iterable<Uint8Array> {
+  for (const chunk of chunks) {
+    throwIfAborted(call);
+    yield chunk;
+  }
+}
+
+interface TreeWriterOptions extends TreeTarOptions {
+  readonly root: string;
+  /** Directories that are not told of. */
+  readonly implied: ReadonlySet<string>;
+  readonly userXattr: boolean;
+}
+
+class TreeWriter {
   readonly #root: string;
+  readonly #prefix: string;
   readonly #implied: ReadonlySet<string>;
   readonly #clamp: bigint | undefined;
   readonly #userXattr: boolean;
@@ -61,21 +95,17 @@ class LayerWriter {
   #chunk = new Uint8Array(chunkSize);
   #filled = 0;
 
-  constructor(
-    root: string,
-    implied: ReadonlySet<string>,
-    clamp: number | undefined,
-    userXattr: boolean,
-  ) {
+  constructor({ root, prefix = "", implied, clamp, userXattr }: TreeWriterOptions) {
     this.#root = root;
+    this.#prefix = prefix;
     this.#implied = implied;
     this.#clamp = clamp === undefined ? undefined : BigInt(clamp);
     this.#userXattr = userXattr;
   }
 
-  *chunks(): Generator<Uint8Array> {
+  *chunks(ended: boolean): Generator<Uint8Array> {
     yield* this.#directory("");
-    yield* this.#put(tarEnd);
+    if (ended) yield* this.#put(tarEnd);
     if (this.#filled > 0) yield this.#chunk.subarray(0, this.#filled);
   }
 
@@ -99,7 +129,10 @@ class LayerWriter {
     const first = stat.nlink > 1n && type !== "directory" ? this.#firstName(path, stat) : undefined;
     if (first !== undefined) {
       yield* this.#put(
-        encodeTarHeader({ ...this.#header(path, "hardlink", stat), linkname: first }),
+        encodeTarHeader({
+          ...this.#header(path, "hardlink", stat),
+          linkname: this.#prefix + first,
+        }),
       );
       return;
     }
@@ -118,7 +151,7 @@ class LayerWriter {
     const host = this.#hostPath(path);
     const xattrs = type === "hardlink" ? undefined : xattrsOf(host);
     return {
-      path,
+      path: this.#prefix + path,
       type,
       mode: Number(stat.mode) & 0o7777,
       uid: Number(stat.uid),
