@@ -1,7 +1,7 @@
 // Mount points that a step needs and its image lacks: made before the step, taken away after it without a trace.
 import { lstatSync, rmdirSync, statSync, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
-import { KilnError } from "../../base/index.ts";
+import { KilnError, resolveInRoot } from "../../base/index.ts";
 import { loadSyscalls } from "../../storage/snapshot/index.ts";
 import { createIn, type Pin, pinInRoot } from "./pin.ts";
 
@@ -26,7 +26,8 @@ export class MountPoints {
    */
   ensure(root: string, target: string, kind: "directory" | "file"): Pin {
     const missing: string[] = [];
-    let at = target;
+    // Links first: one may lead to a place that does not exist, and that is the place to make.
+    let at = resolveInRoot(root, target, { followLast: true }).slice(root.length) || "/";
     let pin = pinInRoot(root, at);
     while (pin === undefined && at !== "/") {
       missing.push(at.slice(at.lastIndexOf("/") + 1));
