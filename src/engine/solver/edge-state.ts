@@ -1,5 +1,5 @@
 // One output of a vertex: by which names the cache may know it, and how its result is come by.
-import { type Call, uncancelled } from "../../base/index.ts";
+import type { Call } from "../../base/index.ts";
 import type { CacheKeyId } from "./cache-store.ts";
 import {
   type EdgeKeys,
@@ -123,7 +123,7 @@ export class EdgeState<Def, Result> {
     });
     const inputs = await Promise.race([Promise.all(probing), hopeless]);
     if (!inputs) return fast;
-    const matched = await this.#match(map, inputs, call);
+    const matched = await this.#matchAndLink(map, inputs, call);
     if (matched.found) return matched;
     return await this.#matchContents(map, inputs, matched, call);
   }
@@ -165,7 +165,7 @@ export class EdgeState<Def, Result> {
         return { ...input, content: await this.vertex.content(index, call) };
       }),
     );
-    return await this.#match(map, withContents, call);
+    return await this.#matchAndLink(map, withContents, call);
   }
 
   async #solve(call: Call): Promise<Outcome<Result>> {
@@ -176,7 +176,7 @@ export class EdgeState<Def, Result> {
       (await this.#load(await this.#probed.get(call), tried, call));
     if (cached) return cached;
     const ready = await this.vertex.ready.get(call);
-    const matched = await this.#match(ready.map, ready.inputs, call);
+    const matched = await this.#matchAndLink(ready.map, ready.inputs, call);
     const late = await this.#load(matched, tried, call);
     if (late) return late;
     const outputs = await this.vertex.outputs.get(call);
@@ -196,11 +196,10 @@ export class EdgeState<Def, Result> {
   }
 
   async #load(
-    matched: Matched<Result>,
+    { keys }: Matched<Result>,
     tried: Set<string>,
     call: Call,
   ): Promise<Outcome<Result> | undefined> {
-    const { keys } = matched;
     if (keys.fresh) return undefined;
     const { cache } = this.vertex.around;
     for (const name of keys.names) {
@@ -210,7 +209,6 @@ export class EdgeState<Def, Result> {
         tried.add(attempt);
         const loaded = await cache.load(record, call);
         if (!loaded) continue;
-        await this.#remember(name, matched);
         this.vertex.announce("cached");
         const names = [name, ...keys.names.filter((other) => other !== name)];
         return { keys: { names, fresh: false }, result: loaded.result, loaded: true };
@@ -219,12 +217,18 @@ export class EdgeState<Def, Result> {
     return undefined;
   }
 
-  /** What was found by content shall be found by definition the next time. */
-  async #remember(key: CacheKeyId, { map, inputs }: Matched<Result>): Promise<void> {
-    if (!inputs.some((input) => input.content !== undefined)) return;
-    const { vertex } = this;
-    // Not to be interrupted: a result in hand must not be lost.
-    const entry = vertex.entryFor(key, map, inputs, this.#output);
-    await vertex.around.cache.link(entry, uncancelled);
+  /** As `#match()`; what is found by content shall be found by definition the next time. */
+  async #matchAndLink(
+    map: CacheMap<Result>,
+    inputs: readonly InputKeys[],
+    call: Call,
+  ): Promise<Matched<Result>> {
+    const matched = await this.#match(map, inputs, call);
+    const [key] = matched.keys.names;
+    if (matched.found && key !== undefined && inputs.some((input) => input.content !== undefined)) {
+      const { vertex } = this;
+      await vertex.around.cache.link(vertex.entryFor(key, map, inputs, this.#output), call);
+    }
+    return matched;
   }
 }

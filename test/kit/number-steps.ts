@@ -1,0 +1,182 @@
+// Steps on integers for tests of the solver: every call is counted, every result is accounted for.
+import type { BuildEvent, StepCall } from "../../src/api/index.ts";
+import { type Call, digestOf } from "../../src/base/index.ts";
+import {
+  type CacheMap,
+  type CacheStore,
+  createMemoryCacheStore,
+  createSolver,
+  type Edge,
+  type Op,
+  type ResultStorage,
+  type Solver,
+  type Vertex,
+} from "../../src/engine/solver/index.ts";
+
+/** A result that must be released exactly once. */
+export class Held {
+  readonly value: number;
+
+  constructor(value: number) {
+    this.value = value;
+  }
+}
+
+export interface StepOptions {
+  readonly inputs?: readonly (Edge<NumberStep> | Vertex<NumberStep>)[];
+  /** What the step is, apart from its inputs; its name if not given. */
+  readonly key?: string | (() => string);
+  /** By input: which part of it matters, so that the cache may look at the content. */
+  readonly content?: readonly (((value: number) => number) | undefined)[];
+  readonly selectors?: readonly (string | undefined)[];
+  readonly run?: (inputs: readonly number[], call: StepCall) => number[] | Promise<number[]>;
+  readonly ignoreCache?: boolean;
+  /** Waited for inside `cacheMap`. */
+  readonly resolving?: (call: Call) => Promise<void>;
+}
+
+export interface NumberStep {
+  readonly name: string;
+  readonly options: StepOptions;
+}
+
+/** A step; its digest covers name and inputs, as LLB's does. */
+export function step(name: string, options: StepOptions = {}): Vertex<NumberStep> {
+  const inputs = (options.inputs ?? []).map((one) =>
+    "vertex" in one ? one : { vertex: one, output: 0 },
+  );
+  const below = inputs.map(({ vertex, output }) => `${vertex.digest} ${output}`);
+  return {
+    digest: digestOf([name, ...below].join("\n")),
+    name,
+    def: { name, options },
+    inputs,
+    ...(options.ignoreCache ? { ignoreCache: true } : {}),
+  };
+}
+
+/** A solver of numbers with all that can be asked of it afterwards. */
+export class NumberSolver {
+  /** What happened, in order: `map x`, `content x 0`, `run x`, `load 3`. */
+  readonly calls: string[] = [];
+  readonly live: Set<Held> = new Set();
+  /** Results that the cache can bring back, by id. */
+  readonly saved: Map<string, number> = new Map();
+  readonly cache: CacheStore<Held>;
+  readonly solver: Solver<NumberStep, Held>;
+  running = 0;
+  #now = 1000;
+  #saves = 0;
+  #jobs = 0;
+
+  constructor(
+    makeCache: (results: ResultStorage<Held>) => CacheStore<Held> = createMemoryCacheStore,
+  ) {
+    this.cache = makeCache({
+      save: async ({ value }) => {
+        const id = `r${++this.#saves}`;
+        this.saved.set(id, value);
+        return id;
+      },
+      load: async (id) => {
+        this.calls.push(`load ${id}`);
+        const value = this.saved.get(id);
+        return value === undefined ? undefined : { result: this.hold(value) };
+      },
+    });
+    this.solver = this.restart();
+  }
+
+  /** Another solver on the same cache, as in a later process. */
+  restart(): Solver<NumberStep, Held> {
+    return createSolver<NumberStep, Held>({
+      op: (vertex) => this.#op(vertex),
+      cache: this.cache,
+      clone: (result) => {
+        if (!this.live.has(result)) throw new Error("a released result was cloned");
+        return this.hold(result.value);
+      },
+      release: async (result) => {
+        if (!this.live.delete(result)) throw new Error("a result was released twice");
+      },
+      now: () => new Date(++this.#now),
+    });
+  }
+
+  hold(value: number): Held {
+    const held = new Held(value);
+    this.live.add(held);
+    return held;
+  }
+
+  /** Builds in a job of its own that ends at once. */
+  async build(
+    target: Vertex<NumberStep> | Edge<NumberStep>,
+    call: Call,
+    emit: (event: BuildEvent) => void = () => {},
+  ): Promise<number> {
+    await using job = this.solver.job(`job ${++this.#jobs}`, emit);
+    const edge = "vertex" in target ? target : { vertex: target, output: 0 };
+    return (await job.build(edge, call)).value;
+  }
+
+  /** What happened since the last time that this was asked, of the given kinds. */
+  taken(...kinds: string[]): string[] {
+    const calls = this.calls.splice(0);
+    return calls.filter((call) => kinds.length === 0 || kinds.includes(call.split(" ")[0] ?? ""));
+  }
+
+  #op({ def: { name, options } }: Vertex<NumberStep>): Op<Held> {
+    return {
+      cacheMap: async (call) => {
+        this.calls.push(`map ${name}`);
+        await options.resolving?.(call);
+        return this.#cacheMap(name, options);
+      },
+      acquire: async () => ({ [Symbol.asyncDispose]: async () => {} }),
+      exec: async (inputs, call) => {
+        this.calls.push(`run ${name}`);
+        this.running++;
+        try {
+          const values = inputs.map((input) => this.#valueOf(input));
+          const outputs = await (options.run ?? sum)(values, call);
+          for (const input of inputs) this.#valueOf(input);
+          return outputs.map((value) => this.hold(value));
+        } finally {
+          this.running--;
+        }
+      },
+    };
+  }
+
+  #cacheMap(name: string, options: StepOptions): CacheMap<Held> {
+    const key = typeof options.key === "function" ? options.key() : (options.key ?? name);
+    return {
+      digest: digestOf(key),
+      inputs: (options.inputs ?? []).map((_, index) => {
+        const part = options.content?.[index];
+        const selector = options.selectors?.[index];
+        return {
+          ...(selector === undefined ? {} : { selector: digestOf(selector) }),
+          ...(part === undefined
+            ? {}
+            : {
+                contentDigest: async (result: Held) => {
+                  this.calls.push(`content ${name} ${index}`);
+                  return digestOf(String(part(this.#valueOf(result))));
+                },
+              }),
+        };
+      }),
+    };
+  }
+
+  #valueOf(result: Held): number {
+    if (!this.live.has(result)) throw new Error("a released result was used");
+    return result.value;
+  }
+}
+
+function sum(values: readonly number[]): number[] {
+  return [values.reduce((total, value) => total + value, 1)];
+}
