@@ -10,7 +10,7 @@ export interface Row {
   readonly [input: string]: unknown;
 }
 
-/** What is wrong with our answer to a row; undefined when it is right. May throw: that is a wrong answer too. */
+/** What is wrong with our answer to a row; undefined when it is right. May be a promise, and may throw: that is a wrong answer too. */
 export type RowCheck = (row: Row) => unknown;
 
 const checkout = resolve(import.meta.dirname, "../..");
@@ -24,7 +24,7 @@ const maxShown = Number(process.env["KILN_CONFORMANCE_SHOW"] ?? 3);
  * wrong rows are shown, KILN_CONFORMANCE_RAISE=1 writes a higher count down.
  */
 export function checkRows(file: string, check: RowCheck): void {
-  test(`${file}: no row that was right is wrong`, () => {
+  test(`${file}: no row that was right is wrong`, async () => {
     const path = join(folder, `${file}.jsonl`);
     if (!existsSync(path)) {
       process.stdout.write(`${file}: no cases in ${folder}, skipped\n`);
@@ -33,7 +33,10 @@ export function checkRows(file: string, check: RowCheck): void {
     const rows = readFileSync(path, "utf8")
       .split("\n")
       .filter((line) => line !== "");
-    const wrong = rows.flatMap((line, index) => wrongRow(JSON.parse(line) as Row, index, check));
+    const wrong: string[] = [];
+    for (const [index, line] of rows.entries()) {
+      wrong.push(...(await wrongRow(JSON.parse(line) as Row, index, check)));
+    }
     const passed = rows.length - wrong.length;
     process.stdout.write(`${file}: ${passed}/${rows.length}\n`);
     for (const text of wrong.slice(0, maxShown)) process.stdout.write(`  ${text}\n`);
@@ -53,10 +56,10 @@ export function fileOf(row: Row): Uint8Array {
   return Uint8Array.from(atob(String(row["b64"])), (char) => char.charCodeAt(0));
 }
 
-function wrongRow(row: Row, index: number, check: RowCheck): string[] {
+async function wrongRow(row: Row, index: number, check: RowCheck): Promise<string[]> {
   let found: unknown;
   try {
-    found = check(row);
+    found = await check(row);
   } catch (error) {
     found = error instanceof Error ? (error.stack ?? error.message) : error;
   }

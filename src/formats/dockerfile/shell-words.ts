@@ -42,9 +42,13 @@ export interface Lexer {
 
 /** A word that cannot be expanded. */
 export class ExpansionError extends Error {
-  constructor(message: string) {
+  /** Variables that were looked up before, and were not set. */
+  readonly unmatched: ReadonlySet<string>;
+
+  constructor(message: string, unmatched: ReadonlySet<string> = new Set()) {
     super(message);
     this.name = "ExpansionError";
+    this.unmatched = unmatched;
   }
 }
 
@@ -59,7 +63,8 @@ export function createLexer(options: LexerOptions): Lexer {
       };
     } catch (error) {
       if (!(error instanceof ExpansionError)) throw error;
-      throw new ExpansionError(`failed to process ${quote(shortened(word))}: ${error.message}`);
+      const message = `failed to process ${quote(shortened(word))}: ${error.message}`;
+      throw new ExpansionError(message, run.unmatched);
     }
   };
   return {

@@ -1,6 +1,7 @@
 // Turns a Dockerfile into LLB and an image configuration, for one platform.
 import { KilnError } from "../../../base/index.ts";
 import type { SourceFile } from "../../llb/index.ts";
+import type { DockerfileTree, InstructionNode, Problem } from "../ast.ts";
 import {
   createLinter,
   type Linter,
@@ -43,9 +44,10 @@ export async function convertDockerfile(
   options: ConvertOptions,
   io: ConvertIo,
 ): Promise<ConvertResult & { readonly warnings: readonly LintWarning[] }> {
-  const linter = openLinter(data, options);
-  const { target, scope } = await runConversion(data, options, io, linter);
+  const found = { linter: openLinter(data, options) };
+  const { target, scope } = await runConversion(data, options, io, found);
   const result = finishResult(target, scope);
+  const { linter } = found;
   if (linter.options.error && linter.warnings.length > 0) {
     throw new KilnError(
       "DOCKERFILE_INVALID",
@@ -66,12 +68,12 @@ export function openLinter(data: Uint8Array, options: ConvertOptions): Linter {
   return createLinter(parsed);
 }
 
-/** All of the conversion but the answer. */
+/** All of the conversion but the answer. `found` has the checks' warnings, also when this throws. */
 export async function runConversion(
   data: Uint8Array,
   options: ConvertOptions,
   io: ConvertIo,
-  linter: Linter,
+  found: { linter: Linter },
 ): Promise<Conversion> {
   if (data.length === 0)
     throw dockerfileError("the Dockerfile cannot be empty", "It begins with FROM.");
@@ -79,10 +81,17 @@ export async function runConversion(
   const filename = options.filename ?? "Dockerfile";
   const errorFile: ErrorFile = { filename, text: tree.text };
   const sourceFile: SourceFile = { filename, language: "Dockerfile", data };
-  for (const warning of tree.warnings) linter.warn(noEmptyContinuation, warning.lines);
-  const written = readInstructions(tree.instructions, linter);
+  const written = readInstructions(tree.instructions, noteContinuations(tree, found.linter));
   const mistakes = [...problems, ...written.problems];
-  if (mistakes.length > 0) throw problemError(mistakes, errorFile);
+  if (mistakes.length > 0) {
+    // What stands behind a mistake is not checked, as it may change meaning once that is mended.
+    const sound = problems.length > 0 ? [] : before(tree.instructions, written.problems);
+    const linter = createLinter(found.linter.options);
+    found.linter = problems.length > 0 ? linter : noteContinuations(tree, linter);
+    readInstructions(sound, found.linter);
+    throw problemError(mistakes, errorFile);
+  }
+  const { linter } = found;
   if (written.stages.length === 0) throw dockerfileError("dockerfile contains no stages to build");
   warnOfStageNames(written.stages, linter);
   warnOfCasing(written.stages, linter);
@@ -109,4 +118,19 @@ export async function runConversion(
       stage.end = convertStage(stage, scope);
   }
   return { target, plan, globalArgs, scope };
+}
+
+function noteContinuations(tree: DockerfileTree, linter: Linter): Linter {
+  for (const warning of tree.warnings) linter.warn(noEmptyContinuation, warning.lines);
+  return linter;
+}
+
+/** The instructions up to the first with a mistake, whose own warnings still count. */
+function before(
+  nodes: readonly InstructionNode[],
+  problems: readonly Problem[],
+): readonly InstructionNode[] {
+  const lines = problems.flatMap(({ at }) => at.map(({ start }) => start));
+  const first = Math.min(...lines);
+  return nodes.filter(({ lines: { start } }) => start <= first);
 }

@@ -41,6 +41,8 @@ export interface ConvertEnv {
   expandNoted(word: string, stage: Stage, instruction: InstructionBase): string;
   /** As `expandNoted`, splitting at blanks that are not quoted. */
   expandListNoted(word: string, stage: Stage, instruction: InstructionBase): readonly string[];
+  /** As `expandNoted`, for the content of inline files. */
+  expandContentNoted(content: string, stage: Stage, instruction: InstructionBase): string;
 }
 
 /** Takes note of what an outline tells of a stage. */

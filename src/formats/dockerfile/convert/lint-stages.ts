@@ -67,7 +67,7 @@ export function warnOfDefaultBases(
 
 /** Warns of variables in FROM that no ARG before the first FROM declares. */
 export function warnOfUndeclared(
-  { unmatched }: Expansion,
+  unmatched: ReadonlySet<string>,
   known: readonly string[],
   lines: LineRange,
   linter: Linter,

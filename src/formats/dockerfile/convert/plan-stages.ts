@@ -2,7 +2,7 @@
 import { KilnError } from "../../../base/index.ts";
 import { type Platform, parsePlatform } from "../../oci/index.ts";
 import type { Linter } from "../lint/index.ts";
-import type { Expansion } from "../shell-words.ts";
+import { type Expansion, ExpansionError } from "../shell-words.ts";
 import type { Stage as WrittenStage } from "../stages.ts";
 import type { Expander } from "./expand.ts";
 import type { GlobalArgs } from "./global-args.ts";
@@ -55,10 +55,9 @@ function planStage(
   index: number,
   scope: PlanScope,
 ): PlannedStage {
-  const { globalArgs, expander, linter, options } = scope;
+  const { globalArgs, options } = scope;
   const known = [...globalArgs.declared.keys(), ...globalArgs.variables.keys()];
-  const base = expander.expand(written.base, globalArgs.variables);
-  warnOfUndeclared(base, known, written.lines, linter);
+  const base = expandNoted(written.base, written, known, scope);
   if (base.word === "") {
     throw dockerfileError(
       `base name (${written.base}) should not be blank`,
@@ -91,10 +90,10 @@ function planStage(
 function readPlatform(
   written: WrittenStage,
   known: readonly string[],
-  { globalArgs, expander, linter, platforms }: PlanScope,
+  scope: PlanScope,
 ): { readonly platform: Platform; readonly expansion: Expansion } {
-  const expansion = expander.expand(written.platform, globalArgs.variables);
-  warnOfUndeclared(expansion, known, written.lines, linter);
+  const { globalArgs, linter, platforms } = scope;
+  const expansion = expandNoted(written.platform, written, known, scope);
   warnOfPlatformFlag(written, expansion, globalArgs.variables, linter);
   if (expansion.word === "") {
     throw new KilnError(
@@ -106,6 +105,23 @@ function readPlatform(
     );
   }
   return { platform: parsePlatform(expansion.word, platforms.build[0]), expansion };
+}
+
+/** Expands, and warns of variables that no ARG declares, also where the word cannot be expanded. */
+function expandNoted(
+  word: string,
+  { lines }: WrittenStage,
+  known: readonly string[],
+  { globalArgs, expander, linter }: PlanScope,
+): Expansion {
+  try {
+    const expansion = expander.expand(word, globalArgs.variables);
+    warnOfUndeclared(expansion.unmatched, known, lines, linter);
+    return expansion;
+  } catch (error) {
+    if (error instanceof ExpansionError) warnOfUndeclared(error.unmatched, known, lines, linter);
+    throw error;
+  }
 }
 
 /** How many steps the names of steps count: the base, where it is an image, and what may change files. */

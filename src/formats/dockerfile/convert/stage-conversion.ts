@@ -1,6 +1,8 @@
 // Converts one stage: from what it stands on, through its instructions, to what it ends as.
 import type { SourceFile } from "../../llb/index.ts";
+import type { LineRange } from "../ast.ts";
 import type { Linter } from "../lint/index.ts";
+import { type Expansion, ExpansionError } from "../shell-words.ts";
 import { defaultPath } from "./bases.ts";
 import type { BuildContext } from "./build-context.ts";
 import { convertInstruction, expandInstruction } from "./converters.ts";
@@ -34,7 +36,7 @@ export function convertStage(planned: PlannedStage, scope: StageScope): Stage {
   let stage = beginStage(planned, scope);
   for (const step of planned.instructions) {
     try {
-      stage = convertStep(stage, step, environmentOf(planned, step, scope), scope);
+      stage = convertStep(stage, step, environmentOf(planned, step, scope));
     } catch (error) {
       throw placed(error, step.instruction.lines, scope.errorFile);
     }
@@ -91,21 +93,10 @@ function withPath(stage: Stage): Stage {
     : configured(stage, { Env: [...Env, defaultPath] });
 }
 
-function convertStep(
-  stage: Stage,
-  step: PlannedInstruction,
-  env: ConvertEnv,
-  { expander, linter }: StageScope,
-): Stage {
-  const { variables } = stage.files;
-  const { lines } = step.instruction;
-  const noted = ({ unmatched, word }: { unmatched: ReadonlySet<string>; word: string }): string => {
-    warnOfUndefined(unmatched, { variables, args: stage.args, lines }, linter);
-    return word;
-  };
-  const expanded = expandInstruction(step.instruction, {
-    word: (word) => noted(expander.expand(word, variables)),
-    content: (content) => noted(expander.expandContent(content, variables)),
+function convertStep(stage: Stage, { instruction }: PlannedInstruction, env: ConvertEnv): Stage {
+  const expanded = expandInstruction(instruction, {
+    word: (word) => env.expandNoted(word, stage, instruction),
+    content: (content) => env.expandContentNoted(content, stage, instruction),
   });
   return convertInstruction(stage, expanded, env);
 }
@@ -135,18 +126,12 @@ function environmentOf(
     ignoreCache: planned.ignoreCache,
     outline: planned.outline,
     expand: (word, variables, how) => expander.expand(word, variables, how).word,
-    expandNoted: (word, stage, { lines }) => {
-      const { variables } = stage.files;
-      const expansion = expander.expand(word, variables);
-      warnOfUndefined(expansion.unmatched, { variables, args: stage.args, lines }, linter);
-      return expansion.word;
-    },
-    expandListNoted: (word, stage, { lines }) => {
-      const { variables } = stage.files;
-      const expansion = expander.expand(word, variables);
-      warnOfUndefined(expansion.unmatched, { variables, args: stage.args, lines }, linter);
-      return expansion.words;
-    },
+    expandNoted: (word, stage, { lines }) =>
+      noted(expander.expand, word, stage, lines, linter).word,
+    expandListNoted: (word, stage, { lines }) =>
+      noted(expander.expand, word, stage, lines, linter).words,
+    expandContentNoted: (word, stage, { lines }) =>
+      noted(expander.expandContent, word, stage, lines, linter).word,
   };
 }
 
@@ -163,4 +148,25 @@ function filesOf(
       : `cannot copy from stage "${name}", it needs to be defined before current stage "${stage.shownName}"`,
     `Move stage "${name}" above.`,
   );
+}
+
+/** Expands, and warns of variables that nothing defines, also where the word cannot be expanded. */
+function noted(
+  expand: (word: string, variables: Variables) => Expansion,
+  word: string,
+  stage: Stage,
+  lines: LineRange,
+  linter: Linter,
+): Expansion {
+  const { variables } = stage.files;
+  const warn = (unmatched: ReadonlySet<string>): void =>
+    warnOfUndefined(unmatched, { variables, args: stage.args, lines }, linter);
+  try {
+    const expansion = expand(word, variables);
+    warn(expansion.unmatched);
+    return expansion;
+  } catch (error) {
+    if (error instanceof ExpansionError) warn(error.unmatched);
+    throw error;
+  }
 }
