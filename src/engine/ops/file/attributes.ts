@@ -16,14 +16,18 @@ export interface Attributes {
   readonly time?: bigint;
   /** A file whose extended attributes are to be had too. */
   readonly xattrsFrom?: string;
+  /** What is known to be so already, and need not be done: a system call a file adds up. */
+  readonly present?: { readonly mode: number; readonly owner: Owner };
 }
 
 /** Applies them to `path` itself, never through a symbolic link. */
 export function applyAttributes(path: string, attributes: Attributes): void {
-  const { type, mode, owner, time, xattrsFrom } = attributes;
+  const { type, mode, owner, time, xattrsFrom, present } = attributes;
+  const owned =
+    present && (!owner || (owner.uid === present.owner.uid && owner.gid === present.owner.gid));
   // chown clears setuid and file capabilities, so it comes first.
-  if (owner) lchownSync(path, owner.uid, owner.gid);
-  if (type !== "symlink") chmodSync(path, mode);
+  if (owner && !owned) lchownSync(path, owner.uid, owner.gid);
+  if (type !== "symlink" && !(owned && mode === present?.mode)) chmodSync(path, mode);
   if (xattrsFrom !== undefined) copyXattrs(xattrsFrom, path);
   if (time !== undefined) loadSyscalls().utimensat(path, time, time);
 }

@@ -1,14 +1,5 @@
 // Copying into a new layer with the reference's rules: what lands where, under whose name, with which mode and time.
-import {
-  copyFileSync,
-  existsSync,
-  linkSync,
-  lstatSync,
-  mkdirSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-} from "node:fs";
+import { existsSync, linkSync, lstatSync, mkdirSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import {
   type Call,
@@ -20,6 +11,7 @@ import {
 import type { PathFilter } from "../../../formats/patterns/index.ts";
 import { loadSyscalls } from "../../../storage/snapshot/index.ts";
 import { type Attributes, applyAttributes, type Owner } from "./attributes.ts";
+import { copyBytes } from "./copy-bytes.ts";
 import type { ModeChange } from "./mode.ts";
 import { type FileStat, type FileView, resolveInView } from "./view.ts";
 
@@ -58,7 +50,7 @@ export async function copyInto(
   const to = placeFor(stat, source, resolveInRoot(root, target, { followLast: true }), options);
   makeDirectoriesAt(dirname(to), options);
   try {
-    await copier.copy(from, to, "", false);
+    await copier.copy({ from, to, relative: "", overwrite: false, fresh: false });
   } catch (error) {
     throw fromNodeError(error, `copying ${source}`);
   }
@@ -100,6 +92,21 @@ function placeFor(stat: FileStat, source: string, resolved: string, options: Cop
 /** How many entries are copied before others get a turn: copying is synchronous, since mounts are seen by this thread. */
 const turn = 200;
 
+/** Who owns what this process makes. */
+const makerOwner: Owner = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
+
+interface Placement {
+  /** In the view, resolved. */
+  readonly from: string;
+  readonly to: string;
+  /** Below the source; empty for the source itself. */
+  readonly relative: string;
+  /** Whether a directory that is there already gets the source's attributes. */
+  readonly overwrite: boolean;
+  /** True where the parent was made just now, so that nothing can be in the way. */
+  readonly fresh: boolean;
+}
+
 class Copier {
   readonly #view: FileView;
   readonly #options: CopyOptions;
@@ -115,17 +122,12 @@ class Copier {
     this.#call = call;
   }
 
-  /** `relative` is the path below the source, empty for the source itself. */
-  async copy(
-    from: string,
-    to: string,
-    relative: string,
-    overwriteAttributes: boolean,
-  ): Promise<void> {
+  async copy(one: Placement): Promise<void> {
     if (++this.#copied % turn === 0) {
       await new Promise(setImmediate);
       throwIfAborted(this.#call);
     }
+    const { from, to, relative } = one;
     const stat = this.#view.lstat(from);
     if (!stat || stat.type === "socket") return;
     const directory = stat.type === "directory";
@@ -133,49 +135,49 @@ class Copier {
       relative === "" ? "yes" : (this.#options.filter?.decide(relative, directory) ?? "yes");
     if (verdict === "no") return;
     if (directory) {
-      await this.#copyDirectory(from, stat, to, relative, verdict === "yes", overwriteAttributes);
-      return;
+      await this.#copyDirectory(one, stat, verdict === "yes");
+    } else if (verdict === "yes") {
+      this.#makePending();
+      if (!one.fresh) this.#clear(to, false);
+      this.#create(from, stat, to);
     }
-    if (verdict === "inside") return;
-    this.#makePending();
-    this.#clear(to, false);
-    this.#create(from, stat, to);
   }
 
-  async #copyDirectory(
-    from: string,
-    stat: FileStat,
-    to: string,
-    relative: string,
-    chosen: boolean,
-    overwriteAttributes: boolean,
-  ): Promise<void> {
+  async #copyDirectory(one: Placement, stat: FileStat, chosen: boolean): Promise<void> {
+    const { from, to, relative } = one;
+    let fresh = one.fresh;
     if (chosen) {
       this.#makePending();
-      const made = this.#makeDirectory(to);
-      if (made || overwriteAttributes) this.#finish(stat, from, to);
+      fresh = this.#makeDirectory(to, one.fresh);
     } else {
       this.#pending.push({ from: stat, to });
     }
     for (const name of this.#view.readdir(from)) {
-      const below = relative === "" ? name : `${relative}/${name}`;
-      await this.copy(from === "/" ? `/${name}` : `${from}/${name}`, join(to, name), below, true);
+      await this.copy({
+        from: from === "/" ? `/${name}` : `${from}/${name}`,
+        to: `${to}/${name}`,
+        relative: relative === "" ? name : `${relative}/${name}`,
+        overwrite: true,
+        fresh: fresh && chosen,
+      });
     }
     if (this.#pending.at(-1)?.to === to) this.#pending.pop();
-    // Adding children moved the directory's time.
-    else if (chosen && (overwriteAttributes || relative !== "")) this.#finish(stat, from, to);
+    // Last, since adding children moves the directory's time.
+    else if (chosen && (fresh || one.overwrite)) this.#finish(stat, from, to);
   }
 
   #makePending(): void {
     for (const { from, to } of this.#pending.splice(0)) {
-      if (this.#makeDirectory(to)) this.#finish(from, undefined, to);
+      if (this.#makeDirectory(to, false)) this.#finish(from, undefined, to);
     }
   }
 
   /** True when it was not there. */
-  #makeDirectory(to: string): boolean {
-    this.#clear(to, true);
-    if (lstatSync(to, { throwIfNoEntry: false })) return false;
+  #makeDirectory(to: string, fresh: boolean): boolean {
+    if (!fresh) {
+      this.#clear(to, true);
+      if (lstatSync(to, { throwIfNoEntry: false })) return false;
+    }
     mkdirSync(to);
     return true;
   }
@@ -202,21 +204,23 @@ class Copier {
       return;
     }
     if (stat.inode !== undefined) this.#links.set(stat.inode, to);
-    switch (stat.type) {
-      case "file":
-        copyFileSync(this.#view.hostPath(from), to);
-        this.#view.checkUnchanged?.(from);
-        break;
-      case "symlink":
-        symlinkSync(this.#view.readlink(from), to);
-        break;
-      default:
-        makeNode(to, stat);
+    if (stat.type === "file") {
+      const mode = copyBytes(this.#view.hostPath(from), to, stat.size, stat.mode);
+      this.#view.checkUnchanged?.(from);
+      this.#finish(stat, from, to, { mode, owner: makerOwner });
+      return;
     }
+    if (stat.type === "symlink") symlinkSync(this.#view.readlink(from), to);
+    else makeNode(to, stat);
     this.#finish(stat, from, to);
   }
 
-  #finish(stat: FileStat, from: string | undefined, to: string): void {
+  #finish(
+    stat: FileStat,
+    from: string | undefined,
+    to: string,
+    present?: { readonly mode: number; readonly owner: Owner },
+  ): void {
     const { mode, owner, time } = this.#options;
     const isDirectory = stat.type === "directory";
     applyAttributes(to, {
@@ -224,6 +228,7 @@ class Copier {
       mode: mode && stat.type !== "symlink" ? mode(stat.mode, isDirectory) : stat.mode,
       owner: owner ?? stat,
       time: time ?? stat.mtime,
+      ...(present ? { present } : {}),
       ...(from === undefined || stat.digest !== undefined
         ? {}
         : { xattrsFrom: this.#view.hostPath(from) }),

@@ -1,0 +1,48 @@
+// Copying the bytes of one regular file to a new path, by whichever way is faster for its size.
+import { closeSync, constants, copyFileSync, openSync, readSync, writeSync } from "node:fs";
+
+/**
+ * Up to this size a read and a write beat copy_file_range by a factor of two (measured on ext4 and overlayfs); larger
+ * files may be cloned without copying.
+ */
+const smallFile = 1 << 20;
+/** One byte more, so that a file that has grown is noticed. */
+const buffer = new Uint8Array(smallFile + 1);
+
+const flags = constants.O_RDONLY | constants.O_NOFOLLOW;
+const umask = process.umask();
+
+/** Makes `to`, which must not exist, and answers the permission bits that it has got; `mode` is what it should have. */
+export function copyBytes(from: string, to: string, size: number, mode: number): number {
+  if (size > smallFile) {
+    copyFileSync(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+    return mode;
+  }
+  const read = readSmall(from);
+  if (read.length > smallFile) {
+    copyFileSync(from, to, constants.COPYFILE_EXCL);
+    return mode;
+  }
+  const file = openSync(to, "wx", mode & 0o777);
+  try {
+    for (let at = 0; at < read.length; ) at += writeSync(file, read, at);
+  } finally {
+    closeSync(file);
+  }
+  return mode & 0o777 & ~umask;
+}
+
+/** Valid until the next call. */
+function readSmall(path: string): Uint8Array {
+  const file = openSync(path, flags);
+  try {
+    let length = 0;
+    for (;;) {
+      const got = readSync(file, buffer, length, buffer.length - length, null);
+      length += got;
+      if (got === 0 || length === buffer.length) return buffer.subarray(0, length);
+    }
+  } finally {
+    closeSync(file);
+  }
+}
