@@ -39,13 +39,11 @@ export function createDirectiveReader(prefix = "#"): DirectiveReader {
     read(line, number) {
       if (done) return undefined;
       const pair = splitDirective(line, prefix);
-      if (!pair) {
+      const name = pair?.name.toLowerCase() ?? "";
+      if (!pair || !names.has(name)) {
         done = true;
         return undefined;
       }
-      const name = pair.name.toLowerCase();
-      // Unknown names are comments, and do not end the directives.
-      if (!names.has(name)) return undefined;
       if (seen.has(name)) return `only one ${name} parser directive can be used`;
       seen.add(name);
       if (name === "escape") {

@@ -111,7 +111,8 @@ class FileParser {
       this.problems.push({ message: directive, at: [{ start, end: start }], word: line });
     } else if (directive) this.directives.push(directive);
     if (line.startsWith("#")) {
-      if (typeof directive !== "object") this.#comment(line);
+      // The reference takes the first character of the line as it stands, so an indented comment keeps its sign.
+      if (typeof directive !== "object") this.#comment(raw.slice(1));
       return;
     }
     if (line === "") return;
@@ -129,8 +130,8 @@ class FileParser {
     this.#comments = [];
   }
 
-  #comment(line: string): void {
-    const text = trimSpace(line.slice(1));
+  #comment(written: string): void {
+    const text = trimSpace(written);
     if (text === "") this.#comments = [];
     else this.#comments.push(text);
   }

@@ -12,6 +12,7 @@ import {
 } from "./instructions/index.ts";
 import type { Request } from "./instructions/instruction.ts";
 import { createLinter, type Linter } from "./lint/index.ts";
+import { skippedByComments } from "./lint/options.ts";
 import { ExpansionError } from "./shell-words.ts";
 
 /** A FROM and what follows up to the next one. */
@@ -73,6 +74,8 @@ export function parseInstruction(
   linter: Linter = createLinter(),
 ): { readonly value: Instruction | undefined; readonly problems: readonly Problem[] } {
   const kind = node.keyword.toLowerCase();
+  const skipped = skippedByComments(node.comments);
+  if (skipped !== undefined) linter.skipAt(node.lines, skipped);
   if (!isInstructionKind(kind)) return { value: undefined, problems: [unknownInstruction(node)] };
   const problems: Problem[] = [];
   const note = (mistake: Mistake) => problems.push(toProblem(mistake, node.lines));

@@ -13,7 +13,7 @@ export interface SyntaxDirective {
 
 /**
  * The frontend that a build file asks for: `# syntax=`, `// syntax=`, or a JSON document with a "syntax" member. A
- * first line `#!...` is passed over. Undefined where nothing is asked for or where directives are broken.
+ * first line `#!...` is passed over. Undefined where nothing is asked for.
  */
 export function detectSyntax(data: Uint8Array): SyntaxDirective | undefined {
   const text = decodeText(data);
@@ -38,7 +38,8 @@ function findDirective(text: string, name: DirectiveName, prefix: string): Direc
     const line = body.slice(from, newline === -1 ? undefined : newline).replace(/\r$/, "");
     from = newline === -1 ? body.length : newline + 1;
     const directive = reader.read(line, ++number);
-    if (typeof directive === "string") return undefined;
+    // What stands before a broken directive counts.
+    if (typeof directive === "string") break;
     if (directive) found.push(directive);
     else if (reader.done) break;
   }

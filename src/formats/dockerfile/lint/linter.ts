@@ -22,29 +22,40 @@ export interface Linter {
     at: LineRange | readonly LineRange[] | undefined,
     ...args: Args
   ): void;
-  /** Drops warnings of these rules at places that begin on `line`, for a comment that says so. */
-  skipAt(line: number, rules: readonly string[] | "all"): void;
+  /** Drops warnings of these rules at places that begin within `lines`, also those that were noted before. */
+  skipAt(lines: LineRange, rules: readonly string[] | "all"): void;
 }
 
 export const noLintOptions: LintOptions = { skip: [], experimental: [], error: false };
 
 /** A linter without warnings yet. */
 export function createLinter(options: LintOptions = noLintOptions): Linter {
-  const warnings: LintWarning[] = [];
-  const skips = new Map<number, readonly string[] | "all">();
+  const found: { readonly warning: LintWarning; readonly experimental: boolean }[] = [];
+  const skips: { readonly lines: LineRange; readonly rules: readonly string[] | "all" }[] = [];
+  const isSkipped = (rule: string, line: number) =>
+    skips.some(
+      ({ lines, rules }) => line >= lines.start && line <= lines.end && includes(rules, rule),
+    );
   return {
     options,
-    warnings,
+    get warnings() {
+      if (skips.length === 0) return found.map(({ warning }) => warning);
+      const kept = found.filter(
+        ({ warning, experimental }) =>
+          experimental || !isSkipped(warning.rule, warning.at[0]?.start ?? 0),
+      );
+      return kept.map(({ warning }) => warning);
+    },
     warn(rule, at, ...args) {
       const places = at === undefined ? [] : "start" in at ? [at] : at;
-      const skip = skips.get(places[0]?.start ?? 0);
-      if (!runs(rule.name, rule.experimental === true, options)) return;
-      if (skip !== undefined && includes(skip, rule.name)) return;
+      const experimental = rule.experimental === true;
+      if (!runs(rule.name, experimental, options)) return;
       const { name, description, url } = rule;
-      warnings.push({ rule: name, description, url, message: rule.message(...args), at: places });
+      const message = rule.message(...args);
+      found.push({ warning: { rule: name, description, url, message, at: places }, experimental });
     },
-    skipAt(line, rules) {
-      skips.set(line, rules);
+    skipAt(lines, rules) {
+      skips.push({ lines, rules });
     },
   };
 }

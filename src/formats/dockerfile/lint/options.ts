@@ -4,24 +4,25 @@ import { quote, trimSpace } from "../text.ts";
 import type { LintOptions } from "./linter.ts";
 import { noLintOptions } from "./linter.ts";
 
-/** Reads check options; a string says what is wrong with them. */
+/** Reads check options, which may end with `// reason`; a string says what is wrong with them. */
 export function parseLintOptions(text: string): LintOptions | string {
   let options = noLintOptions;
-  if (trimSpace(text) === "") return options;
-  const [first = "", second, ...rest] = trimSpace(text).split(";");
+  const value = trimSpace(text.split("//", 1)[0] ?? "");
+  if (value === "") return options;
+  const [first = "", second, ...rest] = value.split(";");
   // Three options at most, the third to the end: as in the reference.
   const parts = [first, second, rest.length === 0 ? undefined : rest.join(";")];
   for (const part of parts) {
     if (part === undefined) continue;
     const sign = part.indexOf("=");
     const key = trimSpace(part.slice(0, Math.max(sign, 0)));
-    const value = trimSpace(part.slice(sign + 1));
+    const list = trimSpace(part.slice(sign + 1));
     if (sign === -1) return `invalid check option ${quote(part)}`;
-    if (key === "skip") options = { ...options, skip: ruleNames(value) };
-    else if (key === "experimental") options = { ...options, experimental: ruleNames(value) };
+    if (key === "skip") options = { ...options, skip: ruleNames(list) };
+    else if (key === "experimental") options = { ...options, experimental: ruleNames(list) };
     else if (key !== "error") return `invalid check option ${quote(key)}`;
     else {
-      const error = parseBool(value);
+      const error = parseBool(list);
       if (error === undefined) return `failed to parse check option ${quote(part)}`;
       options = { ...options, error };
     }
@@ -32,4 +33,24 @@ export function parseLintOptions(text: string): LintOptions | string {
 /** Rule names of a list; "all" is every rule. */
 export function ruleNames(list: string): readonly string[] | "all" {
   return list === "all" ? "all" : list.split(",").map(trimSpace);
+}
+
+/** What the comments above an instruction skip: `# check=skip=Rule // reason`; undefined where they skip nothing. */
+export function skippedByComments(
+  comments: readonly string[],
+): readonly string[] | "all" | undefined {
+  const found = comments.flatMap((comment) => {
+    const match = /^check\s*=\s*(.+)$/i.exec(comment);
+    const options = match?.[1] === undefined ? noLintOptions : parseLintOptions(match[1]);
+    // A comment that is no check option is a comment.
+    return typeof options === "string" ? [] : [options.skip];
+  });
+  if (found.includes("all")) return "all";
+  const names = found.flat();
+  return names.length === 0 ? undefined : names;
+}
+
+/** True for a comment that speaks to the checks and not of the instruction. */
+export function isCheckComment(comment: string): boolean {
+  return /^check\s*=/i.test(comment);
 }
