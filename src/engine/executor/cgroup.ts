@@ -20,21 +20,22 @@ export type CgroupView = "v2" | "none";
  * Shows the runtime a /sys/fs/cgroup that it accepts: crun refuses the hybrid layout of older machines outright. Changes
  * only this process's private mount namespace, which must have been entered.
  */
-export function openCgroupView(): CgroupView {
-  view ??= isCgroup2() ? "v2" : mountCgroups();
+export function openCgroupView(runtime: "crun" | "runc"): CgroupView {
+  view ??= isCgroup2() ? "v2" : mountCgroups(runtime);
   return view;
 }
 
 let view: CgroupView | undefined;
 
-function mountCgroups(): CgroupView {
+function mountCgroups(runtime: "crun" | "runc"): CgroupView {
   const flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
   try {
     loadSyscalls().mount("cgroup2", root, "cgroup2", flags, "");
     return "v2";
   } catch (error) {
     debug.debug("no cgroup2", { error: String(error) });
-    loadSyscalls().mount("tmpfs", root, "tmpfs", flags, "mode=755");
+    // crun then does without; runc cannot, but takes what is there.
+    if (runtime === "crun") loadSyscalls().mount("tmpfs", root, "tmpfs", flags, "mode=755");
     return "none";
   }
 }
@@ -59,11 +60,17 @@ export function sweepGroups(isAlive: (pid: number) => boolean): void {
   for (const name of listGroups()) {
     const pid = /^kiln-(\d+)-\d+$/.exec(name)?.[1];
     if (pid === undefined || isAlive(Number(pid))) continue;
-    try {
-      rmdirSync(join(root, name));
-    } catch (error) {
+    removeGroup(`/${name}`);
+  }
+}
+
+/** Removes a group if it is there and nothing runs in it. */
+export function removeGroup(name: string): void {
+  try {
+    rmdirSync(join(root, name));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT")
       debug.debug("left a group", { name, error: String(error) });
-    }
   }
 }
 

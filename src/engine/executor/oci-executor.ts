@@ -6,7 +6,7 @@ import { AsyncStack, type Call, KilnError, throwIfAborted } from "../../base/ind
 import { hostPlatform, type Platform } from "../../formats/oci/index.ts";
 import type { Mount } from "../../storage/snapshot/index.ts";
 import { boundingSet } from "./capabilities.ts";
-import { type CgroupView, cgroupSetting, groupOf } from "./cgroup.ts";
+import { type CgroupView, cgroupSetting, groupOf, removeGroup } from "./cgroup.ts";
 import { type Emulation, runnableArchitectures } from "./emulation/emulation.ts";
 import { initPath, initProgram } from "./emulation/init-program.ts";
 import type { Platforms } from "./emulation/platforms.ts";
@@ -131,6 +131,7 @@ export class OciExecutor implements Executor {
     } finally {
       // Only there when the runtime was killed.
       removeWork(join(stateDir, id));
+      if (spec.linux.cgroupsPath !== undefined) removeGroup(spec.linux.cgroupsPath);
     }
     const usage = { exitCode, wallMs: performance.now() - began };
     if (isValidExit(process, exitCode)) return usage;

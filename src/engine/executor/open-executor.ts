@@ -27,7 +27,7 @@ export async function openExecutor(options: ExecutorOptions): Promise<Executor> 
   const runtime = findRuntime(options.runtime, options.path ?? process.env["PATH"] ?? "");
   enterMountNamespace();
   const directory = openWorkDirectory(options.stateDir);
-  const cgroups = openCgroupView();
+  const cgroups = openCgroupView(runtime.name);
   if (runtime.name === "runc") sweepGroups((pid) => existsSync(`/proc/${pid}`));
   return new OciExecutor({
     runtime,

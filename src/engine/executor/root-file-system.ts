@@ -7,6 +7,7 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
+  realpathSync,
   statSync,
   writeSync,
 } from "node:fs";
@@ -184,7 +185,7 @@ async function openSource(
     case "directory":
       return exposed(
         directory,
-        selected(what.path, what.selector),
+        selected(realpathSync(what.path), what.selector),
         mount.readonly ? MS_RDONLY : 0,
         stack,
       );

@@ -1,7 +1,10 @@
 // The container runtime that is installed, and how it is told to run one bundle.
+import { spawnSync } from "node:child_process";
 import { accessSync, constants, statSync } from "node:fs";
 import { basename, join } from "node:path";
-import { KilnError } from "../../base/index.ts";
+import { KilnError, log } from "../../base/index.ts";
+
+const debug = log("executor");
 
 export interface Runtime {
   readonly name: "crun" | "runc";
@@ -62,11 +65,20 @@ export function runCommand(
   return [...leash, ...proc, path, ...flags, "run", "--bundle", options.bundle, options.id];
 }
 
+/** util-linux's programs; others of the same names lack the options, and a step without a leash is better than none. */
 function findLeash(path: string): readonly string[] {
   const setpriv = findInPath("setpriv", path);
   const unshare = findInPath("unshare", path);
-  if (setpriv === undefined || unshare === undefined) return [];
-  return [setpriv, "--pdeathsig", "KILL", unshare, "--pid", "--fork", "--kill-child"];
+  const nothing = findInPath("true", path);
+  if (setpriv === undefined || unshare === undefined || nothing === undefined) return [];
+  const leash = [setpriv, "--pdeathsig", "KILL", unshare, "--pid", "--fork", "--kill-child"];
+  const { status } = spawnSync(setpriv, [...leash.slice(1), nothing], { stdio: "ignore" });
+  if (status === 0) return leash;
+  debug.debug(
+    "steps may outlive a killed kiln: setpriv and unshare of util-linux do not work here",
+    { status },
+  );
+  return [];
 }
 
 function findInPath(name: string, path: string): string | undefined {
