@@ -24,6 +24,8 @@ export interface Line {
   endedMs: number | undefined;
   error: string | undefined;
   readonly transfers: Map<string, Transfer>;
+  /** Transfers that began after the line had ended, such as layers fetched once they are needed: it runs again meanwhile. */
+  readonly late: Set<string>;
   /** Last lines of output, oldest first, at most `keptLogLines`. */
   readonly log: LogLine[];
   readonly reader: LogLines;
@@ -147,6 +149,7 @@ export class ProgressModel {
       endedMs: undefined,
       error: undefined,
       transfers: new Map(),
+      late: new Set(),
       log: [],
       reader: new LogLines(this.#colored),
       members: new Map(),
@@ -175,7 +178,11 @@ export class ProgressModel {
       done: event.done ?? false,
     };
     line.transfers.set(event.id, transfer);
-    return [{ type: "transfer", line, transfer, fresh: !before }];
+    const changes: Change[] = [{ type: "transfer", line, transfer, fresh: !before }];
+    if (!transfer.done && isOver(line.state)) line.late.add(event.id);
+    else if (!transfer.done || !line.late.delete(event.id)) return changes;
+    settle(line, at);
+    return isOver(line.state) ? [...changes, { type: "ended", line }] : changes;
   }
 
   #log(event: Extract<BuildEvent, { type: "log" }>, at: number): Change[] {
@@ -207,16 +214,19 @@ export function isOver(state: StepState): boolean {
   return state !== "planned" && state !== "started";
 }
 
-/** A group has failed when one of its steps has, runs while one of them does, and is cached when all are. */
-function settle(line: Line): void {
+/**
+ * A group has failed when one of its steps has, runs while one of them does or a transfer goes on, and is cached when all
+ * are and nothing had to be fetched.
+ */
+function settle(line: Line, fetchedMs = 0): void {
   const members = [...line.members.values()];
   const has = (state: StepState) => members.some((member) => member.state === state);
-  if (has("started")) line.state = "started";
+  if (has("started") || line.late.size > 0) line.state = "started";
   else if (has("failed")) line.state = "failed";
   else if (has("cancelled")) line.state = "cancelled";
   else line.state = members.every((member) => member.state === "cached") ? "cached" : "done";
   const ends = members.map((member) => member.endedMs ?? 0);
-  line.endedMs = isOver(line.state) ? Math.max(...ends) : undefined;
+  line.endedMs = isOver(line.state) ? Math.max(fetchedMs, ...ends) : undefined;
 }
 
 function keepLog(line: Line, texts: readonly string[], at: number): Change {

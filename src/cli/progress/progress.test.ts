@@ -215,6 +215,27 @@ describe("a group of steps", () => {
   });
 });
 
+describe("a transfer that begins after its step had ended", () => {
+  const events = [
+    tell.step(0, from, "started"),
+    tell.step(5, from, "done"),
+    tell.progress(500, from, layer, 0, 9),
+  ];
+  it("makes the step run again until it is done", () => {
+    expect(modelOf(events).lines[0]).toMatchObject({ state: "started", endedMs: undefined });
+    const model = modelOf([...events, tell.progress(800, from, layer, 9, 9, true)]);
+    expect(model.lines[0]).toMatchObject({ state: "done", endedMs: at(800).getTime() });
+  });
+  it("is told as one more piece of news of the step", () => {
+    const { out, text } = collect();
+    const display = new PlainDisplay(out, () => 0);
+    for (const event of [...events, tell.progress(800, from, layer, 9, 9, true)])
+      display.event(event);
+    display.end();
+    expect(text()).toBe(`#1 ${from}\n#1 DONE 0.0s\n#1 ${layer} 9B / 9B 0.3s done\n#1 DONE 0.8s\n`);
+  });
+});
+
 test("output that tries to steer the terminal is only text", () => {
   const evil = modelOf([
     tell.step(0, "a\u001b[2Jb", "started"),
