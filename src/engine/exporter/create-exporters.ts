@@ -5,6 +5,8 @@ import type { Exporter } from "./exporter.ts";
 import { createImageExporter } from "./image/exporter.ts";
 import { createMadeLayers } from "./image/made-layers.ts";
 import { createLayerPacker } from "./image/pack-layers.ts";
+import { createFilesExporter } from "./local/exporter.ts";
+import { createDockerExporter, createOciExporter } from "./oci/exporter.ts";
 import type { ExporterParts } from "./parts.ts";
 
 /** By the types that can be asked for. */
@@ -12,7 +14,14 @@ export function createExporters(parts: ExporterParts): ReadonlyMap<string, Expor
   const made = createMadeLayers(join(parts.directory, "layers"));
   const pack = createLayerPacker({ ...parts, made });
   const image = createImageExporter(parts, pack);
-  const list: readonly Exporter[] = [image, pushed(image)];
+  const list: readonly Exporter[] = [
+    image,
+    pushed(image),
+    createOciExporter(parts, pack),
+    createDockerExporter(parts, pack),
+    createFilesExporter("local"),
+    createFilesExporter("tar"),
+  ];
   return new Map(list.map((one) => [one.type, one]));
 }
 

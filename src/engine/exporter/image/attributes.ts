@@ -97,12 +97,17 @@ export function parseImageAttributes(attrs: Attrs, more: readonly string[] = [])
     family: oci ? "oci" : "docker",
     packing: parsePacking(attrs, oci),
     annotations,
-    sourceDateEpoch: integerAttribute(attrs, "source-date-epoch", { from: 0, to: latestEpoch }),
+    sourceDateEpoch: parseEpoch(attrs),
     rewriteTimestamp: booleanAttribute(attrs, "rewrite-timestamp", true),
   };
 }
 
-/** The attributes of exporter `image`; with type `registry`, `push` is on where it is not mentioned. */
+/** Seconds since 1970 that `source-date-epoch` names. */
+export function parseEpoch(attrs: Attrs): number | undefined {
+  return integerAttribute(attrs, "source-date-epoch", { from: 0, to: latestEpoch });
+}
+
+/** The attributes of exporter `image`. */
 export function parsePushAttributes(attrs: Attrs): ImageAttributes & PushAttributes {
   const image = parseImageAttributes(attrs, pushing);
   const push = booleanAttribute(attrs, "push", false);

@@ -4,10 +4,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import {
+  exporterParts,
+  namedLayers,
+  silentCall,
+  solvedPlatform,
+  solvedResult,
+} from "../../../../test/kit/exporting.ts";
 import { startRegistry, type TestRegistry } from "../../../../test/kit/registry.ts";
 import { tarOf } from "../../../../test/kit/tar.ts";
-import type { Attrs, Session, StepCall } from "../../../api/index.ts";
-import { bytesOf, digestOf, uncancelled } from "../../../base/index.ts";
+import type { Attrs, Session } from "../../../api/index.ts";
+import { bytesOf, digestOf } from "../../../base/index.ts";
 import {
   type HistoryEntry,
   mediaTypes,
@@ -16,11 +23,10 @@ import {
   parseManifest,
 } from "../../../formats/oci/index.ts";
 import { type ContentStore, openContentStore } from "../../../storage/content/index.ts";
-import { createBlobOrigins, createImageRecords } from "../../../storage/image/index.ts";
-import { createRegistry } from "../../../storage/registry/index.ts";
-import type { Snapshot, SnapshotLayer, Snapshotter } from "../../../storage/snapshot/index.ts";
+import { createBlobOrigins } from "../../../storage/image/index.ts";
+import type { SnapshotLayer } from "../../../storage/snapshot/index.ts";
 import { createExporters } from "../create-exporters.ts";
-import type { SolvedPlatform, SolvedResult } from "../exporter.ts";
+import type { SolvedResult } from "../exporter.ts";
 
 let root: string;
 let registry: TestRegistry;
@@ -38,73 +44,23 @@ afterEach(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
-const call: StepCall = { ...uncancelled, step: digestOf("step"), emit() {} };
+const call = silentCall;
 const session = {} as Session;
-const client = createRegistry({
-  credentials: async () => undefined,
-  hosts: {},
-  userAgent: "kiln-test",
-  environment: {},
-  limits: { retryBudget: 200, retryDelay: 1 },
-});
 const amd64 = { os: "linux", architecture: "amd64" };
 const arm64 = { os: "linux", architecture: "arm64" };
 const armv7 = { os: "linux", architecture: "arm", variant: "v7" };
 
-/** A layer's tar is its id in a file; the clamp shows in the file's time. */
-const snapshotter = {
-  async *tar(layer: SnapshotLayer, { clamp }: { clamp?: number }) {
-    packed.push(layer.id);
-    const mtime = BigInt(clamp ?? 1_700_000_000) * 1_000_000_000n;
-    if (layer.id === "empty") yield new Uint8Array(1024);
-    else yield tarOf([{ path: "file", data: layer.id, mtime }]);
-  },
-} as Partial<Snapshotter> as Snapshotter;
-
-function snapshotOf(...layers: readonly SnapshotLayer[]): Snapshot {
-  return { id: layers.map((one) => one.id).join("+"), layers } as Partial<Snapshot> as Snapshot;
-}
-
-function solved(
-  platform: SolvedPlatform["platform"],
-  layers: readonly SnapshotLayer[],
-  history: readonly HistoryEntry[] = [],
-): SolvedPlatform {
-  const { os, architecture, variant } = platform;
-  const config = { os, architecture, ...(variant ? { variant } : {}), history };
-  return {
-    platform,
-    id: `${os}/${architecture}`,
-    snapshot: layers.length === 0 ? undefined : snapshotOf(...layers),
-    config: { ...config, rootfs: { type: "layers", diff_ids: [] } },
-  };
-}
-
 const copied: HistoryEntry = { created_by: "COPY file /", comment: "buildkit.dockerfile.v0" };
 const environment: HistoryEntry = { created_by: "ENV A=b", empty_layer: true };
 
-function resultOf(...platforms: readonly SolvedPlatform[]): SolvedResult {
-  return { platforms, multiPlatform: platforms.length > 1, sourceDateEpoch: undefined };
-}
-
-const one = resultOf(solved(amd64, [{ id: "a" }], [environment, copied]));
-const three = resultOf(
-  solved(amd64, [{ id: "shared" }, { id: "a" }], [copied, copied]),
-  solved(arm64, [{ id: "shared" }, { id: "b" }], [copied, copied]),
-  solved(armv7, [{ id: "shared" }, { id: "c" }], [copied, copied]),
+const one = solvedResult(solvedPlatform(amd64, [{ id: "a" }], [environment, copied]));
+const three = solvedResult(
+  solvedPlatform(amd64, [{ id: "shared" }, { id: "a" }], [copied, copied]),
+  solvedPlatform(arm64, [{ id: "shared" }, { id: "b" }], [copied, copied]),
+  solvedPlatform(armv7, [{ id: "shared" }, { id: "c" }], [copied, copied]),
 );
 
-function parts(directory = root) {
-  return {
-    registry: () => client,
-    content,
-    snapshotter,
-    records: createImageRecords(join(directory, "images")),
-    origins: createBlobOrigins(join(directory, "origins")),
-    directory: join(directory, "exports"),
-    now: () => new Date("2026-05-06T07:08:09.100Z"),
-  };
-}
+const parts = (directory = root) => exporterParts(directory, content, namedLayers(packed));
 
 async function exportImage(result: SolvedResult, attrs: Attrs, directory = root): Promise<Attrs> {
   const exporter = createExporters(parts(directory)).get("image");
@@ -247,7 +203,10 @@ test("a base layer keeps its digest and is mounted from the repository it came f
   const origin = `${registry.host}/library/base`;
   createBlobOrigins(join(root, "origins")).add(layer.blob!.descriptor.digest, origin);
   const history = [{ created_by: "base", created: "2020-01-02T03:04:05Z" }, copied];
-  await exportImage(resultOf(solved(amd64, [layer, { id: "a" }], history)), pushed("app:1"));
+  await exportImage(
+    solvedResult(solvedPlatform(amd64, [layer, { id: "a" }], history)),
+    pushed("app:1"),
+  );
   const { manifest, config } = configOf("app", "1");
   expect(manifest.layers[0]).toEqual({
     mediaType: mediaTypes.ociLayerGzip,
@@ -267,14 +226,17 @@ test("a base layer of another registry is streamed over, once for several target
   const { digest } = layer.blob!.descriptor;
   createBlobOrigins(join(root, "origins")).add(digest, `${source.host}/library/base`);
   const names = `${registry.host}/a:1,${registry.host}/b:1`;
-  await exportImage(resultOf(solved(amd64, [layer])), { name: names, push: "true" });
+  await exportImage(solvedResult(solvedPlatform(amd64, [layer])), { name: names, push: "true" });
   expect(registry.store.blob("a", digest)).toEqual(baseData);
   expect(registry.store.blob("b", digest)).toEqual(baseData);
   expect(source.log().filter((line) => line.startsWith("GET library/base/blobs"))).toHaveLength(1);
 });
 
 test("a base layer that nobody has any more fails the export before anything gets a name", async () => {
-  const failure = exportImage(resultOf(solved(amd64, [baseLayer(baseData)])), pushed("app:1"));
+  const failure = exportImage(
+    solvedResult(solvedPlatform(amd64, [baseLayer(baseData)])),
+    pushed("app:1"),
+  );
   await expect(failure).rejects.toMatchObject({ code: "STORE_CORRUPT" });
   expect(registry.store.tags("app")).toEqual([]);
 });
@@ -283,7 +245,7 @@ test("force-compression packs base layers anew and keeps what is in them", async
   const layer = baseLayer(baseData);
   await content.write(layer.blob!.descriptor, () => bytesOf(baseData), call);
   const attrs = { ...pushed("app:1"), compression: "uncompressed", "force-compression": "true" };
-  await exportImage(resultOf(solved(amd64, [layer])), attrs);
+  await exportImage(solvedResult(solvedPlatform(amd64, [layer])), attrs);
   const { manifest, config } = configOf("app", "1");
   expect(manifest.layers[0]?.mediaType).toBe(mediaTypes.ociLayer);
   expect(manifest.layers[0]?.digest).toBe(layer.blob!.diffId);
@@ -305,14 +267,17 @@ test("docker media types are used for everything where they are asked for", asyn
 
 test("a layer that holds nothing is left out, and its line says so", async () => {
   const layers = [{ id: "a" }, { id: "empty" }, { id: "b" }];
-  await exportImage(resultOf(solved(amd64, layers, [copied, copied, copied])), pushed("app:1"));
+  await exportImage(
+    solvedResult(solvedPlatform(amd64, layers, [copied, copied, copied])),
+    pushed("app:1"),
+  );
   const { manifest, config } = configOf("app", "1");
   expect(manifest.layers).toHaveLength(2);
   expect(config.history?.map((line) => line.empty_layer)).toEqual([undefined, true, undefined]);
 });
 
 test("scratch has no layers", async () => {
-  await exportImage(resultOf(solved(amd64, [], [environment])), pushed("app:1"));
+  await exportImage(solvedResult(solvedPlatform(amd64, [], [environment])), pushed("app:1"));
   const { manifest, config } = configOf("app", "1");
   expect(manifest.layers).toEqual([]);
   expect(config.rootfs.diff_ids).toEqual([]);

@@ -1,9 +1,7 @@
 // Exporter `image`: an image in the store and, if asked, under its names in registries.
-import { Buffer } from "node:buffer";
 import type { Attrs, Session } from "../../../api/index.ts";
-import { type Call, goJson, runAll } from "../../../base/index.ts";
+import { type Call, runAll } from "../../../base/index.ts";
 import {
-  descriptorJson,
   formatReference,
   type Reference,
   repositoryName,
@@ -16,6 +14,7 @@ import { type ImageAttributes, type PushAttributes, parsePushAttributes } from "
 import { type CreatedImage, createImage } from "./create-image.ts";
 import type { LayerPacker } from "./pack-layers.ts";
 import { createPusher } from "./push.ts";
+import { imageResponse } from "./response.ts";
 
 type Attributes = ImageAttributes & PushAttributes;
 
@@ -46,7 +45,8 @@ export function createImageExporter(parts: ExporterParts, pack: LayerPacker): Ex
             const children = image.images.map((one) => one.manifest);
             await pusher?.finish(children, image.root, !attributes.pushByDigest);
             if (attributes.store) recordNames(parts, attributes, image);
-            return response(attributes, image);
+            const name = attributes.name || storeNames(attributes, image.root.descriptor.digest)[0];
+            return imageResponse(name, image);
           },
           async [Symbol.asyncDispose]() {
             await pusher?.[Symbol.asyncDispose]();
@@ -88,23 +88,4 @@ function storeNames(attributes: Attributes, digest: string): readonly string[] {
     const name = formatReference(withDefaultTag(reference));
     return nameCanonical ? [name, `${name}@${digest}`] : [name];
   });
-}
-
-/** The reference's response keys; those about the configuration only where there is one for the whole image. */
-function response(attributes: Attributes, { root, images }: CreatedImage): Attrs {
-  const { descriptor } = root;
-  const name = attributes.name || storeNames(attributes, descriptor.digest)[0];
-  const [only] = images;
-  const single = only && only.manifest.descriptor.digest === descriptor.digest ? only : undefined;
-  return {
-    ...(name ? { "image.name": name } : {}),
-    "containerimage.digest": descriptor.digest,
-    "containerimage.descriptor": Buffer.from(goJson(descriptorJson(descriptor))).toString("base64"),
-    ...(single
-      ? {
-          "containerimage.config.digest": single.config.descriptor.digest,
-          "containerimage.config": new TextDecoder().decode(single.config.data),
-        }
-      : {}),
-  };
 }

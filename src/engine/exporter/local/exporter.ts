@@ -1,0 +1,48 @@
+// Exporters `local` and `tar`: the result's files, handed to the asking side, which unpacks them or keeps the archive.
+import type { Attrs } from "../../../api/index.ts";
+import { booleanAttribute, checkAttributeNames, wordAttribute } from "../attributes.ts";
+import type { Exporter } from "../exporter.ts";
+import { parseEpoch } from "../image/attributes.ts";
+import { withFilesTar } from "./files-tar.ts";
+
+const known = new Set([
+  "attestation-prefix",
+  "dest",
+  "mode",
+  "platform-split",
+  "source-date-epoch",
+]);
+
+/** Times stay as they are unless an epoch is named: then later ones become it. */
+export function createFilesExporter(type: "local" | "tar"): Exporter {
+  return {
+    type,
+    check: async (attrs) => void parseAttributes(attrs, false),
+    async prepare(result, attrs, session) {
+      const several = result.multiPlatform || result.platforms.length > 1;
+      const { split, epoch } = parseAttributes(attrs, several);
+      const options = { split, clamp: epoch ?? result.sourceDateEpoch };
+      return {
+        async finish(call) {
+          await withFilesTar(
+            result.platforms,
+            options,
+            (tar) => session.receive(type, tar, call),
+            call,
+          );
+          return {};
+        },
+        async [Symbol.asyncDispose]() {},
+      };
+    },
+  };
+}
+
+function parseAttributes(attrs: Attrs, several: boolean) {
+  checkAttributeNames(attrs, known, undefined);
+  wordAttribute(attrs, "mode", ["copy", "delete"]);
+  return {
+    split: booleanAttribute(attrs, "platform-split", several),
+    epoch: parseEpoch(attrs),
+  };
+}

@@ -1,0 +1,151 @@
+// Images as archives: a whole OCI layout, and what docker load wants of it.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import {
+  exporterParts,
+  namedLayers,
+  silentCall,
+  solvedPlatform,
+  solvedResult,
+} from "../../../../test/kit/exporting.ts";
+import type { Attrs, Session } from "../../../api/index.ts";
+import { type Bytes, digestOf, readAll } from "../../../base/index.ts";
+import { readTar } from "../../../formats/archive/index.ts";
+import { mediaTypes, parseIndex, parseManifest } from "../../../formats/oci/index.ts";
+import { openContentStore } from "../../../storage/content/index.ts";
+import { createExporters } from "../create-exporters.ts";
+import type { SolvedResult } from "../exporter.ts";
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "kiln-oci-"));
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+const amd64 = { os: "linux", architecture: "amd64" };
+const arm64 = { os: "linux", architecture: "arm64" };
+const two = solvedResult(
+  solvedPlatform(amd64, [{ id: "shared" }, { id: "a" }]),
+  solvedPlatform(arm64, [{ id: "shared" }, { id: "b" }]),
+);
+const one = solvedResult(solvedPlatform(amd64, [{ id: "a" }]));
+
+interface Delivered {
+  readonly type: string;
+  readonly bytes: Uint8Array;
+  readonly response: Attrs;
+  readonly files: ReadonlyMap<string, Uint8Array>;
+}
+
+async function deliver(
+  type: "oci" | "docker",
+  result: SolvedResult,
+  attrs: Attrs = {},
+): Promise<Delivered> {
+  const content = await openContentStore(join(root, "content"));
+  const exporter = createExporters(exporterParts(root, content, namedLayers([]))).get(type);
+  let received = "";
+  let bytes = new Uint8Array();
+  const session = {
+    async receive(name: string, tar: Bytes) {
+      received = name;
+      bytes = new Uint8Array(await readAll(tar, 1 << 24, "archive"));
+    },
+  } as Partial<Session> as Session;
+  await using prepared = await exporter!.prepare(result, attrs, session, silentCall);
+  const response = await prepared.finish(silentCall);
+  return { type: received, bytes, response, files: await unpack(bytes) };
+}
+
+async function unpack(bytes: Uint8Array): Promise<ReadonlyMap<string, Uint8Array>> {
+  const files = new Map<string, Uint8Array>();
+  let path = "";
+  async function* all(): Bytes {
+    yield bytes;
+  }
+  await readTar(
+    all(),
+    {
+      entry(header) {
+        path = header.path;
+        if (header.type === "file") files.set(path, new Uint8Array());
+      },
+      data: (chunk) => files.set(path, new Uint8Array([...(files.get(path) ?? []), ...chunk])),
+      end() {},
+    },
+    silentCall,
+  );
+  return files;
+}
+
+function json(files: Delivered["files"], path: string) {
+  return JSON.parse(new TextDecoder().decode(files.get(path)));
+}
+
+const blob = (files: Delivered["files"], digest: string) => {
+  const data = files.get(`blobs/sha256/${digest.slice(7)}`);
+  if (!data) throw new Error(`the archive lacks ${digest}`);
+  return data;
+};
+
+test("an OCI archive is a layout with everything that its index leads to, under the right digests", async () => {
+  const { type, files, response } = await deliver("oci", two, { name: "hello:1,r.example/x" });
+  expect(type).toBe("oci");
+  expect(json(files, "oci-layout")).toEqual({ imageLayoutVersion: "1.0.0" });
+  const index = json(files, "index.json");
+  expect(index.manifests.map((entry: { annotations: unknown }) => entry.annotations)).toEqual([
+    {
+      "io.containerd.image.name": "docker.io/library/hello:1",
+      "org.opencontainers.image.ref.name": "1",
+    },
+    {
+      "io.containerd.image.name": "r.example/x:latest",
+      "org.opencontainers.image.ref.name": "latest",
+    },
+  ]);
+  const rootDigest = response["containerimage.digest"] ?? "";
+  expect(index.manifests[0].digest).toBe(rootDigest);
+  for (const child of parseIndex(blob(files, rootDigest)).manifests) {
+    const manifest = parseManifest(blob(files, child.digest));
+    for (const { digest, size } of [manifest.config, ...manifest.layers]) {
+      expect(blob(files, digest).length).toBe(size);
+    }
+  }
+  for (const [path, data] of files) {
+    if (path.startsWith("blobs/")) expect(digestOf(data)).toBe(`sha256:${path.slice(13)}`);
+  }
+  expect(files.has("manifest.json")).toBe(false);
+});
+
+test("an archive without a name has one entry without annotations", async () => {
+  const { files } = await deliver("oci", one);
+  const index = json(files, "index.json");
+  expect(index.manifests).toHaveLength(1);
+  expect(index.manifests[0].annotations).toBeUndefined();
+});
+
+test("index-descriptor annotations are on the layout's entries", async () => {
+  const { files } = await deliver("oci", two, { "annotation-index-descriptor.k": "v" });
+  expect(json(files, "index.json").manifests[0].annotations).toEqual({ k: "v" });
+});
+
+test("the same image gives the same archive", async () => {
+  const first = await deliver("oci", two, { name: "hello" });
+  const second = await deliver("oci", two, { name: "hello" });
+  expect(second.bytes).toEqual(first.bytes);
+});
+
+test("a docker archive has the list that docker load reads, with short names and docker's media types", async () => {
+  const { files, type } = await deliver("docker", one, { name: "hello,r.example/x:2" });
+  expect(type).toBe("docker");
+  const [listed] = json(files, "manifest.json");
+  expect(listed.RepoTags).toEqual(["hello:latest", "r.example/x:2"]);
+  for (const path of [listed.Config, ...listed.Layers]) expect(files.has(path)).toBe(true);
+  expect(json(files, "index.json").manifests[0].mediaType).toBe(mediaTypes.dockerManifest);
+});
+
+test("a docker archive of several platforms is refused", async () => {
+  await expect(deliver("docker", two)).rejects.toMatchObject({ code: "UNSUPPORTED" });
+});

@@ -1,0 +1,68 @@
+// Exporters `oci` and `docker`: an image as one archive, handed to the asking side.
+import type { Attrs } from "../../../api/index.ts";
+import { KilnError } from "../../../base/index.ts";
+import { createBlobReader } from "../../../storage/image/index.ts";
+import { booleanAttribute } from "../attributes.ts";
+import type { Exporter, SolvedResult } from "../exporter.ts";
+import { selectAnnotations } from "../image/annotations.ts";
+import { parseImageAttributes } from "../image/attributes.ts";
+import { createImage } from "../image/create-image.ts";
+import type { LayerPacker } from "../image/pack-layers.ts";
+import { imageResponse } from "../image/response.ts";
+import type { ExporterParts } from "../parts.ts";
+import { layoutTar } from "./layout-tar.ts";
+
+/** What only these two take. Where the archive goes, and whether it is unpacked there, the asking side decides. */
+const own = ["dest", "tar"];
+
+/** As `oci`, with the media types and the list that `docker load` wants. */
+export function createDockerExporter(parts: ExporterParts, pack: LayerPacker): Exporter {
+  return createArchiveExporter("docker", parts, pack);
+}
+
+/** An OCI image layout. */
+export function createOciExporter(parts: ExporterParts, pack: LayerPacker): Exporter {
+  return createArchiveExporter("oci", parts, pack);
+}
+
+function createArchiveExporter(
+  type: "oci" | "docker",
+  parts: ExporterParts,
+  pack: LayerPacker,
+): Exporter {
+  return {
+    type,
+    check: async (attrs) => void parseAttributes(type, attrs),
+    async prepare(result, attrs, session, call) {
+      const attributes = parseAttributes(type, attrs);
+      if (type === "docker") checkSinglePlatform(result);
+      const registry = parts.registry(session, { insecure: false });
+      const read = createBlobReader({ ...parts, registry });
+      const image = await createImage(parts, pack, result, { attributes, read }, call);
+      const annotations = selectAnnotations(attributes.annotations, "index-descriptor");
+      const { references } = attributes;
+      const options = { ...image, references, annotations, docker: type === "docker", read };
+      return {
+        descriptor: image.root.descriptor,
+        async finish(finishing) {
+          await session.receive(type, layoutTar(options, finishing), finishing);
+          return imageResponse(attributes.name, image);
+        },
+        async [Symbol.asyncDispose]() {},
+      };
+    },
+  };
+}
+
+function parseAttributes(type: "oci" | "docker", attrs: Attrs) {
+  booleanAttribute(attrs, "tar", true);
+  const family = type === "docker" ? { "oci-mediatypes": "false" } : {};
+  return parseImageAttributes({ ...family, ...attrs }, own);
+}
+
+function checkSinglePlatform({ platforms }: SolvedResult): void {
+  if (platforms.length <= 1) return;
+  throw new KilnError("UNSUPPORTED", "an archive for docker load holds one platform only", {
+    hint: "Write type=oci, which holds any number, or build for one platform.",
+  });
+}
