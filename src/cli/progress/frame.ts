@@ -146,15 +146,10 @@ function noteLine(text: string, look: FrameLook): string {
 /** ` ✔ [build 2/3] RUN make                 1.2s`: never wider than the terminal. */
 export function stepLine(line: Line, nowMs: number, look: FrameLook): string {
   const { style, glyphs, columns } = look;
-  const time = secondsText((line.endedMs ?? nowMs) - line.startedMs);
-  const mark =
-    line.state === "cached"
-      ? "CACHED "
-      : line.state === "failed"
-        ? "ERROR "
-        : line.state === "cancelled"
-          ? "CANCELED "
-          : "";
+  const seconds = secondsText((line.endedMs ?? nowMs) - line.startedMs);
+  // What came from the cache took no time worth telling.
+  const time = line.state === "cached" ? "CACHED" : seconds;
+  const mark = line.state === "failed" ? "ERROR " : line.state === "cancelled" ? "CANCELED " : "";
   const room = columns - 3 - mark.length - time.length - 2;
   const name = padTo(
     cut(cleanText(shortDigests(line.name)), Math.max(room, 1), glyphs.ellipsis),
@@ -166,7 +161,6 @@ export function stepLine(line: Line, nowMs: number, look: FrameLook): string {
     case "cancelled":
       return ` ${style.yellow(`${glyphs.cancelled} ${mark}${name}`)}  ${style.dim(time)}`;
     case "cached":
-      return ` ${style.green(glyphs.done)} ${style.dim(mark)}${name}  ${style.dim(time)}`;
     case "done":
       return ` ${style.green(glyphs.done)} ${name}  ${style.dim(time)}`;
     default:

@@ -130,7 +130,7 @@ describe("the live picture", () => {
       "[+] Building 2.0s (4/5) FAILED",
       " ✔ [internal] load build definition from Dockerfile     0.0s",
       " ✔ [base 1/3] FROM docker.io/library/busybox:latest@s…  1.2s",
-      " ✔ CACHED [build 1/3] WORKDIR /src                      0.0s",
+      " ✔ [build 1/3] WORKDIR /src                           CACHED",
       " ✘ ERROR [linux/arm64 build 2/3] RUN make -j4 all ins…  1.2s",
     ]);
   });
