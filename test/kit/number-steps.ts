@@ -63,23 +63,32 @@ export class NumberSolver {
   /** Results that the cache can bring back, by id. */
   readonly saved: Map<string, number> = new Map();
   readonly cache: CacheStore<Held>;
-  readonly solver: Solver<NumberStep, Held>;
+  /** Replace it by `restart()` to forget all but the cache. */
+  solver: Solver<NumberStep, Held>;
   running = 0;
+  permits = 0;
   #now = 1000;
   #saves = 0;
   #jobs = 0;
 
+  /** Waited for in everything that may take time; `call` is absent where nothing can be cancelled. */
+  readonly #pause: (call?: Call) => Promise<void>;
+
   constructor(
     makeCache: (results: ResultStorage<Held>) => CacheStore<Held> = createMemoryCacheStore,
+    pause: (call?: Call) => Promise<void> = async () => {},
   ) {
+    this.#pause = pause;
     this.cache = makeCache({
       save: async ({ value }) => {
+        await pause();
         const id = `r${++this.#saves}`;
         this.saved.set(id, value);
         return id;
       },
       load: async (id) => {
         this.calls.push(`load ${id}`);
+        await pause();
         const value = this.saved.get(id);
         return value === undefined ? undefined : { result: this.hold(value) };
       },
@@ -98,6 +107,7 @@ export class NumberSolver {
       },
       release: async (result) => {
         if (!this.live.delete(result)) throw new Error("a result was released twice");
+        await this.#pause();
       },
       now: () => new Date(++this.#now),
     });
@@ -130,15 +140,25 @@ export class NumberSolver {
     return {
       cacheMap: async (call) => {
         this.calls.push(`map ${name}`);
+        await this.#pause(call);
         await options.resolving?.(call);
         return this.#cacheMap(name, options);
       },
-      acquire: async () => ({ [Symbol.asyncDispose]: async () => {} }),
+      acquire: async (call) => {
+        await this.#pause(call);
+        this.permits++;
+        return {
+          [Symbol.asyncDispose]: async () => {
+            this.permits--;
+          },
+        };
+      },
       exec: async (inputs, call) => {
         this.calls.push(`run ${name}`);
         this.running++;
         try {
           const values = inputs.map((input) => this.#valueOf(input));
+          await this.#pause(call);
           const outputs = await (options.run ?? sum)(values, call);
           for (const input of inputs) this.#valueOf(input);
           return outputs.map((value) => this.hold(value));
@@ -161,9 +181,12 @@ export class NumberSolver {
           ...(part === undefined
             ? {}
             : {
-                contentDigest: async (result: Held) => {
+                contentDigest: async (result: Held, call: Call) => {
                   this.calls.push(`content ${name} ${index}`);
-                  return digestOf(String(part(this.#valueOf(result))));
+                  const content = part(this.#valueOf(result));
+                  await this.#pause(call);
+                  this.#valueOf(result);
+                  return digestOf(String(content));
                 },
               }),
         };
