@@ -86,7 +86,13 @@ export function liveFrame(model: ProgressModel, nowMs: number, look: FrameLook):
 
 /** The last picture: every step, however many, because it stays on the screen. */
 export function finalFrame(model: ProgressModel, nowMs: number, look: FrameLook): string[] {
-  const word = model.failed.length > 0 ? look.style.red(" FAILED") : look.style.blue(" FINISHED");
+  const cancelled = model.lines.some((line) => line.state === "cancelled");
+  const word =
+    model.failed.length > 0
+      ? look.style.red(" FAILED")
+      : cancelled
+        ? look.style.yellow(" CANCELED")
+        : look.style.blue(" FINISHED");
   return [
     headerLine(model, nowMs, look, word),
     ...model.lines.map((line) => stepLine(line, nowMs, look)),

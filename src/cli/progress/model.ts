@@ -96,6 +96,18 @@ export class ProgressModel {
     return this.lines.filter((line) => line.state === "failed");
   }
 
+  /** The build is over: what still runs was cancelled, what was still being fetched is let go. */
+  end(): void {
+    for (const line of this.lines.filter(({ state }) => !isOver(state))) {
+      line.late.clear();
+      for (const member of line.members.values()) {
+        if (!isOver(member.state))
+          Object.assign(member, { state: "cancelled", endedMs: this.#latestMs });
+      }
+      settle(line);
+    }
+  }
+
   apply(event: BuildEvent): readonly Change[] {
     const at = event.at.getTime();
     this.#startedMs ??= at;

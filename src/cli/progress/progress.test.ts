@@ -135,6 +135,17 @@ describe("the live picture", () => {
     ]);
   });
 
+  it("takes what still runs at the end for cancelled", () => {
+    const model = modelOf(story);
+    model.end();
+    expect(model.lines.map(({ state }) => state)).toEqual([
+      "done",
+      "cancelled",
+      "cached",
+      "cancelled",
+    ]);
+  });
+
   it("never has more lines than there is room for", () => {
     const many = Array.from({ length: 100 }, (_, at) => [
       tell.step(at, `step ${at}`, "started"),

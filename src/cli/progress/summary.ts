@@ -3,9 +3,10 @@ import type { Warning } from "../../api/index.ts";
 import { excerptLines, placeText, type Style } from "../report/index.ts";
 import type { ProgressModel } from "./model.ts";
 
-/** The failed steps with their last output, as lines; none where no step failed. `most` limits the output shown of each. */
+/** Last output of the failed steps, as lines; none where no failed step said anything. `most` limits what is shown of each. */
 export function failureLines(model: ProgressModel, most: number, style: Style): string[] {
-  return model.failed.flatMap((line) => {
+  const spoke = model.failed.filter((line) => line.log.length > 0);
+  return spoke.flatMap((line) => {
     const shown = line.log.slice(-most);
     const left = line.log.length - shown.length;
     return [

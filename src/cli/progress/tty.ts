@@ -64,6 +64,7 @@ export class TtyDisplay implements Display {
   }
 
   end(): void {
+    this.model.end();
     if (this.model.startedMs !== undefined)
       this.#draw(finalFrame(this.model, this.#options.now(), this.#look()));
     this.#out.write(showCursor);
