@@ -19,6 +19,7 @@ export {
   parseDockerfile,
   parseText,
 } from "./parse.ts";
+export { printDockerfile } from "./print.ts";
 export * from "./requests/index.ts";
 export {
   createLexer,

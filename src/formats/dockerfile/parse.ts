@@ -23,6 +23,11 @@ import { decodeText, trimSpace, trimStart } from "./text.ts";
 /** Largest Dockerfile, in bytes. */
 export const MAX_DOCKERFILE_BYTES: number = 16 * 1024 * 1024;
 
+/** Instructions of one file; mistakes that are told; comment lines above one instruction that are kept. */
+export const MAX_INSTRUCTIONS = 100_000;
+export const MAX_PROBLEMS = 100;
+const MAX_COMMENTS = 10_000;
+
 const emptyContinuation = {
   detail: ["Empty continuation lines will become errors in a future release"],
   url: "https://docs.docker.com/go/dockerfile/rule/no-empty-continuation/",
@@ -80,7 +85,15 @@ class FileParser {
   }
 
   run(): void {
-    for (let line = this.#next(); line !== undefined; line = this.#next()) this.#line(line);
+    for (let line = this.#next(); line !== undefined; line = this.#next()) {
+      if (this.problems.length >= MAX_PROBLEMS) break;
+      if (this.instructions.length >= MAX_INSTRUCTIONS) {
+        const at = [{ start: this.#lines.number, end: this.#lines.number }];
+        this.problems.push({ message: `more than ${MAX_INSTRUCTIONS} instructions`, at });
+        break;
+      }
+      this.#line(line);
+    }
     if (this.instructions.length > 0 || this.problems.length > 0) return;
     const last = this.#lines.number;
     this.problems.push({
@@ -133,7 +146,7 @@ class FileParser {
   #comment(written: string): void {
     const text = trimSpace(written);
     if (text === "") this.#comments = [];
-    else this.#comments.push(text);
+    else if (this.#comments.length < MAX_COMMENTS) this.#comments.push(text);
   }
 
   /** The instruction's lines joined: those that end with the escape character, and the one that does not. */
@@ -165,13 +178,15 @@ class FileParser {
       return;
     }
     const heredocs = this.#heredocs(parsed, lines);
+    if (heredocs === undefined) return;
     const end = this.#lines.number;
     this.instructions.push(
       heredocs.length === 0 ? parsed : { ...parsed, heredocs, lines: { ...lines, end } },
     );
   }
 
-  #heredocs(node: InstructionNode, lines: LineRange): readonly Heredoc[] {
+  /** Undefined when a heredoc is broken. */
+  #heredocs(node: InstructionNode, lines: LineRange): readonly Heredoc[] | undefined {
     if (!node.original.includes("<<") || !mayHaveHeredocs(node)) return [];
     let starts: readonly HeredocStart[];
     try {
@@ -179,14 +194,14 @@ class FileParser {
     } catch (error) {
       if (!(error instanceof ExpansionError)) throw error;
       this.problems.push({ message: error.message, at: [lines] });
-      return [];
+      return undefined;
     }
     const heredocs: Heredoc[] = [];
     for (const start of starts) {
       const content = this.#heredocContent(start);
       if (content === undefined) {
         this.problems.push(unterminated(start, { start: lines.start, end: this.#lines.number }));
-        return heredocs;
+        return undefined;
       }
       heredocs.push({ ...start, content });
     }
@@ -268,14 +283,15 @@ function unterminated({ name }: HeredocStart, lines: LineRange): Problem {
   };
 }
 
-/** Where a line's continuation character stands, -1 where it has none; two in a row are none. */
-function continuationAt(line: string, token: EscapeToken): number {
+/** @internal Where a line's continuation character stands, -1 where it has none; two in a row are none. */
+export function continuationAt(line: string, token: EscapeToken): number {
   let end = line.length - 1;
   while (end >= 0 && (line[end] === " " || line[end] === "\t")) end--;
   return line[end] === token && line[end - 1] !== token ? end : -1;
 }
 
-function trimLineEnd(line: string): string {
+/** @internal Without the line end's carriage returns. */
+export function trimLineEnd(line: string): string {
   let end = line.length;
   while (end > 0 && line[end - 1] === "\r") end--;
   return end === line.length ? line : line.slice(0, end);

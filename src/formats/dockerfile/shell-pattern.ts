@@ -1,7 +1,7 @@
 // Wildcards of `${name#pattern}` and its kin: `?` is one character, `*` any number of them, neither is a line end.
 
 /** How many steps one match may take (pattern length times value length). */
-export const MAX_MATCH_STEPS = 100_000_000;
+export const MAX_MATCH_STEPS = 10_000_000;
 
 /** A pattern's characters; wildcards are the two symbols. */
 export type PatternToken = string | typeof anyOne | typeof anyMany;

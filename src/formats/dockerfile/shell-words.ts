@@ -56,11 +56,7 @@ export function createLexer(options: LexerOptions): Lexer {
   const expand = (word: string, lookup: Lookup): Expansion => {
     const run = new WordRun(word, options, lookup);
     try {
-      return {
-        ...run.segment(undefined, options.rawEscapes === true),
-        matched: run.matched,
-        unmatched: run.unmatched,
-      };
+      return { ...run.run(), matched: run.matched, unmatched: run.unmatched };
     } catch (error) {
       if (!(error instanceof ExpansionError)) throw error;
       const message = `failed to process ${quote(shortened(word))}: ${error.message}`;
@@ -128,7 +124,7 @@ class WordRun {
   readonly #lookup: Lookup;
   #at: number;
   #depth = 0;
-  #list: WordList | undefined;
+  readonly #list = new WordList();
 
   constructor(text: string, options: LexerOptions, lookup: Lookup) {
     this.#text = text;
@@ -138,46 +134,34 @@ class WordRun {
     this.#at = text.startsWith("\ufeff") ? 1 : 0;
   }
 
-  /** Reads on until after `stop`, or to the end of the word. */
-  segment(
-    stop: string | undefined,
-    rawEscapes: boolean,
-  ): { word: string; words: readonly string[] } {
-    const outer = this.#list;
-    const list = new WordList();
-    this.#list = list;
-    // The reference builds the words of all levels in one buffer: what came before `${a:-b}` in a word is lost to `words`.
-    outer?.drop();
-    const word = this.#segmentWord(stop, rawEscapes, list);
-    this.#list = outer;
-    return { word, words: list.finish() };
+  /** The whole word. */
+  run(): { readonly word: string; readonly words: readonly string[] } {
+    const word = this.#segment(undefined, this.#options.rawEscapes === true);
+    return { word, words: this.#list.finish() };
   }
 
-  #segmentWord(stop: string | undefined, rawEscapes: boolean, list: WordList): string {
+  /** Reads on until after `stop`, or to the end of the word. */
+  #segment(stop: string | undefined, rawEscapes: boolean): string {
+    const isOutermost = stop === undefined;
+    // The reference builds the words of all levels in one buffer: what came before `${a:-b}` in a word is lost to `words`.
+    if (!isOutermost) this.#list.drop();
     let word = "";
     while (this.#at < this.#text.length) {
       const from = this.#at;
       this.#skipPlain(stop);
-      if (this.#at > from) {
-        const plain = this.#text.slice(from, this.#at);
-        word += plain;
-        list.add(plain);
-        continue;
-      }
       const char = this.#text[this.#at] ?? "";
-      if (char === stop) {
+      const isPlain = this.#at > from;
+      if (!isPlain && char === stop) {
         this.#at++;
         return word;
       }
-      const part = this.#special(char, rawEscapes);
-      if (char === "$") list.add(part);
-      else if (part !== undefined) list.addQuoted(part);
+      const part = isPlain ? this.#text.slice(from, this.#at) : this.#special(char, rawEscapes);
+      if (isOutermost && (isPlain || char === "$")) this.#list.add(part);
+      else if (isOutermost) this.#list.addQuoted(part);
       word += part;
     }
-    if (stop !== undefined) {
-      throw new ExpansionError(`unexpected end of statement while looking for matching ${stop}`);
-    }
-    return word;
+    if (isOutermost) return word;
+    throw new ExpansionError(`unexpected end of statement while looking for matching ${stop}`);
   }
 
   #skipPlain(stop: string | undefined): void {
@@ -324,7 +308,7 @@ class WordRun {
 
   #until(stop: string, rawEscapes: boolean, missing: string): string {
     try {
-      return this.segment(stop, rawEscapes).word;
+      return this.#segment(stop, rawEscapes);
     } catch (error) {
       if (error instanceof ExpansionError && this.#at >= this.#text.length)
         throw new ExpansionError(missing);

@@ -13,6 +13,7 @@ import {
 import type { Request } from "./instructions/instruction.ts";
 import { createLinter, type Linter } from "./lint/index.ts";
 import { skippedByComments } from "./lint/options.ts";
+import { MAX_PROBLEMS } from "./parse.ts";
 import { ExpansionError } from "./shell-words.ts";
 
 /** A FROM and what follows up to the next one. */
@@ -33,7 +34,7 @@ export interface Instructions {
   readonly stages: readonly Stage[];
   /** ARGs before the first FROM. */
   readonly metaArgs: readonly ArgInstruction[];
-  /** Every mistake, in the order of the file. */
+  /** The mistakes in the order of the file, `MAX_PROBLEMS` or a few more of them at most. */
   readonly problems: readonly Problem[];
 }
 
@@ -47,6 +48,7 @@ export function readInstructions(
   const problems: Problem[] = [];
   let orphaned = false;
   for (const node of nodes) {
+    if (problems.length >= MAX_PROBLEMS) break;
     const parsed = parseInstruction(node, linter);
     problems.push(...parsed.problems);
     const instruction = parsed.value;

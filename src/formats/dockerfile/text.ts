@@ -1,6 +1,7 @@
 // Text as Go sees it: decoding with one replacement mark an invalid byte, and what counts as white space.
 
 const mark = "\ufffd";
+const markBytes: Uint8Array = new TextEncoder().encode(mark);
 
 /** UTF-8 to text; each invalid byte becomes one U+FFFD, as when Go walks a string. A byte order mark is dropped. */
 export function decodeText(data: Uint8Array): string {
@@ -9,23 +10,17 @@ export function decodeText(data: Uint8Array): string {
 }
 
 function decodeBytewise(data: Uint8Array): string {
-  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-  const parts: string[] = [];
-  const bom = data[0] === 0xef && data[1] === 0xbb && data[2] === 0xbf;
-  let valid = bom ? 3 : 0;
-  for (let at = valid; at < data.length; ) {
-    const length = sequenceLength(data, at);
-    if (length > 0) {
-      at += length;
-      continue;
-    }
-    if (at > valid) parts.push(decoder.decode(data.subarray(valid, at)));
-    parts.push(mark);
-    at++;
-    valid = at;
+  const out = new Uint8Array(data.length * 3);
+  let length = 0;
+  for (let at = 0; at < data.length; ) {
+    const size = sequenceLength(data, at);
+    const unit = size === 0 ? markBytes : data.subarray(at, at + size);
+    if (size === 1) out[length] = data[at] ?? 0;
+    else out.set(unit, length);
+    length += unit.length;
+    at += Math.max(size, 1);
   }
-  if (valid < data.length) parts.push(decoder.decode(data.subarray(valid)));
-  return parts.join("");
+  return new TextDecoder("utf-8").decode(out.subarray(0, length));
 }
 
 /** How many bytes the character at `at` has; 0 when the bytes there are not UTF-8 (Unicode 15, table 3-7). */

@@ -89,7 +89,11 @@ class StepParser {
 
   parse(): readonly Step[] {
     const steps: Step[] = [];
-    while (this.#at < this.#chars.length) steps.push(this.#step());
+    while (this.#at < this.#chars.length) {
+      const step = this.#step();
+      // Two in a row are as one.
+      if (step.type !== "directories" || steps.at(-1)?.type !== "directories") steps.push(step);
+    }
     return steps;
   }
 
@@ -192,7 +196,10 @@ function perlRanges(char: string): readonly (readonly [number, number])[] | unde
 
 /** A function that says whether a whole path matches the steps. */
 export function compileSteps(steps: readonly Step[]): (path: string) => boolean {
-  if (mayBacktrack(steps)) return (path) => runSteps(steps, path);
+  const least = steps.filter(
+    (step) => step.type === "char" || (step.type === "set" && !step.repeated),
+  ).length;
+  if (mayBacktrack(steps)) return (path) => path.length >= least && runSteps(steps, path);
   const expression = new RegExp(`^${steps.map(stepSource).join("")}$`, "u");
   return (path) => expression.test(path);
 }

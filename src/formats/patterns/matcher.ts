@@ -39,12 +39,22 @@ interface Pattern {
   readonly test: (path: string) => boolean;
 }
 
+/** Patterns of one list, and code units of one pattern: the reference reads no longer lines. */
+export const MAX_PATTERNS = 100_000;
+export const MAX_PATTERN_LENGTH = 65_535;
+
 /** Directories whose answer is remembered; more are worked out again. */
 const MAX_REMEMBERED = 50_000;
 
 /** Compiles once for many paths. Throws `PATTERN_INVALID` for what Go's filepath.Match refuses. */
 export function compilePatterns(lines: readonly string[]): PatternMatcher {
   const patterns: Pattern[] = [];
+  if (lines.length > MAX_PATTERNS) {
+    throw new KilnError(
+      "PATTERN_INVALID",
+      `${lines.length} patterns, more than the ${MAX_PATTERNS} that are read`,
+    );
+  }
   for (const line of lines) {
     const pattern = compile(line, patterns.length);
     if (pattern) patterns.push(pattern);
@@ -86,6 +96,12 @@ function compile(line: string, index: number): Pattern | undefined {
     throw new KilnError("PATTERN_INVALID", 'illegal exclusion pattern: "!"', {
       hint: "Write a pattern after the exclamation mark, or remove the line.",
     });
+  }
+  if (pattern.length > MAX_PATTERN_LENGTH) {
+    throw new KilnError(
+      "PATTERN_INVALID",
+      `pattern ${pattern.slice(0, 100)}... is longer than ${MAX_PATTERN_LENGTH}`,
+    );
   }
   if (!isValidGlob(pattern)) {
     throw new KilnError("PATTERN_INVALID", `syntax error in pattern ${pattern}`, {
