@@ -1,4 +1,5 @@
 // Decodes and checks an exec op.
+import { posix } from "node:path";
 import type { pb } from "../proto/index.ts";
 import { inputIndex, invalid, optional } from "./checks.ts";
 import type { ExecMount, ExecOp } from "./ops.ts";
@@ -18,7 +19,7 @@ export function decodeExec(message: pb.ExecOp, inputs: number): ExecOp {
   if (meta.args.length === 0) throw invalid("an exec op has no arguments");
   if (!meta.cwd.startsWith("/"))
     throw invalid(`a working directory is not absolute: ${JSON.stringify(meta.cwd)}`);
-  const mounts = message.mounts.map((mount) => decodeMount(mount, inputs));
+  const mounts = message.mounts.map((mount) => decodeMount(mount, inputs, meta.cwd));
   checkMounts(mounts);
   return {
     kind: "exec",
@@ -47,10 +48,8 @@ function decodeProxy(message: pb.ProxyEnv): NonNullable<ExecOp["proxyEnv"]> {
   return { http: httpProxy, https: httpsProxy, ftp: ftpProxy, no: noProxy, all: allProxy };
 }
 
-function decodeMount(message: pb.Mount, inputs: number): ExecMount {
+function decodeMount(message: pb.Mount, inputs: number, cwd: string): ExecMount {
   const type = word(mountTypes, message.mountType, "mount type");
-  if (!message.dest.startsWith("/"))
-    throw invalid(`a mount's target is not absolute: ${JSON.stringify(message.dest)}`);
   // What is lent has no output; the wire's value for it is 0 all the same.
   const lent = type === "secret" || type === "ssh";
   const output = lent || message.output === -1 ? undefined : message.output;
@@ -61,7 +60,7 @@ function decodeMount(message: pb.Mount, inputs: number): ExecMount {
     type,
     ...optional("input", inputIndex(message.input, inputs)),
     selector: message.selector,
-    target: message.dest,
+    target: posix.resolve("/", cwd, message.dest),
     ...optional("output", output),
     readonly: message.readonly,
     contentCache: word(contentCaches, message.contentCache, "content cache mode"),

@@ -57,6 +57,7 @@ export interface ExecMount {
   readonly type: "bind" | "cache" | "tmpfs" | "secret" | "ssh";
   readonly input?: number;
   readonly selector: string;
+  /** Absolute and clean; a relative one was taken from the working directory. */
   readonly target: string;
   /** Index of the output that the changed files become; absent where changes are thrown away. */
   readonly output?: number;

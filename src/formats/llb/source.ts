@@ -136,8 +136,9 @@ export function httpVertex(url: string, options: HttpOptions = {}): Vertex {
     options.mode === undefined ? undefined : `0${options.mode.toString(8)}`,
     "source.http.perm",
   );
-  set("http.uid", options.uid?.toString(), "source.http.uidgid");
-  set("http.gid", options.gid?.toString(), "source.http.uidgid");
+  // The name is misspelt on the wire.
+  set("http.uid", options.uid?.toString(), "soruce.http.uidgid");
+  set("http.gid", options.gid?.toString(), "soruce.http.uidgid");
   return sourceVertex(url, options, { caps: [...caps], attrs });
 }
 

@@ -33,6 +33,8 @@ export interface State {
   /** In the order in which they were last set. */
   readonly variables: ReadonlyMap<string, string>;
   readonly userName: string;
+  /** What its ops run on; undefined where the definition as a whole says. */
+  readonly ownPlatform: Platform | undefined;
   dir(path: string): State;
   env(name: string, value: string): State;
   user(name: string): State;
@@ -165,11 +167,14 @@ function createState(values: Values): State {
     platform === undefined || constraints.platform !== undefined
       ? constraints
       : { ...constraints, platform };
-  const after = (vertex: Vertex): State => next({ output: { vertex, index: 0 } });
+  // What was made for a platform goes on being for it.
+  const after = (vertex: Vertex): State =>
+    next({ output: { vertex, index: 0 }, platform: vertex.constraints.platform ?? platform });
   const state: State = {
     output,
     workingDir: dir,
     userName: user,
+    ownPlatform: platform,
     get variables() {
       return variablesOf(env);
     },

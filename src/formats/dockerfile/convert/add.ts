@@ -1,5 +1,4 @@
 // ADD: as COPY, and archives unpacked, files behind URLs, commits of repositories.
-import { posix } from "node:path";
 import type { FileStep } from "../../llb/index.ts";
 import type { AddInstruction } from "../instructions/index.ts";
 import { addCopies, copyPlan } from "./copy-layer.ts";
@@ -24,7 +23,7 @@ export const convertAdd: Converter<AddInstruction> = (stage, add, env) => {
   for (const source of add.sources) {
     // BuildKit: a git URL counts as a path of the context here.
     if (/^https?:\/\//.test(source)) continue;
-    env.context.used.add(posix.join("/", toSlash(source, stage.platform.os)));
+    env.context.used.add(toSlash(source, stage.platform.os));
   }
   return addCopies(plan, steps, []);
 };

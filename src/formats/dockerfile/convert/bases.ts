@@ -119,7 +119,7 @@ async function imageBase(
     answer.digest === undefined ? reference : { ...reference, digest: answer.digest },
   );
   const base = { image: withoutTime(config), platform: actual, baseImage: config };
-  if (isEmpty(config)) return { ...base, files: scratch().platform(actual), steps: 0 };
+  if (isEmpty(config)) return { ...base, files: scratch(), steps: 0 };
   warnOfBasePlatform(stage, actual, config, linter);
   const naming = {
     stageName: stage.shownName,

@@ -1,20 +1,21 @@
 // The build context: which of its files are used, and where they come from.
-import { posix } from "node:path";
 import { deferred, local, type State } from "../../llb/index.ts";
+import { compareText } from "../text.ts";
 import type { ContextOptions } from "./options.ts";
+import { joinPaths } from "./paths.ts";
 
 /** Which files of some directory were used; everything, once "/" was. */
 export class UsedPaths {
   readonly #paths = new Set<string>();
 
   add(path: string): void {
-    this.#paths.add(posix.join("/", path).replace(/(.)\/+$/, "$1"));
+    this.#paths.add(joinPaths("/", path));
   }
 
   /** Sorted, relative; undefined when nothing was used or all of it may have been. */
   list(): readonly string[] | undefined {
     if (this.#paths.size === 0 || this.#paths.has("/")) return undefined;
-    return [...this.#paths].map((path) => path.slice(1)).sort();
+    return [...this.#paths].map((path) => path.slice(1)).sort(compareText);
   }
 }
 

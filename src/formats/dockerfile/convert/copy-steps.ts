@@ -1,5 +1,4 @@
 // The file steps that sources of COPY and ADD become.
-import { posix } from "node:path";
 import {
   type Constraints,
   type CopyStep,
@@ -10,7 +9,7 @@ import {
 import type { AddInstruction, CopyInstruction, InlineSource } from "../instructions/index.ts";
 import type { ConvertEnv } from "./environment.ts";
 import { checkIgnored } from "./ignored.ts";
-import { normalizePath } from "./paths.ts";
+import { joinPaths, normalizePath } from "./paths.ts";
 import type { Stage } from "./stage.ts";
 
 /** A COPY or ADD whose flags are checked. */
@@ -66,7 +65,7 @@ export function inlineSteps(plan: CopyPlan, inline: readonly InlineSource[]): Fi
     return {
       kind: "copy",
       ...(file.output === undefined ? {} : { from: file.output }),
-      src: posix.join("/", path),
+      src: joinPaths("/", path),
       dest: plan.destination,
       ...plan.common,
     };
@@ -84,7 +83,7 @@ function withParents(
   const required =
     hasWildcard(src) || hasWildcard(pattern)
       ? []
-      : [normalizePath("/", posix.join(src, pattern), os)];
+      : [normalizePath("/", joinPaths(src, pattern), os)];
   return { src, includePatterns: [pattern.replace(/^\//, "")], requiredPaths: required };
 }
 

@@ -1,5 +1,4 @@
 // COPY: files of the build context, a stage or an image on top of the files so far.
-import { posix } from "node:path";
 import type { CopyInstruction } from "../instructions/index.ts";
 import { addCopies, copyPlan } from "./copy-layer.ts";
 import { type CopyPlan, inlineSteps, localStep } from "./copy-steps.ts";
@@ -27,6 +26,6 @@ export const convertCopy: Converter<CopyInstruction> = (stage, copy, env) => {
     ...inlineSteps(plan, copy.inline),
   ];
   const used = from?.used ?? env.context.used;
-  for (const source of copy.sources) used.add(posix.join("/", toSlash(source, stage.platform.os)));
+  for (const source of copy.sources) used.add(toSlash(source, stage.platform.os));
   return addCopies(plan, steps, copy.parents ? ["--parents"] : []);
 };

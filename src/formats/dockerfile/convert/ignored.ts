@@ -1,8 +1,8 @@
 // A word about sources that .dockerignore keeps from being sent.
-import { posix } from "node:path";
 import { compilePatterns, type PatternMatcher } from "../../patterns/index.ts";
 import { copyIgnoredFile } from "../lint/copy-ignored-file.ts";
 import type { CopyPlan } from "./copy-steps.ts";
+import { cleanPath } from "./paths.ts";
 
 const compiled = new WeakMap<readonly string[], PatternMatcher>();
 
@@ -10,7 +10,7 @@ const compiled = new WeakMap<readonly string[], PatternMatcher>();
 export function checkIgnored({ instruction, env }: CopyPlan, source: string): void {
   const patterns = env.options.context?.ignorePatterns ?? [];
   if (patterns.length === 0 || patterns.some((pattern) => pattern.startsWith("!"))) return;
-  const path = posix.normalize(source).replace(/(.)\/+$/, "$1");
+  const path = cleanPath(source);
   const wholeContext = path === "." || path === "/";
   if (wholeContext && !patterns.some((pattern) => ["*", "**", "**/*"].includes(pattern))) return;
   let matcher = compiled.get(patterns);

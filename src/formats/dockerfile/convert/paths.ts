@@ -2,6 +2,18 @@
 import { posix } from "node:path";
 import { dockerfileError } from "./problem.ts";
 
+/** The paths as one, clean: no "." or "..", no doubled or final slash; "" of nothing. Go's path.Join. */
+export function joinPaths(...parts: readonly string[]): string {
+  const joined = parts.filter((part) => part !== "").join("/");
+  return joined === "" ? "" : cleanPath(joined);
+}
+
+/** The shortest path that means the same. Go's path.Clean. */
+export function cleanPath(path: string): string {
+  const clean = posix.normalize(path);
+  return clean.length > 1 && clean.endsWith("/") ? clean.slice(0, -1) : clean;
+}
+
 /** The path with forward slashes, which windows alone writes otherwise. */
 export function toSlash(path: string, os: string): string {
   return os === "windows" ? path.replaceAll("\\", "/") : path;
@@ -19,7 +31,7 @@ export function isAbsolute(path: string, os: string): boolean {
 export function normalizePath(parent: string, path: string, os: string, keepSlash = false): string {
   const written = withoutDrive(toSlash(path, os), os);
   const base = withoutDrive(toSlash(parent, os), os) || "/";
-  const clean = trimSlash(posix.join(...(written.startsWith("/") ? [written] : [base, written])));
+  const clean = written.startsWith("/") ? cleanPath(written) : joinPaths(base, written);
   if (!keepSlash) return clean;
   if (written.endsWith("/") && !clean.endsWith("/")) return `${clean}/`;
   if (written.endsWith("/.")) return clean === "/" ? "/." : `${clean}/.`;
@@ -37,10 +49,6 @@ export function destinationPath(workingDir: string, path: string, os: string): s
 export function workingDirectory(current: string, path: string, os: string): string {
   const clean = normalizePath(current, path, os);
   return os === "windows" ? clean.replaceAll("/", "\\") : clean;
-}
-
-function trimSlash(path: string): string {
-  return path.length > 1 ? path.replace(/\/+$/, "") || "/" : path;
 }
 
 function withoutDrive(path: string, os: string): string {

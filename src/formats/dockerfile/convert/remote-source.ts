@@ -11,6 +11,7 @@ import {
 import { type Constraints, type FileStep, git, http, type State } from "../../llb/index.ts";
 import type { AddInstruction } from "../instructions/index.ts";
 import type { CopyPlan } from "./copy-steps.ts";
+import { joinPaths } from "./paths.ts";
 import { dockerfileError } from "./problem.ts";
 
 /** True for URLs that are files, not repositories. */
@@ -91,7 +92,7 @@ export function httpStep(plan: CopyPlan, add: AddInstruction, source: string): F
   return {
     kind: "copy",
     ...(output ? { from: output } : {}),
-    src: posix.join("/", filename),
+    src: joinPaths("/", filename),
     dest: plan.destination,
     attemptUnpack: add.unpack ?? false,
     ...plan.common,

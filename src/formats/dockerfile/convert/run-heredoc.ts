@@ -1,9 +1,9 @@
 // RUN with inline files: a script with an interpreter, lines for the shell, or input of a command.
-import { posix } from "node:path";
 import { type MountSpec, scratch } from "../../llb/index.ts";
 import { chompHeredoc, parseHeredoc } from "../heredoc.ts";
 import type { RunInstruction } from "../instructions/index.ts";
 import { trimSpace } from "../text.ts";
+import { joinPaths } from "./paths.ts";
 import { dockerfileError } from "./problem.ts";
 import type { Stage } from "./stage.ts";
 
@@ -36,7 +36,7 @@ export function runScript(stage: Stage, run: RunInstruction): RunScript {
   if (stage.image.os === "windows" || !data.startsWith("#!"))
     return { args: [data], mounts: [], words };
   return {
-    args: [posix.join(scriptDir, file.name)],
+    args: [joinPaths(scriptDir, file.name)],
     mounts: [scriptMount(stage, file.name, data)],
     words,
   };

@@ -9,7 +9,7 @@ import {
 } from "../../llb/index.ts";
 import type { RunInstruction, RunMount } from "../instructions/index.ts";
 import type { ConvertEnv, SourceFiles } from "./environment.ts";
-import { isAbsolute } from "./paths.ts";
+import { cleanPath, isAbsolute, joinPaths } from "./paths.ts";
 import { dockerfileError } from "./problem.ts";
 import type { Stage } from "./stage.ts";
 
@@ -49,16 +49,16 @@ function fileMount(
   env: ConvertEnv,
 ): MountSpec {
   const target = isAbsolute(mount.target, stage.platform.os)
-    ? posix.join("/", mount.target)
-    : posix.join("/", stage.files.workingDir, mount.target);
+    ? mount.target
+    : joinPaths("/", stage.files.workingDir, mount.target);
   if (target === "/")
     throw dockerfileError(`invalid mount target "${target}"`, "Mount to a directory below /.");
-  const source = posix.join("/", mount.source);
+  const source = joinPaths("/", mount.source);
   const owned = mount.uid !== undefined || mount.gid !== undefined || mount.mode !== undefined;
   const files = filesOf(mount, from, env);
   const shown = source === "/" && owned ? ownedCache(files, mount) : files;
   const selector = source !== "/" ? source : owned ? "/cache" : undefined;
-  noteUse(mount, source, from, env);
+  noteUse(source, from, env);
   return {
     target,
     ...(shown.output === undefined ? {} : { source: shown.output }),
@@ -77,18 +77,14 @@ function filesOf(mount: RunMount, from: SourceFiles | undefined, env: ConvertEnv
   return env.context.files;
 }
 
-function noteUse(
-  mount: RunMount,
-  source: string,
-  from: SourceFiles | undefined,
-  env: ConvertEnv,
-): void {
+function noteUse(source: string, from: SourceFiles | undefined, env: ConvertEnv): void {
   if (from !== undefined) from.used.add(source);
-  else if (mount.type === "bind") env.context.used.add(source);
+  // BuildKit: what a tmpfs has no use for counts as used all the same.
+  else env.context.used.add(source);
 }
 
 function cacheId(mount: RunMount, { options }: ConvertEnv): string {
-  return `${options.cacheIdNamespace ?? ""}/${mount.id || posix.normalize(mount.target)}`;
+  return `${options.cacheIdNamespace ?? ""}/${mount.id || cleanPath(mount.target)}`;
 }
 
 /** A cache begins as a directory of the wanted owner. */

@@ -23,12 +23,13 @@ export const convertRun: Converter<RunInstruction> = (stage, run, env) => {
       type === "secret" && name !== undefined ? new Map(known).set(name, "****") : known,
     variables,
   );
-  const { stage: counted, constraints } = nextStep(
-    stage,
-    runName(script.words, masked, env),
-    run,
-    env,
-  );
+  // BuildKit: files that never were for a platform do not show one here, though in COPY's name they do.
+  const naming = {
+    ...env.naming,
+    showPlatform: env.naming.showPlatform && stage.files.ownPlatform !== undefined,
+  };
+  const name = runName(script.words, masked, env);
+  const { stage: counted, constraints } = nextStep(stage, name, run, { ...env, naming });
   const converted = convertMounts(stage, run, mounts, env);
   const files = counted.files.run(args, {
     ...buildSettings(env),

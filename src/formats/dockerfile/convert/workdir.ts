@@ -27,7 +27,7 @@ export const convertWorkdir: Converter<WorkdirInstruction> = (stage, workdir, en
   const step = { kind: "mkdir", path: dir, mode: 0o755, makeParents: true, ...owner } as const;
   // BuildKit does not name the instruction or its cache setting here.
   return recorded(
-    { ...counted, files: counted.files.file([step], constraints) },
+    { ...counted, files: counted.files.file([step], { ...constraints, platform: stage.platform }) },
     `WORKDIR ${dir}`,
     true,
   );
