@@ -1,9 +1,8 @@
 // Mount points that a step needs and its image lacks: made before the step, taken away after it without a trace.
-import { lstatSync, rmdirSync, statSync, unlinkSync } from "node:fs";
-import { dirname } from "node:path";
-import { KilnError, resolveInRoot } from "../../base/index.ts";
+import { constants, lstatSync, rmdirSync, statSync, unlinkSync } from "node:fs";
+import { KilnError } from "../../base/index.ts";
 import { loadSyscalls } from "../../storage/snapshot/index.ts";
-import { createIn, type Pin, pinInRoot } from "./pin.ts";
+import { ensureInRoot, type Pin } from "./pin.ts";
 
 /** Something that was made only to be mounted upon. */
 interface Stub {
@@ -25,22 +24,7 @@ export class MountPoints {
    * something else that is mounted there stay: they belong to that mount.
    */
   ensure(root: string, target: string, kind: "directory" | "file"): Pin {
-    const missing: string[] = [];
-    // Links first: one may lead to a place that does not exist, and that is the place to make.
-    let at = resolveInRoot(root, target, { followLast: true }).slice(root.length) || "/";
-    let pin = pinInRoot(root, at);
-    while (pin === undefined && at !== "/") {
-      missing.push(at.slice(at.lastIndexOf("/") + 1));
-      at = dirname(at);
-      pin = pinInRoot(root, at);
-    }
-    if (pin === undefined)
-      throw new KilnError("RUNTIME_FAILED", `the root file system ${root} is gone`);
-    for (let name = missing.pop(); name !== undefined; name = missing.pop()) {
-      const parent = pin;
-      pin = this.#make(root, parent, name, missing.length > 0 ? "directory" : kind);
-      parent[Symbol.dispose]();
-    }
+    const pin = ensureInRoot(root, target, kind, (parent, make) => this.#make(root, parent, make));
     checkKind(pin, target, kind);
     return pin;
   }
@@ -52,22 +36,14 @@ export class MountPoints {
     }
   }
 
-  #make(root: string, parent: Pin, name: string, kind: "directory" | "file"): Pin {
-    const before = lstatSync(`${parent.path}/.`, { bigint: true });
-    let made: Pin;
-    try {
-      made = createIn(parent, name, kind);
-    } catch (error) {
-      const inside = parent.hostPath.slice(root.length) || "/";
-      throw new KilnError("RUNTIME_FAILED", `no mount point ${name} can be made in ${inside}`, {
-        cause: error,
-        hint: "Create the directory in the image, or choose another target for the mount.",
-      });
-    }
+  #make(root: string, parent: Pin, make: () => Pin): Pin {
+    const before = statSync(parent.path, { bigint: true });
+    const made = make();
     loadSyscalls().utimensat(`${parent.path}/.`, before.atimeNs, before.mtimeNs);
     if (before.dev === lstatSync(root, { bigint: true }).dev) {
-      const inode = statSync(made.path, { bigint: true }).ino;
-      this.#stubs.push({ path: made.hostPath.slice(root.length), kind, inode });
+      const { ino, mode } = statSync(made.path, { bigint: true });
+      const kind = (Number(mode) & constants.S_IFMT) === constants.S_IFDIR ? "directory" : "file";
+      this.#stubs.push({ path: made.hostPath.slice(root.length), kind, inode: ino });
     }
     return made;
   }

@@ -18,11 +18,13 @@ import { checkProgram, explainProgram, findProgram, type Program } from "./progr
 import {
   ensureWorkingDirectory,
   openRootFileSystem,
+  type ReadyMount,
   type RootFileSystem,
 } from "./root-file-system.ts";
 import { type Runtime, runCommand } from "./runtime.ts";
 import { runtimeError } from "./runtime-log.ts";
 import { compiledFilter } from "./seccomp-filter.ts";
+import { SharedFiles } from "./shared-files.ts";
 import { supervise } from "./supervise.ts";
 import { checkUlimits, fitUlimits, parseLimits, type Rlimit } from "./ulimits.ts";
 import { lookUpUser } from "./user.ts";
@@ -45,6 +47,7 @@ export class OciExecutor implements Executor {
   readonly #options: OciExecutorOptions;
   readonly #bounding: ReadonlySet<string>;
   readonly #machine: string = hostPlatform(process.arch).architecture;
+  readonly #files: SharedFiles;
   #seccomp: SeccompSetting | undefined;
   #steps = 0;
 
@@ -52,7 +55,8 @@ export class OciExecutor implements Executor {
     this.name = options.runtime.name;
     this.#options = options;
     this.#bounding = boundingSet(readFileSync("/proc/self/status", "utf8"));
-    mkdirSync(join(options.directory.path, "state"));
+    for (const name of ["state", "files"]) mkdirSync(join(options.directory.path, name));
+    this.#files = new SharedFiles(join(options.directory.path, "files"));
   }
 
   async platforms(call: Call): Promise<readonly Platform[]> {
@@ -79,13 +83,24 @@ export class OciExecutor implements Executor {
     mkdirSync(directory);
     await using stack = new AsyncStack();
     stack.defer(() => removeWork(directory));
-    const all = [...nameFiles(process), ...mounts];
+    const all = [...(await this.#nameFiles(process)), ...mounts];
     const files = stack.use(await openRootFileSystem(directory, rootfs, all));
     return await this.#runIn({ process, files, directory, number, emulation }, call);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#files[Symbol.asyncDispose]();
     this.#options.directory[Symbol.dispose]();
+  }
+
+  /** The step's hosts and resolv.conf; it has the host's network, and so asks the host's name servers. */
+  async #nameFiles(process: ProcessSpec): Promise<readonly ReadyMount[]> {
+    const hosts = hostsFile(process.hostname || defaultHostname, process.extraHosts ?? []);
+    const resolver = readHostFile("/etc/resolv.conf");
+    return [
+      { target: "/etc/resolv.conf", readonly: true, ready: await this.#files.file(resolver) },
+      { target: "/etc/hosts", readonly: true, ready: await this.#files.file(hosts) },
+    ];
   }
 
   async #runIn(step: Step, call: StepCall): Promise<ResourceUsage> {
@@ -231,20 +246,6 @@ async function failure(
       details: { exitCode: end.exitCode },
     },
   );
-}
-
-/** The step's hosts and resolv.conf; it has the host's network, and so asks the host's name servers. */
-function nameFiles(process: ProcessSpec): readonly ExecMount[] {
-  const hosts = hostsFile(process.hostname || defaultHostname, process.extraHosts ?? []);
-  return [
-    fileMount("/etc/resolv.conf", readHostFile("/etc/resolv.conf")),
-    fileMount("/etc/hosts", hosts),
-  ];
-}
-
-function fileMount(target: string, text: string): ExecMount {
-  const data = new TextEncoder().encode(text);
-  return { target, readonly: true, what: { type: "file", data, mode: 0o644, uid: 0, gid: 0 } };
 }
 
 function readHostFile(path: string): string {

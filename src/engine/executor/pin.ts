@@ -1,5 +1,6 @@
 // Holding on to one place in a tree that running programs may be changing, so that what was checked is what is used.
 import { closeSync, constants, mkdirSync, openSync, readlinkSync } from "node:fs";
+import { dirname } from "node:path";
 import { KilnError, resolveInRoot } from "../../base/index.ts";
 
 /** O_PATH: a handle on a place, not on its contents; opening one has no side effect. Node has no name for it. */
@@ -33,8 +34,48 @@ export function pinInRoot(root: string, path: string): Pin | undefined {
   });
 }
 
+/** Told of everything that had to be made: the directory, before the change, and the new name in it. */
+export type OnMake = (parent: Pin, make: () => Pin) => Pin;
+
+/**
+ * The place that `path` means below `root`, made when missing (0755 directories, 0644 files), with the directories on the
+ * way. `onMake` wraps each making.
+ */
+export function ensureInRoot(
+  root: string,
+  path: string,
+  kind: "directory" | "file",
+  onMake: OnMake = (_, make) => make(),
+): Pin {
+  // Links first: one may lead to a place that does not exist, and that is the place to make.
+  let at = resolveInRoot(root, path, { followLast: true }).slice(root.length) || "/";
+  const missing: string[] = [];
+  let pin = pinInRoot(root, at);
+  while (pin === undefined && at !== "/") {
+    missing.push(at.slice(at.lastIndexOf("/") + 1));
+    at = dirname(at);
+    pin = pinInRoot(root, at);
+  }
+  if (pin === undefined)
+    throw new KilnError("RUNTIME_FAILED", `the root file system ${root} is gone`);
+  for (let name = missing.pop(); name !== undefined; name = missing.pop()) {
+    using parent = pin;
+    const [child, isLast] = [name, missing.length === 0];
+    try {
+      pin = onMake(parent, () => createIn(parent, child, isLast ? kind : "directory"));
+    } catch (cause) {
+      const inside = parent.hostPath.slice(root.length) || "/";
+      throw new KilnError("RUNTIME_FAILED", `${path}: no "${child}" can be made in ${inside}`, {
+        cause,
+        hint: "Create the directory in the image, or choose another path.",
+      });
+    }
+  }
+  return pin;
+}
+
 /** A new directory or empty file called `name` in a pinned directory, pinned. */
-export function createIn(parent: Pin, name: string, kind: "directory" | "file"): Pin {
+function createIn(parent: Pin, name: string, kind: "directory" | "file"): Pin {
   const path = `${parent.path}/${name}`;
   if (kind === "directory") mkdirSync(path, { mode: 0o755 });
   else closeSync(openSync(path, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o644));
