@@ -6,6 +6,7 @@ import { busyboxContext, demoPlatforms } from "./fixtures/base-images.ts";
 import { startRegistry } from "./fixtures/registry.ts";
 
 const checkout = resolve(import.meta.dirname, "..");
+const command = join(checkout, "bin/kiln");
 const state = join(checkout, ".kiln/demo");
 const started = performance.now();
 
@@ -36,7 +37,7 @@ const name = `${registry.address}/hello:multiarch`;
 const build = ["build", "--platform", demoPlatforms, "-t", name, "--push", example];
 
 title("One command, three processors, one name");
-kiln(build);
+show(build);
 title("What the registry has now");
 const inspected = kiln(["imagetools", "inspect", name], { quiet: false });
 const raw = JSON.parse(kiln(["imagetools", "inspect", "--raw", name], { quiet: true })) as {
@@ -95,10 +96,17 @@ function stepsRun(output: string): string[] {
     .map((m) => m[2] ?? "");
 }
 
-/** Runs the built command as a user would, showing what it says; answers both outputs. */
+/** Runs the built command with the terminal to itself, where there is one. */
+function show(args: readonly string[]): void {
+  process.stdout.write(`$ kiln ${args.join(" ")}\n`);
+  const { status } = spawnSync(command, args, { env, stdio: ["ignore", "inherit", "inherit"] });
+  if (status !== 0) fail(`kiln ${args[0]} ended with ${status}`);
+}
+
+/** Runs the built command, showing what it says unless `quiet`; answers what a build reports, or what others print. */
 function kiln(args: readonly string[], { quiet = false }: { quiet?: boolean } = {}): string {
   if (!quiet) process.stdout.write(`$ kiln ${args.join(" ")}\n`);
-  const result = spawnSync(join(checkout, "bin/kiln"), args, {
+  const result = spawnSync(command, args, {
     env,
     encoding: "utf8",
     stdio: ["ignore", "pipe", "pipe"],

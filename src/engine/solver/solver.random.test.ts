@@ -18,7 +18,7 @@ it(`gives what a naive evaluation gives, in ${runs} random scenarios`, async () 
   });
   const property = fc.asyncProperty(scenario, playScenario);
   // A failure is reported with the seed and the smallest scenario that shows it.
-  await fc.assert(property, { numRuns: runs });
+  await fc.assert(property, { numRuns: runs, ...JSON.parse(process.env["KILN_FC"] ?? "{}") });
 }, 3_600_000);
 
 interface Scenario {

@@ -202,17 +202,19 @@ export class VertexState<Def, Result> {
 
   async #execute(ready: Ready<Result>, call: Call): Promise<readonly Result[]> {
     const { options } = this.around;
-    const outputs = await this.#attempt(call, async (op) => {
-      await using _permit = await op.acquire(call);
-      this.announce("started");
-      // Whoever lends the inputs may leave while somebody else still waits for the outputs.
-      const inputs = ready.results.map((result) => options.clone(result));
-      try {
+    call.signal.throwIfAborted();
+    // Whoever lends the inputs may leave while somebody else still waits for the outputs.
+    const inputs = ready.results.map((result) => options.clone(result));
+    let outputs: readonly Result[];
+    try {
+      outputs = await this.#attempt(call, async (op) => {
+        await using _permit = await op.acquire(call);
+        this.announce("started");
         return await op.exec(inputs, this.#stepCall(call));
-      } finally {
-        await Promise.all(inputs.map((input) => options.release(input)));
-      }
-    });
+      });
+    } finally {
+      await Promise.all(inputs.map((input) => options.release(input)));
+    }
     await Promise.all(outputs.map((result, output) => this.#save(ready, output, result)));
     this.announce("done");
     return outputs;

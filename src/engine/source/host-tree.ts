@@ -8,6 +8,7 @@ import {
   type ContentView,
   contentDigestOfList,
 } from "./content-digest.ts";
+import { type Absence, explainAbsence } from "./local/absence.ts";
 
 /** An entry that also remembers when its inode last changed, in nanoseconds: no program can set that. */
 export interface ScannedEntry extends HostEntry {
@@ -40,6 +41,7 @@ export interface HostTreeView extends ContentView {
   lstat(path: string): HostStat | undefined;
   /** Throws `CONTEXT_CHANGED` unless the file, which has just been read, is still what its digest says. */
   checkUnchanged(path: string): void;
+  explainAbsence(path: string): Absence;
 }
 
 /** The root of every host tree: the asking side's directory itself has no say in it. */
@@ -84,6 +86,7 @@ function createView(tree: HostTree): HostTreeView {
       const entry = indexed().entries.get(path);
       if (entry) checkUnchanged(tree, entry);
     },
+    explainAbsence: (path) => explainAbsence(tree, path),
   };
 }
 

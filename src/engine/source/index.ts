@@ -15,5 +15,6 @@ export {
 } from "./host-tree.ts";
 export * from "./image/options.ts";
 export { createImageSource } from "./image/source.ts";
+export type { Absence } from "./local/absence.ts";
 export { createLocalSource, type LocalSourceOptions } from "./local/source.ts";
 export * from "./source.ts";

@@ -51,6 +51,8 @@ export interface HostTree {
   readonly directory: string;
   /** In path order, parents before children; relative paths with forward slashes. Only these exist. */
   readonly entries: readonly HostEntry[];
+  /** Patterns that left files out, for messages about what is missing. */
+  readonly excluded?: readonly string[];
 }
 
 export interface HostEntry {

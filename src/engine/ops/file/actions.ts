@@ -14,7 +14,7 @@ import { applyAttributes, type Owner } from "./attributes.ts";
 import { type CopyOptions, copyInto, makeDirectories } from "./copy.ts";
 import { parseModeChange } from "./mode.ts";
 import { unpackInto } from "./unpack.ts";
-import { directoryView, emptyView, type FileView } from "./view.ts";
+import { directoryView, emptyView, type FileView, missingSource } from "./view.ts";
 import { expandWildcards } from "./wildcards.ts";
 
 const rootOwner: Owner = { uid: 0, gid: 0 };
@@ -30,7 +30,7 @@ export async function performCopy(
   const sources = action.allowWildcard
     ? expandWildcards(view, action.src, action.followSymlink)
     : [action.src];
-  if (sources.length === 0 && !action.allowEmptyWildcard) throw notFound(action.src);
+  if (sources.length === 0 && !action.allowEmptyWildcard) throw missingSource(view, action.src);
   const options = copyOptions(action, owner);
   if (!action.createDestPath) requireParent(root, action.dest);
   for (const source of sources) {

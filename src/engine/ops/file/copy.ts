@@ -13,7 +13,7 @@ import { loadSyscalls } from "../../../storage/snapshot/index.ts";
 import { type Attributes, applyAttributes, type Owner } from "./attributes.ts";
 import { copyBytes } from "./copy-bytes.ts";
 import type { ModeChange } from "./mode.ts";
-import { type FileStat, type FileView, resolveInView } from "./view.ts";
+import { type FileStat, type FileView, missingSource, resolveInView } from "./view.ts";
 
 export interface CopyOptions {
   readonly owner?: Owner;
@@ -44,7 +44,7 @@ export async function copyInto(
   const copier = new Copier(view, options, call);
   const from = resolveInView(view, source, options.followSymlink);
   const stat = view.lstat(from);
-  if (!stat) throw new KilnError("COPY_NOT_FOUND", `${source}: not found`);
+  if (!stat) throw missingSource(view, source);
   const intoDirectory = target.endsWith("/") ? target : dirname(target);
   makeDirectories(root, intoDirectory, options);
   const to = placeFor(stat, source, resolveInRoot(root, target, { followLast: true }), options);

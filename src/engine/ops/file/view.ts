@@ -1,6 +1,14 @@
 // A read-only look at a tree of files, whether it is a mounted snapshot or a directory of the asking side.
+
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { type ContentStat, type ContentView, fileType, treeRoot } from "../../source/index.ts";
+import { KilnError } from "../../../base/index.ts";
+import {
+  type Absence,
+  type ContentStat,
+  type ContentView,
+  fileType,
+  treeRoot,
+} from "../../source/index.ts";
 
 export type FileType = ContentStat["type"];
 
@@ -20,6 +28,8 @@ export interface FileView extends ContentView {
   lstat(path: string): FileStat | undefined;
   /** Where others may write meanwhile: throws unless the file, which has just been read, is still what its digest says. */
   checkUnchanged?(path: string): void;
+  /** What is known of a path that is missing. */
+  explainAbsence?(path: string): Absence;
 }
 
 /** A view of a directory on this machine, such as a mounted snapshot. */
@@ -90,4 +100,16 @@ export const emptyView: FileView = {
 /** The bytes of a regular file at a resolved path; empty for anything else. */
 export function readView(view: FileView, path: string): Uint8Array {
   return view.lstat(path)?.type === "file" ? readFileSync(view.hostPath(path)) : new Uint8Array();
+}
+
+/** The error for a copied path that the view does not have. */
+export function missingSource(view: FileView, path: string): KilnError {
+  const absence = view.explainAbsence?.(path);
+  return new KilnError(
+    "COPY_NOT_FOUND",
+    `${JSON.stringify(path)}: ${absence?.why ?? "not found"}`,
+    {
+      ...(absence?.hint === undefined ? {} : { hint: absence.hint }),
+    },
+  );
 }

@@ -78,7 +78,7 @@ async function localSource(
     call,
   );
   say(bytes, true);
-  const tree: HostTree = { directory, entries };
+  const tree: HostTree = { directory, entries, excluded: filter.exclude ?? [] };
   const content = hostTreeDigest(tree);
   return {
     cacheKey: digestOf(`local\n${content}`),

@@ -1,0 +1,111 @@
+// Records a command in a terminal as a moving picture: `tsx scripts/picture.ts OUT.svg COLUMNS ROWS COMMAND...`. Needs tmux.
+import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+
+const [out, columns, rows, ...command] = process.argv.slice(2);
+if (!out || !columns || !rows || command.length === 0) {
+  process.stderr.write("usage: tsx scripts/picture.ts OUT.svg COLUMNS ROWS COMMAND...\n");
+  process.exit(2);
+}
+
+interface Frame {
+  readonly atMs: number;
+  readonly text: string;
+}
+
+const cell = { width: 8.4, height: 18 };
+const margin = 16;
+/** How long the last frame stands before the picture begins again. */
+const restMs = 4000;
+
+writeFileSync(out, draw(record(), Number(columns), Number(rows)));
+
+/** What the terminal shows, each time it shows something else, from start to end. */
+function record(): Frame[] {
+  const tmux = (...args: string[]) =>
+    execFileSync("tmux", ["-u", "-L", "picture", "-f", "/dev/null", ...args], { encoding: "utf8" });
+  const words = command.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
+  const script = `env LANG=C.UTF-8 ${words}; tmux -L picture wait-for -S over; exec sleep 1000`;
+  tmux("new-session", "-d", "-s", "one", "-x", String(columns), "-y", String(rows), script);
+  const frames: Frame[] = [];
+  const started = performance.now();
+  const shoot = () => {
+    const text = tmux("capture-pane", "-e", "-p", "-t", "one").trimEnd();
+    if (text !== frames.at(-1)?.text && text !== "")
+      frames.push({ atMs: performance.now() - started, text });
+  };
+  for (let still = 0; still < 20; ) {
+    const before = frames.length;
+    shoot();
+    still = frames.length === before && frames.length > 0 ? still + 1 : 0;
+    execFileSync("sleep", ["0.05"]);
+  }
+  tmux("kill-server");
+  return frames;
+}
+
+/** All frames on top of each other, each visible in its time. */
+function draw(frames: readonly Frame[], width: number, height: number): string {
+  const first = frames[0]?.atMs ?? 0;
+  const total = (frames.at(-1)?.atMs ?? 0) - first + restMs;
+  const share = (ms: number) => (((ms - first) / total) * 100).toFixed(2);
+  const [w, h] = [Math.ceil(width * cell.width + 2 * margin), height * cell.height + 2 * margin];
+  const style = frames.map((frame, at) => {
+    const next = frames[at + 1];
+    const end = next ? `${share(next.atMs)}%{visibility:hidden}` : "";
+    return `@keyframes k${at}{0%{visibility:hidden}${share(frame.atMs)}%{visibility:visible}${end}}#f${at}{visibility:hidden;animation:k${at} ${(total / 1000).toFixed(2)}s step-end infinite}`;
+  });
+  const groups = frames.map((frame, at) => `<g id="f${at}">${lines(frame.text)}</g>`);
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${w} ${h}" font-family="ui-monospace,SFMono-Regular,Menlo,Consolas,monospace" font-size="14" fill="#d5d9e0">
+<style>${style.join("\n")}text{white-space:pre}</style>
+<rect width="${w}" height="${h}" rx="8" fill="#16191f"/>
+${groups.join("\n")}
+</svg>
+`;
+}
+
+function lines(text: string): string {
+  return text
+    .split("\n")
+    .map(
+      (line, at) =>
+        `<text x="${margin}" y="${margin + (at + 0.8) * cell.height}">${spans(line)}</text>`,
+    )
+    .join("");
+}
+
+const colors: Readonly<Record<string, string>> = {
+  31: "#ff7b72",
+  32: "#7ee787",
+  33: "#e3b341",
+  34: "#79c0ff",
+  36: "#76e3ea",
+};
+
+/** Text with colour sequences as tspans, each at its own column so that fonts cannot shift it. */
+function spans(line: string): string {
+  let [look, column, out] = ["", 0, ""];
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences are made of them.
+  for (const [, sequence, text = ""] of line.matchAll(/\u001b\[([0-9;]*)m|([^\u001b]+)/g)) {
+    if (sequence !== undefined) look = restyle(look, sequence);
+    if (text.trim() !== "")
+      out += `<tspan x="${(margin + column * cell.width).toFixed(1)}"${look}>${escapeText(text)}</tspan>`;
+    column += text.length;
+  }
+  return out;
+}
+
+function restyle(look: string, sequence: string): string {
+  return sequence.split(";").reduce((now, code) => {
+    if (code === "" || code === "0") return "";
+    if (code === "1") return `${now} font-weight="bold"`;
+    if (code === "2") return `${now} opacity="0.6"`;
+    if (code === "22") return now.replace(/ (font-weight="bold"|opacity="0.6")/g, "");
+    if (code === "39") return now.replace(/ fill="[^"]*"/, "");
+    return colors[code] ? `${now.replace(/ fill="[^"]*"/, "")} fill="${colors[code]}"` : now;
+  }, look);
+}
+
+function escapeText(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}
