@@ -197,9 +197,9 @@ it("a hundred thousand entries take linear time", { timeout: 60_000 }, async () 
   const time = async (count: number) => {
     const archive = tarOf(Array.from({ length: count }, (_, at) => ({ path: `.wh.${at}` })));
     const sink = { entry() {}, data() {}, end() {} };
-    const start = performance.now();
+    const start = process.cpuUsage();
     await readTar(pieces(archive, 65_536), sink, call);
-    return performance.now() - start;
+    return process.cpuUsage(start).user;
   };
   await time(2_000);
   const [small, large] = [await time(5_000), await time(50_000)];

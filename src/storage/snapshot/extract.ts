@@ -80,6 +80,8 @@ class Extractor implements TarSink {
   #header: TarHeader | undefined;
   #path = "";
   #file: number | undefined;
+  /** Where the last written piece of the file ends. */
+  #written = 0;
   #rootSeen = false;
   #opaqueRoot = false;
   #whole = true;
@@ -111,6 +113,7 @@ class Extractor implements TarSink {
     for (let at = 0; at < chunk.length; ) {
       at += writeSync(this.#file, chunk, at, chunk.length - at, position + at);
     }
+    this.#written = position + chunk.length;
   }
 
   end(): void {
@@ -119,7 +122,7 @@ class Extractor implements TarSink {
     const file = this.#file;
     const owner = this.#options.owner ?? header;
     // A sparse file may end in a hole.
-    if (header.size > 0) ftruncateSync(file, header.size);
+    if (header.size > this.#written) ftruncateSync(file, header.size);
     if (canChown) fchownSync(file, owner.uid, owner.gid);
     fchmodSync(file, header.mode);
     this.close();
@@ -154,12 +157,27 @@ class Extractor implements TarSink {
   /** Says which entry failed. */
   explain(error: unknown): unknown {
     if (!(error instanceof Error) || error instanceof KilnError) return error;
-    const { code } = error as NodeJS.ErrnoException;
+    const { code, syscall } = error as NodeJS.ErrnoException;
     if (code === undefined) return error;
     const doing = `unpacking ${JSON.stringify(this.#header?.path.slice(0, 300) ?? "")}`;
     const translated = fromNodeError(error, doing);
     if (translated !== error) return translated;
+    if (code === "EINVAL" && (syscall === "lchown" || syscall === "fchown")) {
+      return new KilnError(
+        "PERMISSION_DENIED",
+        `${doing}: this user may not make files of user ${this.#ownerName()}`,
+        {
+          cause: error,
+          hint: "Give the user more ids in /etc/subuid and /etc/subgid, or run Kiln as root.",
+        },
+      );
+    }
     return new KilnError("ARCHIVE_INVALID", `${doing}: ${code}`, { cause: error });
+  }
+
+  #ownerName(): string {
+    const owner = this.#options.owner ?? this.#header;
+    return `${owner?.uid}:${owner?.gid}`;
   }
 
   #root(header: TarHeader): void {
@@ -184,6 +202,7 @@ class Extractor implements TarSink {
     switch (header.type) {
       case "file":
         this.#file = openSync(path, openFlags, 0o600);
+        this.#written = 0;
         return;
       case "directory":
         mkdirSync(path, { mode: 0o755 });

@@ -97,9 +97,13 @@ export class LayerStore {
   /** A directory of this process's own, with an empty `fs` in it, to be published or discarded. */
   stage(): string {
     const staged = `${this.dir}/active/${processTag()}-${randomBytes(8).toString("hex")}`;
-    mkdirSync(`${staged}/fs`, { recursive: true, mode: 0o700 });
-    // Whoever sees the layer mounted must be able to walk it, whatever the umask is.
-    chmodSync(`${staged}/fs`, 0o755);
+    try {
+      mkdirSync(`${staged}/fs`, { recursive: true, mode: 0o700 });
+      // Whoever sees the layer mounted must be able to walk it, whatever the umask is.
+      chmodSync(`${staged}/fs`, 0o755);
+    } catch (error) {
+      throw fromNodeError(error, "starting a snapshot");
+    }
     return staged;
   }
 

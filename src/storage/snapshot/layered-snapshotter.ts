@@ -1,6 +1,6 @@
 // What all snapshotters share: stacks of layers on disk. How a stack is shown, and how a writable one becomes a layer, is the views' part.
 import { randomBytes } from "node:crypto";
-import { type Bytes, type Call, throwIfAborted } from "../../base/index.ts";
+import { type Bytes, type Call, fromNodeError, throwIfAborted } from "../../base/index.ts";
 import type { LayerInfo, LayerStore } from "./layer-store.ts";
 import { layerTar } from "./layer-tar.ts";
 import { isPrefix } from "./layers.ts";
@@ -144,7 +144,7 @@ export class LayeredSnapshotter implements CollectableSnapshotter {
 
   async #view(layers: readonly SnapshotLayer[], call: Call): Promise<readonly Mount[]> {
     await this.#unpacker.unpackAll(layers, call);
-    return this.#views.view(layers, call);
+    return this.#views.view(layers, call).catch(explain("showing a snapshot"));
   }
 
   /** Neither stack grew out of the other: their files have to be compared. */
@@ -174,9 +174,16 @@ export class LayeredSnapshotter implements CollectableSnapshotter {
       return this.#stacks.open([{ id }]);
     } catch (error) {
       await this.#store.discard(staged);
-      throw error;
+      throw fromNodeError(error, "comparing two snapshots");
     }
   }
+}
+
+/** A full disk or missing rights, whatever was being done when they showed. */
+function explain(doing: string): (error: unknown) => never {
+  return (error) => {
+    throw fromNodeError(error, doing);
+  };
 }
 
 function newLayerId(): string {
@@ -207,7 +214,7 @@ class LayerActive implements ActiveSnapshot {
     const { unpacker, parent, view } = this.#parts;
     await unpacker.unpackAll(parent?.layers ?? [], call);
     this.#mounted = true;
-    return view.mounts(call);
+    return view.mounts(call).catch(explain("preparing a snapshot"));
   }
 
   async commit(call: Call): Promise<Snapshot> {
@@ -216,7 +223,9 @@ class LayerActive implements ActiveSnapshot {
     const { store, stacks, staged, parent, view } = this.#parts;
     const id = newLayerId();
     // Never shown, so never changed; and its root does not know yet what the layers below look like.
-    const info = this.#mounted ? await view.finish(id, call) : { implied: [""] };
+    const info = this.#mounted
+      ? await view.finish(id, call).catch(explain("committing a snapshot"))
+      : { implied: [""] };
     await store.publish(staged, id, info);
     this.#open = false;
     const snapshot = stacks.open([...(parent?.layers ?? []), { id }]);
