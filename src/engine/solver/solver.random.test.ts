@@ -5,8 +5,13 @@ import { NumberSolver, type NumberStep, step } from "../../../test/kit/number-st
 import { abortReason, type Call, isAbortError } from "../../base/index.ts";
 import type { Edge, Vertex } from "./index.ts";
 
-/** Scenarios to try; a night's worth with KILN_SOLVER_SEEDS=10000. */
+/** Scenarios to try; KILN_SOLVER_SEEDS=10000 takes a minute or two. */
 const runs = Number(process.env["KILN_SOLVER_SEEDS"] ?? 300);
+
+/** What a failure printed, to see it again: `{"seed": 1, "path": "2"}`. */
+const replay: { readonly seed?: number; readonly path?: string } = JSON.parse(
+  process.env["KILN_SOLVER_REPLAY"] ?? "{}",
+);
 
 it(`gives what a naive evaluation gives, in ${runs} random scenarios`, async () => {
   const scenario = fc.record({
@@ -18,7 +23,7 @@ it(`gives what a naive evaluation gives, in ${runs} random scenarios`, async () 
   });
   const property = fc.asyncProperty(scenario, playScenario);
   // A failure is reported with the seed and the smallest scenario that shows it.
-  await fc.assert(property, { numRuns: runs, ...JSON.parse(process.env["KILN_FC"] ?? "{}") });
+  await fc.assert(property, { numRuns: runs, ...replay });
 }, 3_600_000);
 
 interface Scenario {
