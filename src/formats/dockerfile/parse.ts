@@ -1,5 +1,5 @@
 // Splits a Dockerfile into instructions: lines, continuations, comments, directives and heredocs.
-import { splitters, unknownSplitter } from "./arguments.ts";
+import { type Arguments, splitters, unknownSplitter } from "./arguments.ts";
 import type {
   DockerfileTree,
   Heredoc,
@@ -172,7 +172,12 @@ class FileParser {
   }
 
   #instruction(original: string, lines: LineRange): void {
-    const parsed = parseInstruction(original, this.escape, lines, this.#comments);
+    const parsed = parseInstruction(original, {
+      token: this.escape,
+      lines,
+      comments: this.#comments,
+      depth: 0,
+    });
     if ("message" in parsed) {
       this.problems.push(parsed);
       return;
@@ -220,58 +225,47 @@ class FileParser {
   }
 }
 
+interface InstructionPlace {
+  readonly token: EscapeToken;
+  readonly lines: LineRange;
+  readonly comments: readonly string[];
+  /** How many ONBUILDs it stands in. */
+  readonly depth: number;
+}
+
 /** One instruction from its joined line; or what is wrong with it. */
 function parseInstruction(
   original: string,
-  token: EscapeToken,
-  lines: LineRange,
-  comments: readonly string[],
+  { token, lines, comments, depth }: InstructionPlace,
 ): InstructionNode | Problem {
   const { keyword, flags, rest } = splitLine(original);
-  const node = { keyword, flags, original, comments, lines, heredocs: [] };
   const kind = keyword.toLowerCase();
-  if (kind === "onbuild") return onbuild({ ...node, args: [], json: false }, rest, token);
-  // What an unknown instruction says is not looked at: it is refused later, with its name.
   const split = (Object.hasOwn(splitters, kind) ? splitters[kind] : undefined) ?? unknownSplitter;
-  const result = split(rest, token, keyword);
+  // What an unknown instruction says is not looked at: it is refused later, with its name.
+  const result = kind === "onbuild" ? noArguments : split(rest, token, keyword);
   if ("mistake" in result) {
     const { mistake, word } = result;
     return { message: mistake, at: [lines], ...(word === undefined ? {} : { word }) };
   }
-  return { ...node, args: result.args, json: result.json };
-}
-
-function onbuild(
-  node: InstructionNode,
-  rest: string,
-  token: EscapeToken,
-): InstructionNode | Problem {
-  if (rest === "") return node;
-  // Triggers may not be nested, so that no line can make this recursion deep.
-  if (/^onbuild(\s|$)/i.test(rest)) {
-    const { lines, flags, original, comments } = node;
-    const inner = splitLine(rest);
-    return {
-      ...node,
-      trigger: {
-        keyword: inner.keyword,
-        flags,
-        original,
-        comments,
-        lines,
-        args: [],
-        json: false,
-        heredocs: [],
-      },
-    };
-  }
-  const trigger = parseInstruction(rest, token, node.lines, []);
+  const { args, json } = result;
+  const node = { keyword, flags, args, json, heredocs: none, original, comments, lines };
+  if (kind !== "onbuild" || rest === "") return node;
+  if (depth >= MAX_TRIGGERS)
+    return { message: "ONBUILD is nested too deep", at: [lines], word: keyword };
+  const trigger = parseInstruction(rest, { token, lines, comments: none, depth: depth + 1 });
   return "message" in trigger ? trigger : { ...node, trigger };
 }
 
+/** Shared by all instructions that have none. */
+const none: readonly never[] = [];
+const noArguments: Arguments = { args: none, json: false };
+
+/** How many ONBUILDs may stand in one another; more than one are refused later, with a better word. */
+const MAX_TRIGGERS = 100;
+
 function mayHaveHeredocs(node: InstructionNode): boolean {
   const inner = node.trigger ?? node;
-  return ["add", "copy", "run"].includes(inner.keyword.toLowerCase()) && !inner.json;
+  return !inner.json && /^(?:add|copy|run)$/i.test(inner.keyword);
 }
 
 function unterminated({ name }: HeredocStart, lines: LineRange): Problem {

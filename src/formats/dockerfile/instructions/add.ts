@@ -17,17 +17,19 @@ export interface AddInstruction extends InstructionBase, Sources {
   readonly unpack?: boolean;
 }
 
+const flagTable = {
+  exclude: "list",
+  chown: "text",
+  chmod: "text",
+  link: "boolean",
+  "keep-git-dir": "boolean",
+  checksum: "text",
+  unpack: "boolean",
+} as const;
+
 export function parseAdd(request: Request): AddInstruction {
   const sources = readSources(request);
-  const flags = readFlags(request, {
-    exclude: "list",
-    chown: "text",
-    chmod: "text",
-    link: "boolean",
-    "keep-git-dir": "boolean",
-    checksum: "text",
-    unpack: "boolean",
-  });
+  const flags = readFlags(request, flagTable);
   return {
     kind: "add",
     ...baseOf(request.node),

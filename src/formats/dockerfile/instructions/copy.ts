@@ -15,16 +15,18 @@ export interface CopyInstruction extends InstructionBase, Sources {
   readonly parents: boolean;
 }
 
+const flagTable = {
+  exclude: "list",
+  parents: "boolean",
+  chown: "text",
+  from: "text",
+  chmod: "text",
+  link: "boolean",
+} as const;
+
 export function parseCopy(request: Request): CopyInstruction {
   const sources = readSources(request);
-  const flags = readFlags(request, {
-    exclude: "list",
-    parents: "boolean",
-    chown: "text",
-    from: "text",
-    chmod: "text",
-    link: "boolean",
-  });
+  const flags = readFlags(request, flagTable);
   return {
     kind: "copy",
     ...baseOf(request.node),

@@ -19,34 +19,54 @@ export function readFlags<const Table extends Readonly<Record<string, FlagKind>>
   request: Request,
   table: Table,
 ): FlagValues<Table> {
-  const values: Record<string, string | string[] | boolean | undefined> = {};
-  for (const [name, kind] of Object.entries(table)) {
-    values[name] = kind === "list" ? [] : kind === "text" ? "" : undefined;
-  }
+  const unset = unsetValues(table);
+  if (request.node.flags.length === 0) return unset as FlagValues<Table>;
+  const values: Record<string, FlagValue> = { ...unset };
   const used = new Set<string>();
   for (const flag of request.node.flags) {
     const sign = flag.indexOf("=");
     const name = flag.slice(2, sign === -1 ? undefined : sign);
     const value = sign === -1 ? undefined : flag.slice(sign + 1);
-    const kind = Object.hasOwn(table, name) ? table[name] : undefined;
+    const kind: FlagKind | undefined = Object.hasOwn(table, name) ? table[name] : undefined;
     const mistake = checkFlag(name, value, kind, used, Object.keys(table));
     used.add(name);
     if (mistake !== undefined) request.note(mistake);
     else if (kind === "boolean")
       values[name] = value === undefined || value.toLowerCase() === "true";
-    else if (kind === "list") (values[name] as string[]).push(value ?? "");
+    else if (kind === "list") values[name] = [...(values[name] as readonly string[]), value ?? ""];
     else values[name] = value ?? "";
   }
   return values as FlagValues<Table>;
 }
 
+type FlagValue = string | readonly string[] | boolean | undefined;
+
+const unsetByTable = new WeakMap<object, Readonly<Record<string, FlagValue>>>();
+
+/** The values of flags that are not given, worked out once a table. */
+function unsetValues(
+  table: Readonly<Record<string, FlagKind>>,
+): Readonly<Record<string, FlagValue>> {
+  const known = unsetByTable.get(table);
+  if (known) return known;
+  const values: Record<string, FlagValue> = {};
+  for (const [name, kind] of Object.entries(table)) {
+    values[name] = kind === "list" ? [] : kind === "text" ? "" : undefined;
+  }
+  unsetByTable.set(table, values);
+  return values;
+}
+
+const noTable = {} as const;
+
 /** Complains about every flag: for instructions that have none. */
 export function noFlags(request: Request): void {
-  readFlags(request, {});
+  readFlags(request, noTable);
 }
 
 /** Names of the flags that were given, each once, in the order of their first use. */
 export function usedFlags(request: Request): readonly string[] {
+  if (request.node.flags.length === 0) return [];
   return [...new Set(request.node.flags.map((flag) => flag.slice(2).split("=", 1)[0] ?? ""))];
 }
 

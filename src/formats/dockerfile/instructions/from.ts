@@ -18,6 +18,8 @@ export interface FromInstruction extends InstructionBase {
   readonly doc: string;
 }
 
+const flagTable = { platform: "text" } as const;
+
 export function parseFrom(request: Request): FromInstruction {
   checkCasing(request);
   const [base = "", as = "", written = ""] = request.args;
@@ -34,7 +36,7 @@ export function parseFrom(request: Request): FromInstruction {
       { word: written },
     );
   }
-  const { platform } = readFlags(request, { platform: "text" });
+  const { platform } = readFlags(request, flagTable);
   if (name !== "") checkDescription(request, [name]);
   const doc = docComment(request.node.comments, name);
   return { kind: "from", ...baseOf(request.node), base, name, platform, doc };

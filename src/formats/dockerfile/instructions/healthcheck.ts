@@ -23,6 +23,14 @@ export interface HealthcheckInstruction extends InstructionBase {
   readonly retries: number;
 }
 
+const flagTable = {
+  interval: "text",
+  timeout: "text",
+  "start-period": "text",
+  "start-interval": "text",
+  retries: "text",
+} as const;
+
 export function parseHealthcheck(request: Request): HealthcheckInstruction {
   requireArguments(request);
   const [word = "", ...args] = request.args;
@@ -41,13 +49,7 @@ export function parseHealthcheck(request: Request): HealthcheckInstruction {
       retries: 0,
     };
   }
-  const flags = readFlags(request, {
-    interval: "text",
-    timeout: "text",
-    "start-period": "text",
-    "start-interval": "text",
-    retries: "text",
-  });
+  const flags = readFlags(request, flagTable);
   if (type !== "CMD") {
     throw new Mistake(`Unknown type ${JSON.stringify(type)} in HEALTHCHECK (try CMD)`, { word });
   }

@@ -30,13 +30,15 @@ export interface RunInstruction extends InstructionBase, CommandLine {
   readonly devices: readonly RunDevice[];
 }
 
+const flagTable = {
+  mount: "list",
+  network: "text",
+  security: "text",
+  device: "list",
+} as const;
+
 export function parseRun(request: Request): RunInstruction {
-  const flags = readFlags(request, {
-    mount: "list",
-    network: "text",
-    security: "text",
-    device: "list",
-  });
+  const flags = readFlags(request, flagTable);
   const flagsUsed = usedFlags(request);
   for (const mount of flags.mount) precheckMount(mount);
   return {
