@@ -17,6 +17,13 @@ const cell = { width: 8.4, height: 18 };
 const margin = 16;
 /** How long the last frame stands before the picture begins again. */
 const restMs = 4000;
+const colors: Readonly<Record<string, string>> = {
+  31: "#ff7b72",
+  32: "#7ee787",
+  33: "#e3b341",
+  34: "#79c0ff",
+  36: "#76e3ea",
+};
 
 writeFileSync(out, draw(record(), Number(columns), Number(rows)));
 
@@ -74,25 +81,18 @@ function lines(text: string): string {
     .join("");
 }
 
-const colors: Readonly<Record<string, string>> = {
-  31: "#ff7b72",
-  32: "#7ee787",
-  33: "#e3b341",
-  34: "#79c0ff",
-  36: "#76e3ea",
-};
-
 /** Text with colour sequences as tspans, each at its own column so that fonts cannot shift it. */
 function spans(line: string): string {
-  let [look, column, out] = ["", 0, ""];
+  let [look, column, drawn] = ["", 0, ""];
   // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences are made of them.
   for (const [, sequence, text = ""] of line.matchAll(/\u001b\[([0-9;]*)m|([^\u001b]+)/g)) {
     if (sequence !== undefined) look = restyle(look, sequence);
-    if (text.trim() !== "")
-      out += `<tspan x="${(margin + column * cell.width).toFixed(1)}"${look}>${escapeText(text)}</tspan>`;
+    const begin = text.length - text.trimStart().length;
+    const x = (margin + (column + begin) * cell.width).toFixed(1);
+    if (text.trim() !== "") drawn += `<tspan x="${x}"${look}>${escapeText(text.trim())}</tspan>`;
     column += text.length;
   }
-  return out;
+  return drawn;
 }
 
 function restyle(look: string, sequence: string): string {

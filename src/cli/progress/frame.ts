@@ -91,7 +91,7 @@ export function finalFrame(model: ProgressModel, nowMs: number, look: FrameLook)
     model.failed.length > 0
       ? look.style.red(" FAILED")
       : cancelled
-        ? look.style.yellow(" CANCELED")
+        ? look.style.yellow(" STOPPED")
         : look.style.blue(" FINISHED");
   return [
     headerLine(model, nowMs, look, word),
