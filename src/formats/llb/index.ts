@@ -25,5 +25,6 @@ export type {
   OciLayoutOptions,
 } from "./source.ts";
 export * from "./state.ts";
+export type { VariableSet } from "./variables.ts";
 export type { Constraints, Output } from "./vertex.ts";
 export { decodeDefinition, encodeDefinition, MAX_DEFINITION_BYTES } from "./wire.ts";

@@ -17,6 +17,7 @@ import {
   type OciLayoutOptions,
   ociLayoutVertex,
 } from "./source.ts";
+import { noVariables, type VariableSet, type Variables } from "./variables.ts";
 import {
   type Constraints,
   distinctOutputs,
@@ -31,7 +32,7 @@ export interface State {
   readonly output: Output | undefined;
   readonly workingDir: string;
   /** In the order in which they were last set. */
-  readonly variables: ReadonlyMap<string, string>;
+  readonly variables: VariableSet;
   readonly userName: string;
   /** What its ops run on; undefined where the definition as a whole says. */
   readonly ownPlatform: Platform | undefined;
@@ -57,7 +58,7 @@ export function scratch(): State {
   return createState({
     output: undefined,
     dir: "/",
-    env: undefined,
+    env: noVariables,
     user: "",
     platform: undefined,
   });
@@ -143,16 +144,9 @@ export function deferred(make: () => State): State {
 interface Values {
   readonly output: Output | undefined;
   readonly dir: string;
-  readonly env: EnvLink | undefined;
+  readonly env: Variables;
   readonly user: string;
   readonly platform: Platform | undefined;
-}
-
-/** Variables as a chain, newest first: setting one copies nothing. */
-interface EnvLink {
-  readonly name: string;
-  readonly value: string;
-  readonly before: EnvLink | undefined;
 }
 
 function fromVertex(vertex: Vertex, platform?: Platform): State {
@@ -175,21 +169,18 @@ function createState(values: Values): State {
     workingDir: dir,
     userName: user,
     ownPlatform: platform,
-    get variables() {
-      return variablesOf(env);
-    },
+    variables: env,
     dir: (path) => next({ dir: posix.resolve("/", dir, path) }),
-    env: (name, value) => next({ env: { name, value, before: env } }),
+    env: (name, value) => next({ env: env.with(name, value) }),
     user: (name) => next({ user: name }),
     platform: (changed) => next({ platform: changed }),
     run: (args, options = {}) => {
-      const all = [...(options.env ?? []), ...agentVariable(env, options)].reduce<
-        EnvLink | undefined
-      >((before, [name, value]) => ({ name, value, before }), env);
+      const added = [...(options.env ?? []), ...agentVariable(env, options)];
+      const seen = added.reduce((before, [name, value]) => before.with(name, value), env);
       const spec = {
         root: output,
         args,
-        env: [...variablesOf(all)].map(([name, value]) => `${name}=${value}`),
+        env: seen.list(),
         cwd: dir,
         user,
         options: constrained(options),
@@ -210,37 +201,13 @@ function createState(values: Values): State {
 }
 
 /** Programs look for an agent's socket where this says. */
-function agentVariable(
-  env: EnvLink | undefined,
-  { ssh }: RunOptions,
-): [name: string, value: string][] {
+function agentVariable(env: VariableSet, { ssh }: RunOptions): [name: string, value: string][] {
   const [first] = ssh ?? [];
-  return first === undefined || variablesOf(env).has("SSH_AUTH_SOCK")
+  return first === undefined || env.get("SSH_AUTH_SOCK") !== undefined
     ? []
     : [["SSH_AUTH_SOCK", first.target]];
 }
 
 function origin({ output }: State): { from?: Output } {
   return output === undefined ? {} : { from: output };
-}
-
-const known = new WeakMap<EnvLink, ReadonlyMap<string, string>>();
-
-/** Kept for every link that was asked for, so that a chain of questions does not walk the whole chain each time. */
-function variablesOf(newest: EnvLink | undefined): ReadonlyMap<string, string> {
-  const unknown: EnvLink[] = [];
-  let link = newest;
-  while (link !== undefined && !known.has(link)) {
-    unknown.push(link);
-    link = link.before;
-  }
-  if (newest === undefined) return new Map();
-  if (unknown.length === 0) return known.get(newest) ?? new Map();
-  const variables = new Map(link === undefined ? [] : known.get(link));
-  for (const { name, value } of unknown.reverse()) {
-    variables.delete(name);
-    variables.set(name, value);
-  }
-  known.set(newest, variables);
-  return variables;
 }

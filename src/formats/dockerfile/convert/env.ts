@@ -1,7 +1,14 @@
 // Variables that words are expanded with.
 
-/** Names and values, in the order in which they were last set. */
-export type Variables = ReadonlyMap<string, string>;
+/** What words are expanded with. */
+export interface Variables {
+  get(name: string): string | undefined;
+  /** In the order in which they were last set. */
+  keys(): Iterable<string>;
+}
+
+/** Arguments of the file as a whole, which are few. */
+export type ArgValues = ReadonlyMap<string, string>;
 
 /** `NAME=value` into its parts; without "=", the value is empty. */
 export function splitVariable(text: string): readonly [name: string, value: string] {
@@ -10,7 +17,7 @@ export function splitVariable(text: string): readonly [name: string, value: stri
 }
 
 /** The variables with one set; one that is set again moves to the end. */
-export function setVariable(variables: Variables, name: string, value: string): Variables {
+export function setVariable(variables: ArgValues, name: string, value: string): ArgValues {
   const next = new Map(variables);
   next.delete(name);
   return next.set(name, value);

@@ -2,13 +2,13 @@
 import { http, type State } from "../../llb/index.ts";
 import type { AddInstruction } from "../instructions/index.ts";
 import type { Stage as WrittenStage } from "../stages.ts";
-import { setVariable, type Variables } from "./env.ts";
+import { type ArgValues, setVariable } from "./env.ts";
 import type { Expander } from "./expand.ts";
 import { dockerfileError, type ErrorFile, placed } from "./problem.ts";
 import { filenameOf, gitReferenceOf, gitState, isHttpSource } from "./remote-source.ts";
 
 export interface EpochStageScope {
-  readonly variables: Variables;
+  readonly variables: ArgValues;
   readonly buildArgs: Readonly<Record<string, string>>;
   readonly expander: Expander;
   readonly errorFile: ErrorFile;

@@ -1,6 +1,6 @@
 // Arguments that stand before the first FROM.
 import type { ArgInstruction } from "../instructions/index.ts";
-import { setVariable, type Variables } from "./env.ts";
+import { type ArgValues, setVariable } from "./env.ts";
 import type { Expander } from "./expand.ts";
 import { type ErrorFile, placed } from "./problem.ts";
 
@@ -15,14 +15,14 @@ export interface GlobalArg {
 }
 
 export interface GlobalArgs {
-  readonly variables: Variables;
+  readonly variables: ArgValues;
   readonly declared: ReadonlyMap<string, GlobalArg>;
 }
 
 /** The predefined variables with the declared ones; what the caller gives goes before defaults. */
 export function readGlobalArgs(
   instructions: readonly ArgInstruction[],
-  predefined: Variables,
+  predefined: ArgValues,
   buildArgs: Readonly<Record<string, string>>,
   expander: Expander,
   file: ErrorFile,
@@ -50,7 +50,7 @@ export function readGlobalArgs(
 
 function expandPlaced(
   value: string,
-  variables: Variables,
+  variables: ArgValues,
   { lines }: ArgInstruction,
   expander: Expander,
   file: ErrorFile,

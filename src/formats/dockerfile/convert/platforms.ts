@@ -1,6 +1,6 @@
 // Which platforms a build is about, and the variables that tell of them.
 import { formatPlatformFully, type Platform } from "../../oci/index.ts";
-import type { Variables } from "./env.ts";
+import type { ArgValues } from "./env.ts";
 import type { ConvertOptions } from "./options.ts";
 
 /** The platforms of one conversion. */
@@ -30,7 +30,7 @@ export function predefinedArgs(
   { target, build }: BuildPlatforms,
   buildArgs: Readonly<Record<string, string>>,
   stageName: string,
-): Variables {
+): ArgValues {
   const [native] = build;
   const predefined: Record<string, string> = {
     BUILDPLATFORM: formatPlatformFully(native),

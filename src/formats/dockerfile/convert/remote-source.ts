@@ -1,6 +1,5 @@
 // Sources that are neither in the build context nor images: files behind URLs and repositories.
 import { posix } from "node:path";
-import { parseDigest } from "../../../base/index.ts";
 import {
   type GitReference,
   gitSourceId,
@@ -85,7 +84,7 @@ export function httpStep(plan: CopyPlan, add: AddInstruction, source: string): F
   const filename = filenameOf(source);
   const { output } = http(source, {
     filename,
-    ...(add.checksum === "" ? {} : { checksum: parseDigest(add.checksum) }),
+    ...(add.checksum === "" ? {} : { checksum: checkedDigest(add.checksum) }),
     name: plan.name,
     description: { "com.docker.dockerfile.v1.command": "" },
   });
@@ -97,6 +96,14 @@ export function httpStep(plan: CopyPlan, add: AddInstruction, source: string): F
     attemptUnpack: add.unpack ?? false,
     ...plan.common,
   };
+}
+
+function checkedDigest(text: string): string {
+  if (/^(sha256:[a-f0-9]{64}|sha384:[a-f0-9]{96}|sha512:[a-f0-9]{128})$/.test(text)) return text;
+  throw dockerfileError(
+    `invalid checksum digest format: ${text}`,
+    "Write --checksum=sha256:<64 hex>.",
+  );
 }
 
 /** The name that a downloaded file gets: the last part of the URL's path. */

@@ -1,6 +1,6 @@
 // RUN: a process on top of the files so far.
 import type { RunOptions } from "../../llb/index.ts";
-import { type RunInstruction, readMounts } from "../instructions/index.ts";
+import { type RunInstruction, type RunMount, readMounts } from "../instructions/index.ts";
 import type { Variables } from "./env.ts";
 import type { ConvertEnv, Converter } from "./environment.ts";
 import { recordedStep } from "./history.ts";
@@ -18,11 +18,7 @@ export const convertRun: Converter<RunInstruction> = (stage, run, env) => {
   env.used.add("/");
   const script = runScript(stage, run);
   const args = commandLine(stage, script.args, run.shell);
-  const masked = mounts.reduce<Variables>(
-    (known, { type, env: name }) =>
-      type === "secret" && name !== undefined ? new Map(known).set(name, "****") : known,
-    variables,
-  );
+  const masked = withMasks(variables, mounts);
   // BuildKit: files that never were for a platform do not show one here, though in COPY's name they do.
   const naming = {
     ...env.naming,
@@ -45,6 +41,17 @@ export const convertRun: Converter<RunInstruction> = (stage, run, env) => {
   });
   return recordedStep({ ...counted, files }, `RUN ${historyWords(stage, args)}`);
 };
+
+/** Variables with marks in the place of secrets, whose values are nowhere yet. */
+function withMasks(variables: Variables, mounts: readonly RunMount[]): Variables {
+  const secrets = new Set(
+    mounts.flatMap(({ type, env }) => (type === "secret" && env !== undefined ? [env] : [])),
+  );
+  return {
+    get: (name) => (secrets.has(name) ? "****" : variables.get(name)),
+    keys: () => [...variables.keys(), ...secrets],
+  };
+}
 
 /** The instruction for people: only variables that are set are replaced, quotes stay. */
 function runName(words: string, variables: Variables, env: ConvertEnv): string {
