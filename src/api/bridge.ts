@@ -29,7 +29,10 @@ export interface ResolvedImage {
 export interface ResultRef {
   readFile(path: string, call: Call): Promise<Uint8Array>;
   readDir(path: string, include: string | undefined, call: Call): Promise<readonly string[]>;
-  stat(path: string, call: Call): Promise<{ readonly size: number; readonly mode: number } | undefined>;
+  stat(
+    path: string,
+    call: Call,
+  ): Promise<{ readonly size: number; readonly mode: number } | undefined>;
 }
 
 export interface BuildBridge {

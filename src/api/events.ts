@@ -52,7 +52,12 @@ export type BuildEvent =
       readonly data: Uint8Array;
       readonly at: Date;
     }
-  | { readonly type: "warning"; readonly step?: Digest; readonly warning: Warning; readonly at: Date };
+  | {
+      readonly type: "warning";
+      readonly step?: Digest;
+      readonly warning: Warning;
+      readonly at: Date;
+    };
 
 /** A call made on behalf of a step, which may therefore speak. Speaking never throws and never waits. */
 export interface StepCall extends Call {

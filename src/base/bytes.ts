@@ -21,7 +21,8 @@ export async function* verified(data: Bytes, digest: Digest, size: number, what:
     throw new KilnError("BLOB_CORRUPT", `${what}: expected ${size} bytes, got ${found}`);
   }
   const found = `sha256:${hash.digest("hex")}`;
-  if (found !== digest) throw new KilnError("BLOB_CORRUPT", `${what}: expected ${digest}, got ${found}`);
+  if (found !== digest)
+    throw new KilnError("BLOB_CORRUPT", `${what}: expected ${digest}, got ${found}`);
 }
 
 /** Passes `data` through and throws `error()` as soon as more than `limit` bytes have gone by. */

@@ -17,7 +17,10 @@ export function isDigest(text: string): text is Digest {
 /** Reads a digest that came from outside. Throws `DIGEST_INVALID` for anything but sha256 in lower-case hex. */
 export function parseDigest(text: string): Digest {
   if (isDigest(text)) return text;
-  throw new KilnError("DIGEST_INVALID", `not a sha256 digest: ${JSON.stringify(text.slice(0, 100))}`);
+  throw new KilnError(
+    "DIGEST_INVALID",
+    `not a sha256 digest: ${JSON.stringify(text.slice(0, 100))}`,
+  );
 }
 
 /** The 64 hex characters, without the algorithm. */

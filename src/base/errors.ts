@@ -44,12 +44,18 @@ export const errorCodes = {
   EMULATOR_MISSING: ["failed-precondition", "No emulator runs programs of a wanted platform here."],
   EXPORT_FAILED: ["internal", "The result could not be written where it was asked for."],
   FLAG_INVALID: ["invalid-argument", "A command-line flag or argument is wrong."],
-  GIT_FAILED: ["unavailable", "A git repository could not be reached, or does not have what was asked for."],
+  GIT_FAILED: [
+    "unavailable",
+    "A git repository could not be reached, or does not have what was asked for.",
+  ],
   HTTP_FAILED: ["unavailable", "A file could not be downloaded."],
   IMAGE_INVALID: ["invalid-argument", "An image's manifest or configuration is malformed."],
   IMAGE_NOT_FOUND: ["not-found", "The registry does not have the image."],
   PATH_INVALID: ["invalid-argument", "A path inside an image or context cannot be resolved."],
-  PATTERN_INVALID: ["invalid-argument", "A pattern of a .dockerignore file or of --exclude is malformed."],
+  PATTERN_INVALID: [
+    "invalid-argument",
+    "A pattern of a .dockerignore file or of --exclude is malformed.",
+  ],
   PERMISSION_DENIED: ["permission-denied", "The operating system refused an action."],
   PLATFORM_INVALID: [
     "invalid-argument",

@@ -23,12 +23,17 @@ const escapes: Readonly<Record<string, string>> = {
  * documents have the bytes, and so the digests, that the reference's encoder gives them.
  */
 export function goJson(value: unknown, indent?: number): string {
-  return JSON.stringify(value, undefined, indent).replace(/[<>&\u2028\u2029]/g, (char) => escapes[char] ?? char);
+  return JSON.stringify(value, undefined, indent).replace(
+    /[<>&\u2028\u2029]/g,
+    (char) => escapes[char] ?? char,
+  );
 }
 
 /** A copy whose members are sorted by name, as Go writes maps. */
 export function sortedRecord<T>(record: Readonly<Record<string, T>>): Record<string, T> {
-  return Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
+  return Object.fromEntries(
+    Object.entries(record).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)),
+  );
 }
 
 /** Parses JSON text from outside; `what` names the document in the error. */

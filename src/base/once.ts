@@ -32,7 +32,11 @@ export class Once<K, T> {
 
   #start(key: K, work: (call: Call) => Promise<T>): Flight<T> {
     const controller = new AbortController();
-    const flight: Flight<T> = { promise: work({ signal: controller.signal }), controller, waiters: 0 };
+    const flight: Flight<T> = {
+      promise: work({ signal: controller.signal }),
+      controller,
+      waiters: 0,
+    };
     this.#flights.set(key, flight);
     flight.promise
       .catch(() => {})

@@ -24,7 +24,7 @@ import {
 import { type Runtime, runCommand } from "./runtime.ts";
 import { runtimeError } from "./runtime-log.ts";
 import { compiledFilter } from "./seccomp-filter.ts";
-import { SharedFiles } from "./shared-files.ts";
+import { ConstantFiles } from "./constant-files.ts";
 import { supervise } from "./supervise.ts";
 import { checkUlimits, fitUlimits, parseLimits, type Rlimit } from "./ulimits.ts";
 import { lookUpUser } from "./user.ts";
@@ -47,7 +47,7 @@ export class OciExecutor implements Executor {
   readonly #options: OciExecutorOptions;
   readonly #bounding: ReadonlySet<string>;
   readonly #machine: string = hostPlatform(process.arch).architecture;
-  readonly #files: SharedFiles;
+  readonly #files: ConstantFiles;
   #seccomp: SeccompSetting | undefined;
   #steps = 0;
 
@@ -56,7 +56,7 @@ export class OciExecutor implements Executor {
     this.#options = options;
     this.#bounding = boundingSet(readFileSync("/proc/self/status", "utf8"));
     for (const name of ["state", "files"]) mkdirSync(join(options.directory.path, name));
-    this.#files = new SharedFiles(join(options.directory.path, "files"));
+    this.#files = new ConstantFiles(join(options.directory.path, "files"));
   }
 
   async platforms(call: Call): Promise<readonly Platform[]> {

@@ -5,7 +5,7 @@ import { AsyncStack } from "../../base/index.ts";
 import { type MountSource, openSource } from "./mount-sources.ts";
 
 /** Keeps files below a directory of its own until it is disposed. */
-export class SharedFiles implements AsyncDisposable {
+export class ConstantFiles implements AsyncDisposable {
   readonly #directory: string;
   readonly #files = new Map<string, Promise<MountSource>>();
   readonly #stack = new AsyncStack();
