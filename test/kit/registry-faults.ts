@@ -34,6 +34,8 @@ export interface FaultRule {
   readonly times?: number;
   /** How many matching requests go by first. */
   readonly after?: number;
+  /** Asked last, once for each request that matches otherwise. */
+  readonly when?: () => boolean;
 }
 
 export class FaultList {
@@ -66,6 +68,7 @@ function matches(
 ): boolean {
   return (
     (rule.method === undefined || rule.method === request.method) &&
-    (rule.path?.test(request.path) ?? true)
+    (rule.path?.test(request.path) ?? true) &&
+    (rule.when?.() ?? true)
   );
 }

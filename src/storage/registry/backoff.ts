@@ -1,6 +1,6 @@
 // When to try again: exponential pauses with jitter, the server's Retry-After, and an end to patience.
 import { type Call, delay } from "../../base/index.ts";
-import { longestPause, maxAttempts, refusedAttempts } from "./limits.ts";
+import { attemptsByCode, longestPause, maxAttempts } from "./limits.ts";
 import { isTemporary, type NetworkFailure } from "./network-error.ts";
 import type { RegistryLimits } from "./registry.ts";
 
@@ -29,8 +29,7 @@ export class Backoff {
       this.#failures++;
       return true;
     }
-    const most = failure.code === "ECONNREFUSED" ? refusedAttempts : maxAttempts;
-    return this.#pause(most, 0, call);
+    return this.#pause(attemptsByCode[failure.code] ?? maxAttempts, 0, call);
   }
 
   /** As `afterFailure`, for an answer with this status. */

@@ -6,19 +6,24 @@ import { Connections } from "./connection.ts";
 import { configOf, type Endpoint, mirrorsOf, originOf } from "./endpoint.ts";
 import { type ClientParts, EndpointClient, type HostGates } from "./endpoint-client.ts";
 import { exchange, type HttpRequest, type HttpResponse } from "./exchange.ts";
-import { defaultLimits, requestsPerHost } from "./limits.ts";
+import { defaultLimits, mirrorLimits, requestsPerHost } from "./limits.ts";
 import { NetworkFailure, unreachable } from "./network-error.ts";
 import { createPullRepository } from "./pull-repository.ts";
 import { createPushRepository } from "./push-repository.ts";
-import type { Registry, RegistryLimits, RegistryOptions } from "./registry.ts";
+import type { Registry, RegistryHostConfig, RegistryLimits, RegistryOptions } from "./registry.ts";
+import type { SendToRealm } from "./token.ts";
 import { cancelUpload, openUpload } from "./upload.ts";
 
 /** Makes a client. Nothing is connected before it is used; disposing closes idle connections. */
 export function createRegistry(options: RegistryOptions): Registry & Disposable {
   const limits: RegistryLimits = { ...defaultLimits, ...options.limits };
   const connections = new Connections(options.environment ?? process.env);
-  const askRealm = (request: HttpRequest, call: Call) =>
-    sendToRealm(request, connections, options, limits, call);
+  const askRealm: SendToRealm = (request, registry, call) =>
+    sendToRealm(request, realmConfig(request.url, registry, options), call, {
+      connections,
+      limits,
+      userAgent: options.userAgent,
+    });
   const parts: ClientParts = {
     connections,
     authenticator: new Authenticator(options, askRealm),
@@ -28,13 +33,14 @@ export function createRegistry(options: RegistryOptions): Registry & Disposable 
     gates: createGates(limits),
   };
   const client = (endpoint: Endpoint) => new EndpointClient(endpoint, parts);
+  const hasty: ClientParts = { ...parts, limits: hastier(limits) };
   return {
     pull(repository) {
-      const endpoints = [
-        ...mirrorsOf(repository, options.hosts),
-        originOf(repository, options.hosts),
-      ];
-      return createPullRepository(repository, endpoints.map(client));
+      const mirrors = mirrorsOf(repository, options.hosts).map(
+        (one) => new EndpointClient(one, hasty),
+      );
+      const origin = client(originOf(repository, options.hosts));
+      return createPullRepository({ repository, mirrors, origin });
     },
     push: (repository) =>
       createPushRepository(repository, client(originOf(repository, options.hosts))),
@@ -47,6 +53,14 @@ export function createRegistry(options: RegistryOptions): Registry & Disposable 
   };
 }
 
+function hastier(limits: RegistryLimits): RegistryLimits {
+  return {
+    ...limits,
+    retryBudget: Math.min(limits.retryBudget, mirrorLimits.retryBudget),
+    connectTimeout: Math.min(limits.connectTimeout, mirrorLimits.connectTimeout),
+  };
+}
+
 function createGates(limits: RegistryLimits): (address: string) => HostGates {
   const gates = new Map<string, HostGates>();
   return (address) => {
@@ -55,33 +69,42 @@ function createGates(limits: RegistryLimits): (address: string) => HostGates {
       reads: new Limiter(limits.transfersPerHost),
       writes: new Limiter(limits.transfersPerHost),
       scheme: undefined,
+      restsUntil: 0,
     };
     gates.set(address, known);
     return known;
   };
 }
 
+/** A token server on the registry's own host is reached as the registry is, authorities and all. */
+function realmConfig(realm: URL, registry: URL, { hosts }: RegistryOptions): RegistryHostConfig {
+  const sameHost = realm.hostname === registry.hostname;
+  return configOf(
+    sameHost && !Object.hasOwn(hosts, realm.host) ? registry.host : realm.host,
+    hosts,
+  );
+}
+
 /** Token servers get the same patience as registries; they are not followed elsewhere, since they are sent secrets. */
 async function sendToRealm(
   request: HttpRequest,
-  connections: Connections,
-  { hosts, userAgent }: RegistryOptions,
-  limits: RegistryLimits,
+  config: RegistryHostConfig,
   call: Call,
+  { connections, limits, userAgent }: Pick<ClientParts, "connections" | "limits" | "userAgent">,
 ): Promise<HttpResponse> {
   const backoff = new Backoff(limits);
-  const route = await connections.route(request.url, configOf(request.url.host, hosts));
+  const route = await connections.route(request.url, config);
+  const headers = { "user-agent": userAgent, ...request.headers };
   for (;;) {
     try {
-      const headers = { "user-agent": userAgent, ...request.headers };
       const response = await exchange({ ...request, headers }, route, limits, call);
-      if (!(await backoff.afterStatus(response.status, response.headers["retry-after"], call)))
-        return response;
+      const { "retry-after": retryAfter } = response.headers;
+      if (!(await backoff.afterStatus(response.status, retryAfter, call))) return response;
       response.discard();
     } catch (error) {
       if (!(error instanceof NetworkFailure)) throw error;
-      if (!(await backoff.afterFailure(error, call)))
-        throw unreachable(error, request.url.host, "asking for a token");
+      if (await backoff.afterFailure(error, call)) continue;
+      throw unreachable(error, request.url.host, "asking for a token");
     }
   }
 }

@@ -37,6 +37,8 @@ export interface HostGates {
   readonly writes: Limiter;
   /** Found out once for each loopback host. */
   scheme: "http:" | "https:" | undefined;
+  /** Until when (`performance.now()`) a mirror that could not be reached is left alone. */
+  restsUntil: number;
 }
 
 export interface ClientRequest {
@@ -94,6 +96,14 @@ export class EndpointClient {
         return outcome;
       outcome.discard();
     }
+  }
+
+  /** One attempt, whatever comes of it. Throws as `send` does. */
+  async sendOnce(request: ClientRequest, call: Call): Promise<HttpResponse> {
+    const outcome = await this.#attempt(request, call);
+    if (outcome instanceof NetworkFailure)
+      throw unreachable(outcome, this.endpoint.name, request.doing);
+    return outcome;
   }
 
   /** The error for an answer that is not what was hoped for. */

@@ -66,22 +66,26 @@ export function configOf(
 
 const noConfig: RegistryHostConfig = {};
 
-function parseMirror(mirror: string): {
-  readonly address: string;
-  readonly prefix: string;
-  readonly http: boolean;
-} {
-  const match = /^(?:(https?):\/\/)?([^/?#\s@]+)(?:\/([^?#\s]*))?$/.exec(mirror);
+function parseMirror(mirror: string): Mirror {
+  const match = /^(?:(https?):\/\/)?((?:[\w.-]+|\[[0-9a-fA-F:]+\])(?::\d+)?)((?:\/[\w.-]*)*)$/.exec(
+    mirror,
+  );
   const address = match?.[2];
-  if (!address || !URL.canParse(`https://${address}`)) {
+  const parts = (match?.[3] ?? "").split("/").filter(Boolean);
+  const climbs = parts.some((part) => part === "." || part === "..");
+  if (!address || climbs || !URL.canParse(`https://${address}`)) {
     throw new KilnError("CONFIG_INVALID", `not a mirror: ${JSON.stringify(mirror)}`, {
       hint: "Write a mirror as host[:port][/prefix], for example mirror.example:5000 or registry.example/proxy.",
     });
   }
-  const prefix = (match[3] ?? "")
-    .split("/")
-    .filter(Boolean)
-    .map((part) => `${part}/`)
-    .join("");
-  return { address, prefix, http: match[1] === "http" };
+  const prefix = parts.map((part) => `${part}/`).join("");
+  return { address, prefix, http: match?.[1] === "http" };
+}
+
+interface Mirror {
+  readonly address: string;
+  /** Empty, or ending in a slash. */
+  readonly prefix: string;
+  /** True when it was written as an http URL. */
+  readonly http: boolean;
 }

@@ -140,14 +140,12 @@ function watch(
   { connectTimeout, idleTimeout }: ExchangeTimeouts,
   stores: boolean,
 ): void {
-  const late = (what: string) => () => outgoing.destroy(new NetworkFailure("ETIMEDOUT", what));
-  outgoing.setTimeout(
-    stores ? idleTimeout * storingFactor : idleTimeout,
-    late("no answer in time"),
-  );
+  const late = (code: string) => () =>
+    outgoing.destroy(new NetworkFailure(code, "the time was up"));
+  outgoing.setTimeout(stores ? idleTimeout * storingFactor : idleTimeout, late("ETIMEDOUT"));
   outgoing.once("socket", (socket) => {
     if (!socket.connecting) return;
-    const timer = setTimeout(late("no connection in time"), connectTimeout);
+    const timer = setTimeout(late("CONNECT_TIMEOUT"), connectTimeout);
     const clear = () => clearTimeout(timer);
     socket.once("connect", clear).once("close", clear);
   });

@@ -4,7 +4,7 @@ import type { RegistryLimits } from "./registry.ts";
 export const defaultLimits: RegistryLimits = {
   retryBudget: 120_000,
   retryDelay: 250,
-  connectTimeout: 20_000,
+  connectTimeout: 15_000,
   idleTimeout: 60_000,
   transfersPerHost: 6,
   chunkSize: 32 * 1024 * 1024,
@@ -14,8 +14,20 @@ export const defaultLimits: RegistryLimits = {
 export const requestsPerHost = 16;
 /** Longest pause between two attempts, in milliseconds, unless the server asks for more. */
 export const longestPause = 15_000;
-/** A registry that refuses connections is asked again only this often: it is more likely absent than busy. */
-export const refusedAttempts = 3;
+/** How often a host is asked again that seems not to be there: it is more likely absent than busy. */
+export const attemptsByCode: Readonly<Record<string, number>> = {
+  ECONNREFUSED: 3,
+  EHOSTUNREACH: 3,
+  ENETUNREACH: 3,
+  EAI_AGAIN: 4,
+  CONNECT_TIMEOUT: 2,
+};
+/** Mirrors get less patience, in milliseconds: there is somebody else to ask. */
+export const mirrorLimits = { retryBudget: 10_000, connectTimeout: 4000 } as const;
+/** A mirror that cannot be reached is left alone for so long, in milliseconds. */
+export const mirrorRest = 30_000;
+/** After so many cuts in the middle of a whole upload, the next is made in pieces: something on the way may limit sizes. */
+export const cutsBeforePieces = 2;
 /** Attempts at one request, or at one transfer that does not move on. */
 export const maxAttempts = 8;
 /** Bytes read of an error's body. */

@@ -1,6 +1,7 @@
 // Manifests by tag or digest at one server: looking up, reading, writing.
 import { type Call, type Digest, digestOf, isDigest, KilnError } from "../../base/index.ts";
 import { type Descriptor, manifestAccept, maxManifestSize } from "../../formats/oci/index.ts";
+import { isTemporaryStatus } from "./backoff.ts";
 import type { ClientRequest, EndpointClient } from "./endpoint-client.ts";
 import type { HttpResponse } from "./exchange.ts";
 
@@ -38,7 +39,11 @@ export async function resolveManifest(
   head.discard();
   const descriptor = head.status === 200 ? descriptorOf(head, reference) : undefined;
   if (descriptor) return { descriptor };
-  const response = await client.send({ ...request, method: "GET" }, call);
+  // Patience with a busy server is over by now; it is asked once more for its reasons, which HEAD does not carry.
+  const again: ClientRequest = { ...request, method: "GET" };
+  const response = isTemporaryStatus(head.status)
+    ? await client.sendOnce(again, call)
+    : await client.send(again, call);
   if (response.status === 404) {
     response.discard();
     return undefined;

@@ -20,6 +20,7 @@ const temporary = new Set([
   "ECONNREFUSED",
   "ECONNABORTED",
   "ETIMEDOUT",
+  "CONNECT_TIMEOUT",
   "EPIPE",
   "EAI_AGAIN",
   "ENETUNREACH",
@@ -43,6 +44,7 @@ const words: Readonly<Record<string, string>> = {
   ECONNREFUSED: "connection refused",
   EPIPE: "the connection was cut",
   ETIMEDOUT: "no answer in time",
+  CONNECT_TIMEOUT: "no connection in time",
   ENOTFOUND: "no such host",
   EAI_AGAIN: "the name could not be looked up",
   ENETUNREACH: "the network is unreachable",
@@ -85,8 +87,11 @@ function hintFor({ code }: NetworkFailure, host: string): string | undefined {
   if (certificateProblems.has(code)) {
     return `Name its authority's certificate with ca = ["FILE"] below ${table} in kiln.toml, or in SSL_CERT_FILE.`;
   }
-  if (code === "EPROTO" || code.startsWith("HPE_")) {
+  if (code === "EPROTO") {
     return `If the registry speaks plain http, set http = true below ${table} in kiln.toml.`;
+  }
+  if (code === "HPE_INVALID_CONSTANT") {
+    return `If the registry speaks https, remove http = true below ${table} in kiln.toml.`;
   }
   if (code === "ENOTFOUND" || code === "EAI_AGAIN")
     return "Check the name, the network and the proxy settings.";

@@ -10,66 +10,59 @@ import {
 import type { Descriptor } from "../../formats/oci/index.ts";
 import { hasBlob, type ReadPosition, readBlobFrom } from "./blob-reader.ts";
 import type { EndpointClient } from "./endpoint-client.ts";
+import { mirrorRest } from "./limits.ts";
 import { readManifest, resolveManifest, writeManifest } from "./manifests.ts";
 import type { PullRepository } from "./registry.ts";
+
+/** Who can be asked for a repository. */
+export interface Servers {
+  /** For messages. */
+  readonly repository: string;
+  readonly mirrors: readonly EndpointClient[];
+  readonly origin: EndpointClient;
+}
 
 /** Documents that looking them up has brought along are kept for who reads them next; at most this many. */
 const keptDocuments = 8;
 
-/** `clients`: mirrors in order, the registry last; at least one. `repository` is for messages. */
-export function createPullRepository(
-  repository: string,
-  clients: readonly EndpointClient[],
-): PullRepository {
+export function createPullRepository(servers: Servers): PullRepository {
   const documents = new Map<Digest, Uint8Array>();
   const scopes = (client: EndpointClient) => [client.scope("pull")];
-  const keep = (digest: Digest, data: Uint8Array) => {
-    documents.set(digest, data);
-    for (const oldest of documents.keys())
-      if (documents.size > keptDocuments) documents.delete(oldest);
-  };
   return {
     async resolve(reference, call) {
-      const found = await firstAnswer(
-        clients,
-        (client) => resolveManifest(client, reference, scopes(client), call),
-        call,
-      );
-      if (found?.data) keep(found.descriptor.digest, found.data);
+      const ask = (client: EndpointClient) =>
+        resolveManifest(client, reference, scopes(client), call);
+      const found = await firstAnswer(servers, ask, call);
+      if (found?.data) keepLatest(documents, found.descriptor.digest, found.data);
       return found?.descriptor;
     },
     async readManifest(descriptor, call) {
       const kept = documents.get(descriptor.digest);
       if (kept && kept.length === descriptor.size) return kept;
-      const data = await firstAnswer(
-        clients,
-        (client) => readManifest(client, descriptor, scopes(client), call),
-        call,
-      );
+      const ask = (client: EndpointClient) =>
+        readManifest(client, descriptor, scopes(client), call);
+      const data = await firstAnswer(servers, ask, call);
       if (data) return data;
-      throw notFound(`manifest ${descriptor.digest}`, repository);
+      throw notFound(`manifest ${descriptor.digest}`, servers);
     },
     async has(digest, call) {
-      const found = await firstAnswer(
-        clients,
-        async (client) => (await hasBlob(client, digest, scopes(client), call)) || undefined,
-        call,
-      );
-      return found ?? false;
+      const ask = async (client: EndpointClient) =>
+        (await hasBlob(client, digest, scopes(client), call)) || undefined;
+      return (await firstAnswer(servers, ask, call)) ?? false;
     },
-    read: (blob, call) =>
-      verified(
-        readFromFirst(repository, clients, blob, call),
-        blob.digest,
-        blob.size,
-        shown(blob, repository),
-      ),
-    writeManifest: (descriptor, data, tag, call) => {
-      const origin = clients.at(-1);
-      if (!origin) throw new Error("a repository without a server");
-      return writeManifest(origin, descriptor, data, tag, call);
+    read(blob, call) {
+      const what = `blob ${blob.digest} of ${servers.repository}`;
+      return verified(readFromFirst(servers, blob, call), blob.digest, blob.size, what);
     },
+    writeManifest: (descriptor, data, tag, call) =>
+      writeManifest(servers.origin, descriptor, data, tag, call),
   };
+}
+
+function keepLatest(documents: Map<Digest, Uint8Array>, digest: Digest, data: Uint8Array): void {
+  documents.set(digest, data);
+  const [oldest] = documents.keys();
+  if (documents.size > keptDocuments && oldest !== undefined) documents.delete(oldest);
 }
 
 /**
@@ -77,52 +70,60 @@ export function createPullRepository(
  * its failure is thrown, with the mirrors' beside it.
  */
 async function firstAnswer<T>(
-  clients: readonly EndpointClient[],
+  { mirrors, origin }: Servers,
   ask: (client: EndpointClient) => Promise<T | undefined>,
   call: Call,
 ): Promise<T | undefined> {
   const failures: KilnError[] = [];
-  for (const client of clients) {
+  for (const mirror of mirrors.filter(isAwake)) {
     try {
-      const answer = await ask(client);
+      const answer = await ask(mirror);
       if (answer !== undefined) return answer;
     } catch (error) {
-      call.signal.throwIfAborted();
-      if (!isKilnError(error)) throw error;
-      if (client === clients.at(-1)) throw withOthers(error, failures);
-      failures.push(error);
+      failures.push(passOver(mirror, error, call));
     }
   }
-  return undefined;
+  try {
+    return await ask(origin);
+  } catch (error) {
+    throw withOthers(error, failures);
+  }
 }
 
-async function* readFromFirst(
-  repository: string,
-  clients: readonly EndpointClient[],
-  blob: Descriptor,
-  call: Call,
-): Bytes {
+async function* readFromFirst(servers: Servers, blob: Descriptor, call: Call): Bytes {
   const failures: KilnError[] = [];
   const position: ReadPosition = { offset: 0 };
-  for (const client of clients) {
+  const readFrom = (client: EndpointClient) =>
+    readBlobFrom(client, blob, position, [client.scope("pull")], call);
+  for (const mirror of servers.mirrors.filter(isAwake)) {
     try {
-      yield* readBlobFrom(client, blob, position, [client.scope("pull")], call);
-      return;
+      return yield* readFrom(mirror);
     } catch (error) {
-      call.signal.throwIfAborted();
-      if (!isKilnError(error)) throw error;
-      if (client === clients.at(-1)) {
-        if (error.code === "IMAGE_NOT_FOUND" && failures.length === 0)
-          throw notFound(shown(blob, repository), repository);
-        throw withOthers(error, failures);
-      }
-      failures.push(error);
+      failures.push(passOver(mirror, error, call));
     }
+  }
+  try {
+    yield* readFrom(servers.origin);
+  } catch (error) {
+    throw withOthers(error, failures);
   }
 }
 
-function withOthers(error: KilnError, others: readonly KilnError[]): KilnError {
-  if (others.length === 0) return error;
+function isAwake({ gates }: EndpointClient): boolean {
+  return gates.restsUntil <= performance.now();
+}
+
+/** The failure of a mirror, to be shown only if the registry fails as well. Throws what is no failure of it. */
+function passOver(mirror: EndpointClient, error: unknown, call: Call): KilnError {
+  call.signal.throwIfAborted();
+  if (!isKilnError(error)) throw error;
+  if (error.code === "REGISTRY_UNREACHABLE")
+    mirror.gates.restsUntil = performance.now() + mirrorRest;
+  return error;
+}
+
+function withOthers(error: unknown, others: readonly KilnError[]): unknown {
+  if (others.length === 0 || !isKilnError(error)) return error;
   return new KilnError(error.code, error.message, {
     cause: error.cause,
     details: error.details,
@@ -131,10 +132,6 @@ function withOthers(error: KilnError, others: readonly KilnError[]): KilnError {
   });
 }
 
-function shown({ digest }: Descriptor, repository: string): string {
-  return `blob ${digest} of ${repository}`;
-}
-
-function notFound(what: string, repository: string): KilnError {
+function notFound(what: string, { repository }: Servers): KilnError {
   return new KilnError("IMAGE_NOT_FOUND", `${repository} does not have ${what}`);
 }

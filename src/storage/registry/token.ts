@@ -24,7 +24,11 @@ export interface TokenRequest {
 }
 
 /** Sends one request to a token server, with retries, without following redirects to other hosts. */
-export type SendToRealm = (request: HttpRequest, call: Call) => Promise<HttpResponse>;
+export type SendToRealm = (
+  request: HttpRequest,
+  registry: URL,
+  call: Call,
+) => Promise<HttpResponse>;
 
 const clientId = "kiln";
 /** A token without a lifetime is good for a minute (distribution-spec). */
@@ -42,7 +46,7 @@ export async function fetchToken(
   const request = wanted.credentials?.identityToken
     ? refreshRequest(wanted, realm)
     : passwordRequest(wanted, realm);
-  const response = await send(request, call);
+  const response = await send(request, wanted.registry, call);
   if (response.status !== 200) {
     throw await registryError(
       response,

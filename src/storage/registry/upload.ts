@@ -1,10 +1,11 @@
 // Writing one blob: mounted from another repository, or sent in one piece, or in several where a server wants that.
-import { type Bytes, type Call, KilnError } from "../../base/index.ts";
+import { type Bytes, type Call, isKilnError, KilnError } from "../../base/index.ts";
 import type { Descriptor } from "../../formats/oci/index.ts";
 import { Backoff } from "./backoff.ts";
 import { ByteWindow } from "./byte-window.ts";
 import type { EndpointClient } from "./endpoint-client.ts";
 import type { HttpResponse, RequestBody } from "./exchange.ts";
+import { cutsBeforePieces } from "./limits.ts";
 import { NetworkFailure, unreachable } from "./network-error.ts";
 
 const lost = new NetworkFailure("ECONNRESET", "the registry has forgotten the upload");
@@ -33,10 +34,15 @@ export async function mountBlob(
 ): Promise<"mounted" | URL | undefined> {
   const scopes = [client.scope("pull,push"), `repository:${from}:pull`];
   const query = { mount: blob.digest, from };
-  const response = await client.send(
-    { method: "POST", to: "blobs/uploads/", query, scopes, doing },
-    call,
-  );
+  let response: HttpResponse;
+  try {
+    const request = { method: "POST", to: "blobs/uploads/", query, scopes, doing } as const;
+    response = await client.send(request, call);
+  } catch (error) {
+    // Some token servers refuse all where one of two repositories may not be read: then it is uploaded.
+    if (isKilnError(error)) return undefined;
+    throw error;
+  }
   response.discard();
   if (response.status === 201) return "mounted";
   return response.status === 202 ? locationOf(response, client, doing) : undefined;
@@ -79,6 +85,7 @@ export async function uploadBlob(
   const backoff = new Backoff(client.limits);
   let session = upload.session;
   let whole = true;
+  let cuts = 0;
   for (;;) {
     // Uploads cannot be gone on with at a later byte: distribution 2.8 has forgotten them after a cut.
     const outcome = await attempt(
@@ -90,6 +97,7 @@ export async function uploadBlob(
     );
     session = undefined;
     if (outcome instanceof NetworkFailure) {
+      if (++cuts === cutsBeforePieces) whole = false;
       if (await backoff.afterFailure(outcome, call)) continue;
       throw unreachable(outcome, client.endpoint.name, upload.doing);
     }
