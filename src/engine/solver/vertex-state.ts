@@ -176,12 +176,7 @@ export class VertexState<Def, Result> {
     }
     executing.set(key, this);
     this.#mergeKey = key;
-    try {
-      return await this.#execute(ready, call);
-    } catch (error) {
-      this.#forgetExecution();
-      throw error;
-    }
+    return await this.#execute(ready, call);
   }
 
   async #borrow(
