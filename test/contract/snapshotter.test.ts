@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { uncancelled } from "../../src/base/index.ts";
+import { digestOf, uncancelled } from "../../src/base/index.ts";
 import {
   type CollectableSnapshotter,
   openCopySnapshotter,
@@ -13,7 +13,8 @@ import {
   probeOverlay,
   withMounted,
 } from "../../src/storage/snapshot/index.ts";
-import { gathered } from "../kit/tar.ts";
+import { useOldMountCall } from "../../src/storage/snapshot/mount.ts";
+import { gathered, pieces, tarOf } from "../kit/tar.ts";
 import { snapshotterContract } from "./snapshotter.ts";
 
 const isRoot = process.geteuid?.() === 0;
@@ -41,6 +42,36 @@ function suite(
 
 if (noOverlay === undefined) {
   suite("overlay", openOverlaySnapshotter);
+  describe("snapshotter: overlay, mounted as on kernels before 6.7", () => {
+    beforeEach(() => useOldMountCall(true));
+    afterEach(() => useOldMountCall(false));
+
+    it("shows and takes changes on top of two hundred layers", async () => {
+      const dir = mkdtempSync(join(tmpdir(), "kiln,old:mounts-"));
+      const snapshotter = await openOverlaySnapshotter({ dir });
+      try {
+        const tars = Array.from({ length: 200 }, (_, at) => tarOf([{ path: `f${at}`, data: "x" }]));
+        const layers = tars.map((tar) => {
+          const descriptor = { mediaType: "", digest: digestOf(tar), size: tar.length };
+          return { descriptor, diffId: digestOf(tar), fetch: () => pieces(tar) };
+        });
+        const image = await snapshotter.image(layers, uncancelled);
+        const active = await snapshotter.active(image, uncancelled);
+        await withMounted(await active.mounts(uncancelled), uncancelled, (at) =>
+          rmSync(join(at, "f7")),
+        );
+        const next = await active.commit(uncancelled);
+        const names = await withMounted(await next.mounts(uncancelled), uncancelled, (at) =>
+          readdirSync(at),
+        );
+        expect(names).toHaveLength(199);
+      } finally {
+        await snapshotter[Symbol.asyncDispose]();
+        rmSync(dir, { recursive: true });
+      }
+    });
+  });
+
   describe("a store that several processes use", () => {
     let dir: string;
     beforeEach(() => {

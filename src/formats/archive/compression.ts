@@ -1,6 +1,4 @@
 // Which compression a stream has, told by its first bytes, and undoing it within limits.
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import * as zlib from "node:zlib";
 import { type Bytes, concatBytes, KilnError } from "../../base/index.ts";
 
@@ -37,7 +35,7 @@ export interface ExpansionLimits {
 }
 
 /** Deflate cannot exceed 1:1032, and honest files of zeros come near it; Zstandard can go far beyond. */
-export const defaultExpansionLimits: ExpansionLimits = {
+const defaultExpansionLimits: ExpansionLimits = {
   bytes: 256 * 1024 ** 3,
   ratio: 1100,
   slack: 1024 ** 3,
@@ -118,42 +116,62 @@ async function* expand(
   what: string,
   limits: ExpansionLimits,
 ): Bytes {
-  let taken = 0;
-  const counted = (async function* () {
-    for await (const chunk of data) {
-      taken += chunk.length;
-      yield chunk;
-    }
-  })();
-  // The pipeline's failure reaches the reader below, through the decoder; sourceError tells it from damage.
-  let sourceError: unknown;
-  const guarded = (async function* () {
-    try {
-      yield* counted;
-    } catch (error) {
-      sourceError = error;
-      throw error;
-    }
-  })();
-  const feeding = pipeline(Readable.from(guarded, { objectMode: false }), decoder).catch(() => {});
+  const source = { taken: 0, error: undefined as unknown };
+  const feeding = feed(data, decoder, source);
   let given = 0;
   try {
     for await (const chunk of decoder as AsyncIterable<Uint8Array>) {
       given += chunk.length;
-      if (given > limits.bytes || given > limits.slack + limits.ratio * taken) {
+      if (given > limits.bytes || given > limits.slack + limits.ratio * source.taken) {
         throw new KilnError(
           "ARCHIVE_INVALID",
-          `${what} expands to far more than its size: ${given} bytes from ${taken}`,
+          `${what} expands to far more than its size: ${given} bytes from ${source.taken}`,
         );
       }
       yield chunk;
     }
   } catch (error) {
-    throw translate(sourceError ?? error, what);
+    throw translate(source.error ?? error, what);
   } finally {
     decoder.destroy();
     await feeding;
   }
+}
+
+/** Pushes all of `data` into the decoder, no faster than it takes it. Failures of `data` reach whoever reads the decoder. */
+async function feed(
+  data: Bytes,
+  decoder: Decoder,
+  source: { taken: number; error: unknown },
+): Promise<void> {
+  try {
+    for await (const chunk of data) {
+      if (decoder.destroyed) return;
+      source.taken += chunk.length;
+      if (!decoder.write(chunk)) await writable(decoder);
+    }
+    decoder.end();
+  } catch (error) {
+    source.error = error;
+    decoder.destroy(error instanceof Error ? error : new Error(String(error)));
+  }
+}
+
+/** Waits until the decoder takes more, or is gone. */
+function writable(decoder: Decoder): Promise<void> {
+  return new Promise((resolve) => {
+    if (decoder.destroyed) {
+      resolve();
+      return;
+    }
+    const done = () => {
+      decoder.off("drain", done);
+      decoder.off("close", done);
+      resolve();
+    };
+    decoder.on("drain", done);
+    decoder.on("close", done);
+  });
 }
 
 function translate(error: unknown, what: string): unknown {

@@ -22,7 +22,7 @@ import {
 } from "./tar-sparse.ts";
 
 /** Far above real layers, far below what fills a disk with inodes or a day with unpacking. */
-export const defaultTarLimits: TarLimits = { entries: 5_000_000, bytes: 256 * 1024 ** 3 };
+const defaultTarLimits: TarLimits = { entries: 5_000_000, bytes: 256 * 1024 ** 3 };
 
 /** Feeds every entry of the uncompressed archive `data` to `sink`. Throws `ARCHIVE_INVALID` on damage or excess. */
 export async function readTar(

@@ -9,7 +9,7 @@ export interface BlobSource {
   read(blob: Descriptor, call: Call): Bytes;
 }
 
-/** Whatever blobs can be written to. `copyBlob(blob, from, to)` is written once, over these two. */
+/** Whatever blobs can be written to. */
 export interface BlobSink {
   /** Idempotent. `data` is not called when the blob is already there. */
   write(blob: Descriptor, data: () => Bytes, call: Call): Promise<void>;

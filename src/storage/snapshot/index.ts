@@ -3,7 +3,7 @@ export * from "./copy-snapshotter.ts";
 export * from "./extract.ts";
 export { type TreeTarOptions, treeTar } from "./layer-tar.ts";
 export type { CollectableSnapshotter, SnapshotterOptions } from "./layered-snapshotter.ts";
-export { createMountPoint, enterMountNamespace, mountAt, withMounted } from "./mount.ts";
+export { enterMountNamespace, mountAt, withMounted } from "./mount.ts";
 export * from "./overlay-snapshotter.ts";
 export * from "./snapshot.ts";
 export * from "./syscalls.ts";

@@ -73,7 +73,7 @@ let pointCount = 0;
  * A new empty directory to mount at, in a tmpfs that only this process and its children see, so that nothing is left of
  * it even after kill -9. Remove it with `rmdirSync` after unmounting.
  */
-export function createMountPoint(): string {
+function createMountPoint(): string {
   points ??= mountPoints();
   const point = `${points}/${++pointCount}`;
   mkdirSync(point, { mode: 0o700 });

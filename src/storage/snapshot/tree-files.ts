@@ -51,7 +51,7 @@ export function copyAttributes(from: string, to: string, stat: BigIntStats): voi
 }
 
 /** Copies anything but a directory's contents to the free place `to`; a file's data is shared where the file system can. */
-export function copyNode(from: string, to: string, stat: BigIntStats): void {
+function copyNode(from: string, to: string, stat: BigIntStats): void {
   if (stat.isDirectory()) mkdirSync(fsPath(to));
   else if (stat.isFile())
     copyFileSync(fsPath(from), fsPath(to), constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);

@@ -24,7 +24,7 @@ const maxParallel = 4;
 export type FetchBlob = (blob: LayerBlob, call: Call) => Bytes;
 
 /** The layer id of whatever blob unpacks to that diff id. */
-export function imageLayerId(blob: LayerBlob): string {
+function imageLayerId(blob: LayerBlob): string {
   return `image-${digestHex(blob.diffId)}`;
 }
 
