@@ -55,7 +55,7 @@ install_packages() {
   [ -n "$missing" ] || return 0
   command -v apt-get >/dev/null 2>&1 || stop "these are missing, and there is no apt to install them with: $reasons"
   root || stop "these are missing: $reasons. Run as root: apt-get install -y$missing"
-  say "installing through apt:$reasons"
+  say "installing through apt: $reasons"
   # Nothing that a package brings is to be started on this machine (docker-registry would listen on port 5000).
   policy=/usr/sbin/policy-rc.d
   if [ ! -e "$policy" ]; then
