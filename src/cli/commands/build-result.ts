@@ -24,11 +24,17 @@ export function imageId(response: Attrs): string | undefined {
   return response["containerimage.config.digest"] ?? response["containerimage.digest"];
 }
 
+/** What exporters tell each other; buildx's file does not have it. */
+const internalKeys = new Set([
+  "containerimage.config",
+  "containerimage.base.config",
+  "source.date.epoch",
+]);
+
 /** The metadata file: response keys with what is JSON in base64 as JSON, sorted, indented by two (X-41). */
 export function metadataJson(response: Attrs, ref: string): string {
-  const decoded = Object.entries(response).map(
-    ([key, value]) => [key, decodeValue(value)] as const,
-  );
+  const told = Object.entries(response).filter(([key]) => !internalKeys.has(key));
+  const decoded = told.map(([key, value]) => [key, decodeValue(value)] as const);
   const all = { ...Object.fromEntries(decoded), "buildx.build.ref": `default/default/${ref}` };
   return JSON.stringify(sortedRecord<unknown>(all), undefined, 2);
 }

@@ -113,6 +113,7 @@ describe("what is written", () => {
     "containerimage.config.digest": config,
     "containerimage.descriptor": btoa(JSON.stringify(descriptor)),
     "image.name": "docker.io/library/a:latest",
+    "containerimage.config": "{}",
   };
   const result = { exporterResponse: response };
 
