@@ -1,0 +1,51 @@
+// Definitions survive the journey as a protobuf message.
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import {
+  decodeDefinition,
+  encodeDefinition,
+  image,
+  readDefinition,
+  type SourceFile,
+  scratch,
+} from "./index.ts";
+
+const options = { platform: { os: "linux", architecture: "amd64" }, localUniqueId: "one" };
+const file: SourceFile = {
+  filename: "Dockerfile",
+  language: "Dockerfile",
+  data: new Uint8Array([70]),
+};
+const place = {
+  file,
+  ranges: [{ start: { line: 2, character: 0 }, end: { line: 3, character: 4 } }],
+};
+
+it("print, then read, is what it was", () => {
+  const base = image("docker.io/library/busybox:latest", {
+    name: "FROM busybox",
+    locations: [place],
+  });
+  const run = base.run(["true"], {
+    ignoreCache: true,
+    progressGroup: { id: "g", name: "group", weak: true },
+    description: { z: "last", a: "first", "7": "a number" },
+  });
+  const definition = scratch().copy(run, "/", "/").marshal(options);
+  const read = decodeDefinition(encodeDefinition(definition));
+  expect(read.ops).toEqual(definition.ops);
+  expect(read.locations?.get(definition.ops[0]!.digest)).toEqual([place]);
+  expect(encodeDefinition(read)).toEqual(encodeDefinition(definition));
+});
+
+it("any words survive", () => {
+  const words = fc.array(fc.string({ unit: "grapheme" }), { minLength: 1, maxLength: 4 });
+  fc.assert(
+    fc.property(words, fc.dictionary(fc.string(), fc.string()), (args, description) => {
+      const definition = image("docker.io/library/x:1").run(args, { description }).marshal(options);
+      const read = decodeDefinition(encodeDefinition(definition));
+      expect(read.ops).toEqual(definition.ops);
+      expect(readDefinition(read).vertices.at(-1)?.op).toMatchObject({ args });
+    }),
+  );
+});
