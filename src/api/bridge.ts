@@ -54,6 +54,8 @@ export interface PlatformResult {
   readonly config: ImageConfig;
   /** Config of the base image that the result was made from, for history-preserving exporters. */
   readonly baseConfig?: ImageConfig;
+  /** SOURCE_DATE_EPOCH where the frontend decided it. */
+  readonly epoch?: Date;
 }
 
 /** What a frontend answers: results to solve and export, in the platforms' order, or a sub-request's text. */

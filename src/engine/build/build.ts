@@ -81,7 +81,7 @@ async function runBuild(
       snapshot: snapshots[index],
     })),
     multiPlatform: described.multiPlatform,
-    sourceDateEpoch: epochOf(request.attrs),
+    sourceDateEpoch: epochOf(request.attrs, described),
   };
   const exported = await exportResult(wanted, result, session, parts, call);
   return {
@@ -159,7 +159,9 @@ async function checkPlatforms(
 }
 
 /** Seconds since 1970 that SOURCE_DATE_EPOCH asks for. */
-function epochOf(attrs: Attrs): number | undefined {
+function epochOf(attrs: Attrs, described: FrontendResult): number | undefined {
+  const decided = described.platforms.find((one) => one.epoch)?.epoch;
+  if (decided) return Math.floor(decided.getTime() / 1000);
   const text = attrs["build-arg:SOURCE_DATE_EPOCH"];
   if (text === undefined || text === "") return undefined;
   if (/^\d{1,12}$/.test(text)) return Number(text);

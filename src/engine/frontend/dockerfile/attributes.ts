@@ -14,6 +14,8 @@ export interface DockerfileRequest {
   /** Empty: whatever follows from this machine. */
   readonly platforms: readonly Platform[];
   readonly multiPlatform: boolean;
+  /** A sub-request's name: an answer about the file is wanted, not a build. */
+  readonly question?: string;
   /** What is the same for all platforms. */
   readonly options: Omit<ConvertOptions, "buildPlatforms" | "newId" | "targetPlatform">;
 }
@@ -40,6 +42,7 @@ export function parseDockerfileAttrs(attrs: Attrs, host: Platform): DockerfileRe
     dockerfileName: attrs["dockerfilekey"] || "dockerfile",
     platforms,
     multiPlatform,
+    ...optional("question", attrs["requestid"]),
     options: {
       filename,
       buildArgs,
@@ -73,9 +76,6 @@ function refuseUnsupported(attrs: Attrs): void {
         hint: "Clone or download it, and pass the directory.",
       },
     );
-  }
-  if (attrs["requestid"]) {
-    throw new KilnError("UNSUPPORTED", `the request ${attrs["requestid"]} is not supported yet`);
   }
 }
 

@@ -1,14 +1,22 @@
 // The built-in Dockerfile frontend: reads the files, converts them for each platform, answers definitions and configurations.
 import { randomBytes } from "node:crypto";
-import type { FrontendResult, PlatformResult } from "../../../api/index.ts";
+import type { BuildBridge, FrontendResult, PlatformResult } from "../../../api/index.ts";
 import { type Call, parseDigest, runAll } from "../../../base/index.ts";
 import {
   type ConvertIo,
   type ConvertOptions,
   convertDockerfile,
+  type LintWarning,
 } from "../../../formats/dockerfile/index.ts";
-import { formatPlatform, hostPlatform, type Platform } from "../../../formats/oci/index.ts";
+import {
+  formatPlatform,
+  hostPlatform,
+  normalizePlatform,
+  type Platform,
+  platformOfConfig,
+} from "../../../formats/oci/index.ts";
 import type { Frontend } from "../frontend.ts";
+import { answer } from "./answers.ts";
 import { parseDockerfileAttrs } from "./attributes.ts";
 import {
   type BuildFiles,
@@ -16,6 +24,7 @@ import {
   readBuildFiles,
   readIgnorePatterns,
 } from "./build-files.ts";
+import { warnOfSyntax } from "./syntax.ts";
 
 export function createDockerfileFrontend(): Frontend {
   return {
@@ -27,13 +36,30 @@ export function createDockerfileFrontend(): Frontend {
       const id = randomBytes(16).toString("hex");
       const reader = { bridge, native, id };
       const files = await readBuildFiles(request, reader, call);
+      const options: ConvertOptions = {
+        ...request.options,
+        filename: files.filename,
+        context: { ...request.options.context, ignorePatterns: files.ignorePatterns },
+        buildPlatforms: bridge.platforms,
+        newId: () => id,
+      };
+      if (request.question !== undefined) {
+        const [targetPlatform] = request.platforms;
+        const asked = { ...options, ...(targetPlatform ? { targetPlatform } : {}) };
+        const metadata = await answer(
+          request.question,
+          files.dockerfile,
+          asked,
+          ioOver(reader, call),
+        );
+        return { platforms: [], multiPlatform: false, metadata };
+      }
+      warnOfSyntax(files, bridge);
+      const warn = warnOnce(files, bridge);
       const targets = request.platforms.length > 0 ? request.platforms : [undefined];
       const platforms = await runAll(
         targets,
-        (target, converting) => {
-          const options = { ...request.options, buildPlatforms: bridge.platforms, newId: () => id };
-          return convertFor(target, options, files, reader, converting);
-        },
+        (target, converting) => convertFor(target, options, { files, reader, warn }, converting),
         call,
       );
       return { platforms, multiPlatform: request.multiPlatform, metadata: {} };
@@ -41,31 +67,52 @@ export function createDockerfileFrontend(): Frontend {
   };
 }
 
+interface Conversion {
+  readonly files: BuildFiles;
+  readonly reader: LocalReader;
+  readonly warn: (warning: LintWarning) => void;
+}
+
 async function convertFor(
   target: Platform | undefined,
   options: ConvertOptions,
-  files: BuildFiles,
-  reader: LocalReader,
+  { files, reader, warn }: Conversion,
   call: Call,
 ): Promise<PlatformResult> {
-  const context = { ...options.context, ignorePatterns: files.ignorePatterns };
   const converted = await convertDockerfile(
     files.dockerfile,
-    {
-      ...options,
-      filename: files.filename,
-      context,
-      ...(target ? { targetPlatform: target } : {}),
-    },
+    { ...options, ...(target ? { targetPlatform: target } : {}) },
     ioOver(reader, call),
   );
-  const platform = target ?? reader.native;
+  converted.warnings.forEach(warn);
+  // A base of another platform (`FROM --platform=…`) decides where no platform was asked for.
+  const platform = target ?? normalizePlatform(platformOfConfig(converted.image));
   return {
     platform,
     id: formatPlatform(platform),
     definition: converted.definition,
     config: converted.image,
     ...(converted.baseImage ? { baseConfig: converted.baseImage } : {}),
+    ...(converted.epoch ? { epoch: converted.epoch } : {}),
+  };
+}
+
+/** Platforms find the same things in the same file: each is said once. */
+function warnOnce(files: BuildFiles, bridge: BuildBridge): (warning: LintWarning) => void {
+  const text = new TextDecoder().decode(files.dockerfile);
+  const said = new Set<string>();
+  return ({ rule, description, url, message, at: [first] }) => {
+    const key = `${rule} ${first?.start} ${message}`;
+    if (said.has(key)) return;
+    said.add(key);
+    const place = { file: files.filename, line: first?.start ?? 1, endLine: first?.end ?? 1, text };
+    bridge.warn({
+      message: `${rule}: ${message}${first ? ` (line ${first.start})` : ""}`,
+      detail: [description],
+      url,
+      rule,
+      ...(first ? { at: place } : {}),
+    });
   };
 }
 

@@ -1,0 +1,31 @@
+// `# syntax=`: the standard frontends are answered by the built-in one; others are named for what they are.
+import type { BuildBridge } from "../../../api/index.ts";
+import { detectSyntax } from "../../../formats/dockerfile/index.ts";
+import type { BuildFiles } from "./build-files.ts";
+
+/** The version of the Dockerfile language that the built-in frontend knows. */
+const known = { major: 1, minor: 26 };
+
+const standard = /^(?:docker\.io\/)?docker\/dockerfile(?:-upstream)?(?::([^@]*))?(?:@.*)?$/;
+
+/** Says when the file asks for more than is known here; the build goes on, since most files ask for more than they use. */
+export function warnOfSyntax(files: BuildFiles, bridge: BuildBridge): void {
+  const directive = detectSyntax(files.dockerfile);
+  if (!directive) return;
+  const match = standard.exec(directive.reference);
+  const place = { file: files.filename, line: 1, text: new TextDecoder().decode(files.dockerfile) };
+  if (!match) {
+    bridge.warn({
+      message: `the frontend ${directive.reference} is not run: the built-in Dockerfile frontend reads this file`,
+      at: place,
+    });
+    return;
+  }
+  const version = /^(\d+)(?:\.(\d+))?/.exec(match[1] ?? "");
+  const [major, minor] = [Number(version?.[1] ?? 1), Number(version?.[2] ?? 0)];
+  if (major < known.major || (major === known.major && minor <= known.minor)) return;
+  bridge.warn({
+    message: `the file asks for Dockerfile syntax ${match[1]}; Kiln knows ${known.major}.${known.minor}, and builds it as that`,
+    at: place,
+  });
+}
