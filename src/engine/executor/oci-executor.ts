@@ -7,6 +7,7 @@ import { hostPlatform, type Platform } from "../../formats/oci/index.ts";
 import type { Mount } from "../../storage/snapshot/index.ts";
 import { boundingSet } from "./capabilities.ts";
 import { type CgroupView, cgroupSetting, groupOf, removeGroup } from "./cgroup.ts";
+import { ConstantFiles } from "./constant-files.ts";
 import { type Emulation, runnableArchitectures } from "./emulation/emulation.ts";
 import { initPath, initProgram } from "./emulation/init-program.ts";
 import type { Platforms } from "./emulation/platforms.ts";
@@ -24,7 +25,6 @@ import {
 import { type Runtime, runCommand } from "./runtime.ts";
 import { runtimeError } from "./runtime-log.ts";
 import { compiledFilter } from "./seccomp-filter.ts";
-import { ConstantFiles } from "./constant-files.ts";
 import { supervise } from "./supervise.ts";
 import { checkUlimits, fitUlimits, parseLimits, type Rlimit } from "./ulimits.ts";
 import { lookUpUser } from "./user.ts";

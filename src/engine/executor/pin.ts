@@ -1,5 +1,5 @@
 // Holding on to one place in a tree that running programs may be changing, so that what was checked is what is used.
-import { closeSync, constants, mkdirSync, openSync, readlinkSync } from "node:fs";
+import { closeSync, constants, fstatSync, mkdirSync, openSync, readlinkSync } from "node:fs";
 import { dirname } from "node:path";
 import { KilnError, resolveInRoot } from "../../base/index.ts";
 
@@ -22,11 +22,13 @@ const attempts = 8;
  */
 export function pinInRoot(root: string, path: string): Pin | undefined {
   for (let attempt = 0; attempt < attempts; attempt++) {
-    const hostPath = resolveInRoot(root, path, { followLast: true });
+    const hostPath = resolveNow(root, path);
+    if (hostPath === undefined) continue;
     const pin = pinAt(hostPath);
     if (pin === undefined) return undefined;
     const found = readlinkSync(pin.path);
-    if (found === root || found.startsWith(root === "/" ? "/" : `${root}/`)) return pin;
+    const isInside = found === root || found.startsWith(root === "/" ? "/" : `${root}/`);
+    if (isInside && !fstatSync(pin.fd).isSymbolicLink()) return pin;
     pin[Symbol.dispose]();
   }
   throw new KilnError("PATH_INVALID", `${path} keeps changing while it is being mounted`, {
@@ -85,7 +87,18 @@ function createIn(parent: Pin, name: string, kind: "directory" | "file"): Pin {
   return { ...pin, hostPath: `${parent.hostPath}/${name}`, [Symbol.dispose]: pin[Symbol.dispose] };
 }
 
-function pinAt(hostPath: string): Pin | undefined {
+/** Undefined when the tree changed on the way: worth another try. */
+function resolveNow(root: string, path: string): string | undefined {
+  try {
+    return resolveInRoot(root, path, { followLast: true });
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? "";
+    if (["ENOENT", "EINVAL", "ENOTDIR", "ELOOP"].includes(code)) return undefined;
+    throw error;
+  }
+}
+
+function pinAt(hostPath: string): (Pin & { readonly fd: number }) | undefined {
   let file: number;
   try {
     file = openSync(hostPath, O_PATH | constants.O_NOFOLLOW);
@@ -95,6 +108,7 @@ function pinAt(hostPath: string): Pin | undefined {
     throw error;
   }
   return {
+    fd: file,
     path: `/proc/self/fd/${file}`,
     hostPath,
     [Symbol.dispose]: () => closeSync(file),
