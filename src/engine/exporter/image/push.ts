@@ -120,21 +120,23 @@ async function sendBlob(
   const mountFrom = origins
     .repositories(blob.digest)
     .filter((repository) => hostOf(repository) === target.host && repository !== target.name);
-  const id = `pushing layer ${blob.digest}`;
-  const onProgress = (sent: number, total: number) =>
-    call.emit({ type: "progress", step: call.step, id, at: new Date(), current: sent, total });
-  await target.repository.push(blob, () => read(blob, call), { mountFrom, onProgress }, call);
+  const progress = (doing: string, current: number, done: boolean) =>
+    call.emit({
+      type: "progress",
+      step: call.step,
+      id: `${doing} ${blob.digest}`,
+      at: new Date(),
+      current,
+      total: blob.size,
+      ...(done ? { done } : {}),
+    });
+  const onProgress = (sent: number) => progress("pushing", sent, false);
+  const data = () => read(blob, call);
+  const outcome = await target.repository.push(blob, data, { mountFrom, onProgress }, call);
   origins.add(blob.digest, target.name);
-  const { size } = blob;
-  call.emit({
-    type: "progress",
-    step: call.step,
-    id,
-    at: new Date(),
-    current: size,
-    total: size,
-    done: true,
-  });
+  // Of what was there already there is nothing to tell.
+  if (outcome === "mounted") progress("mounting", blob.size, true);
+  if (outcome === "uploaded") progress("pushing", blob.size, true);
 }
 
 /** Everything but the tags: after this, a tag is one small request away everywhere. */
@@ -161,7 +163,9 @@ async function stageManifests(
 async function tagRoot(target: Target, root: ImageDocument, call: StepCall): Promise<void> {
   for (const tag of target.tags) {
     const id = `pushing manifest for ${target.name}:${tag}@${root.descriptor.digest}`;
-    call.emit({ type: "progress", step: call.step, id, at: new Date(), current: 0 });
+    const total = root.descriptor.size;
+    const progress = { type: "progress", step: call.step, id, total } as const;
+    call.emit({ ...progress, at: new Date(), current: 0 });
     await put(target, root, tag, call);
     const found = await target.repository.resolve(tag, call);
     if (found?.digest !== root.descriptor.digest) {
@@ -172,7 +176,7 @@ async function tagRoot(target: Target, root: ImageDocument, call: StepCall): Pro
         { hint: "Somebody else may have pushed the same name at the same moment." },
       );
     }
-    call.emit({ type: "progress", step: call.step, id, at: new Date(), current: 1, done: true });
+    call.emit({ ...progress, at: new Date(), current: total, done: true });
   }
 }
 
