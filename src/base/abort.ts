@@ -1,4 +1,5 @@
 // Cancellation: the call that every waiting function takes last, and the few things done with its signal.
+import { setMaxListeners } from "node:events";
 
 /**
  * Last argument of every call that may wait. Not optional, so that cancellation cannot be forgotten.
@@ -38,6 +39,8 @@ export function abortable<T>(promise: Promise<T>, call: Call): Promise<T> {
     promise.catch(() => {});
     return Promise.reject(signal.reason);
   }
+  // Many may wait on the signal of one build: that is no leak.
+  setMaxListeners(0, signal);
   return new Promise<T>((resolve, reject) => {
     const onAbort = () => reject(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });

@@ -1,4 +1,5 @@
 // A fair semaphore whose permit is a Disposable.
+import { setMaxListeners } from "node:events";
 import { type Call, throwIfAborted } from "./abort.ts";
 
 /** Lets at most `limit` holders in at once, first come first served. */
@@ -25,6 +26,8 @@ export class Limiter {
   }
 
   #queue(call: Call): Promise<void> {
+    // Many may wait on the signal of one build: that is no leak.
+    setMaxListeners(0, call.signal);
     return new Promise((resolve, reject) => {
       const enter = () => {
         call.signal.removeEventListener("abort", leave);

@@ -1,20 +1,18 @@
 // Connections that are kept and reused: one agent for each scheme, proxy and TLS setting.
 import type { Agent } from "node:http";
 import type { Socket } from "node:net";
-import { NetworkFailure } from "./network-error.ts";
+import type { Call } from "../../base/index.ts";
+import {
+  type ExchangeTimeouts,
+  exchange,
+  type HttpRequest,
+  type HttpResponse,
+  type Route,
+} from "./exchange.ts";
+import { isUnknownAuthority, NetworkFailure } from "./network-error.ts";
 import { type Environment, proxyFor } from "./proxy.ts";
 import type { RegistryHostConfig } from "./registry.ts";
-
-/** What `node:http` or `node:https` needs to reach one URL. */
-export interface Route {
-  readonly protocol: "http:" | "https:";
-  readonly host: string;
-  readonly port: string;
-  readonly path: string;
-  /** Only what the way there asks for. */
-  readonly headers: Readonly<Record<string, string>>;
-  readonly agent: Agent;
-}
+import type { Trust } from "./tls.ts";
 
 /** Owns idle connections. They do not keep the process alive; disposing closes them at once. */
 export class Connections implements Disposable {
@@ -22,13 +20,36 @@ export class Connections implements Disposable {
   readonly #ids = new WeakMap<RegistryHostConfig, number>();
   readonly #environment: Environment;
   #lastId = 0;
+  /** Reading the system's authorities costs as much as a whole short build: done when Node's own do not suffice. */
+  #system = false;
 
   constructor(environment: Environment) {
     this.#environment = environment;
   }
 
-  /** How to reach `url`; `config` is that of the URL's own host. */
-  async route(url: URL, config: RegistryHostConfig): Promise<Route> {
+  /**
+   * Sends one request, as `exchange` does. `config` is that of the URL's own host. Who is not known to Node's authorities
+   * is looked up among the system's.
+   */
+  async send(
+    request: HttpRequest,
+    config: RegistryHostConfig,
+    timeouts: ExchangeTimeouts,
+    call: Call,
+  ): Promise<HttpResponse> {
+    const route = await this.#route(request.url, config);
+    try {
+      return await exchange(request, route, timeouts, call);
+    } catch (error) {
+      if (!(error instanceof NetworkFailure) || !isUnknownAuthority(error) || this.#system)
+        throw error;
+      this.#system = true;
+      return exchange(request, await this.#route(request.url, config), timeouts, call);
+    }
+  }
+
+  /** How to reach `url`. */
+  async #route(url: URL, config: RegistryHostConfig): Promise<Route> {
     const proxy = proxyFor(url, this.#environment);
     const secure = url.protocol === "https:";
     const direct = { host: url.hostname.replace(/^\[|\]$/g, ""), path: url.pathname + url.search };
@@ -67,7 +88,12 @@ export class Connections implements Disposable {
     const known = this.#agents.get(key);
     if (known) return known;
     const agent =
-      scheme === "http:" ? await plainAgent() : await secureAgent(config, proxy, this.#environment);
+      scheme === "http:"
+        ? await plainAgent()
+        : await secureAgent(config, proxy, {
+            environment: this.#environment,
+            system: this.#system,
+          });
     const other = this.#agents.get(key);
     this.#agents.set(key, other ?? agent);
     return other ?? agent;
@@ -95,13 +121,13 @@ async function plainAgent(): Promise<Agent> {
 async function secureAgent(
   config: RegistryHostConfig,
   proxy: URL | undefined,
-  environment: Environment,
+  trust: Trust,
 ): Promise<Agent> {
   const [https, { secureContextFor }] = await Promise.all([
     import("node:https"),
     import("./tls.ts"),
   ]);
-  const secureContext = secureContextFor(config, environment);
+  const secureContext = secureContextFor(config, trust);
   const agent = new https.Agent({
     ...agentOptions,
     secureContext,
@@ -109,7 +135,7 @@ async function secureAgent(
   });
   if (proxy) {
     const tls = await import("node:tls");
-    const tunnel = await tunnelOpener(proxy, environment);
+    const tunnel = await tunnelOpener(proxy, trust);
     // The agent takes a callback, though its types know only a returned socket.
     const connect = (
       options: object,
@@ -129,13 +155,13 @@ async function secureAgent(
 /** Opens tunnels through a proxy with CONNECT (RFC 9110, 9.3.6). */
 async function tunnelOpener(
   proxy: URL,
-  environment: Environment,
+  trust: Trust,
 ): Promise<(target: string) => Promise<Socket>> {
   const { request } =
     proxy.protocol === "https:" ? await import("node:https") : await import("node:http");
   const secure =
     proxy.protocol === "https:"
-      ? { secureContext: (await import("./tls.ts")).secureContextFor({}, environment) }
+      ? { secureContext: (await import("./tls.ts")).secureContextFor({}, trust) }
       : {};
   return (target) =>
     new Promise((resolve, reject) => {

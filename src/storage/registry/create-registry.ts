@@ -5,7 +5,7 @@ import { Backoff } from "./backoff.ts";
 import { Connections } from "./connection.ts";
 import { configOf, type Endpoint, mirrorsOf, originOf } from "./endpoint.ts";
 import { type ClientParts, EndpointClient, type HostGates } from "./endpoint-client.ts";
-import { exchange, type HttpRequest, type HttpResponse } from "./exchange.ts";
+import type { HttpRequest, HttpResponse } from "./exchange.ts";
 import { defaultLimits, mirrorLimits, requestsPerHost } from "./limits.ts";
 import { NetworkFailure, unreachable } from "./network-error.ts";
 import { createPullRepository } from "./pull-repository.ts";
@@ -93,11 +93,10 @@ async function sendToRealm(
   { connections, limits, userAgent }: Pick<ClientParts, "connections" | "limits" | "userAgent">,
 ): Promise<HttpResponse> {
   const backoff = new Backoff(limits);
-  const route = await connections.route(request.url, config);
   const headers = { "user-agent": userAgent, ...request.headers };
   for (;;) {
     try {
-      const response = await exchange({ ...request, headers }, route, limits, call);
+      const response = await connections.send({ ...request, headers }, config, limits, call);
       const { "retry-after": retryAfter } = response.headers;
       if (!(await backoff.afterStatus(response.status, retryAfter, call))) return response;
       response.discard();

@@ -5,7 +5,6 @@ import { Backoff } from "./backoff.ts";
 import type { Connections } from "./connection.ts";
 import { configOf, type Endpoint } from "./endpoint.ts";
 import {
-  exchange,
   type HttpRequest,
   type HttpResponse,
   type RequestBody,
@@ -187,11 +186,10 @@ export class EndpointClient {
       request.url.host === this.endpoint.address
         ? this.endpoint.config
         : configOf(request.url.host, hosts);
-    const route = await connections.route(request.url, config);
     // A body waits for its own gate, and its transfer must not hold up small requests.
-    if (request.body) return exchange(request, route, limits, call);
+    if (request.body) return connections.send(request, config, limits, call);
     using _permit = await this.gates.requests.acquire(call);
-    return await exchange(request, route, limits, call);
+    return await connections.send(request, config, limits, call);
   }
 
   #url({ to, query, method }: ClientRequest, base: URL): URL {

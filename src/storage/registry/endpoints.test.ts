@@ -1,6 +1,9 @@
 // Which servers are asked: mirrors, schemes, proxies, and what is tried again.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, request as httpRequest } from "node:http";
 import { type AddressInfo, connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { startRegistry } from "../../../test/kit/registry.ts";
 import { testCertificate } from "../../../test/kit/registry-certificate.ts";
@@ -108,6 +111,43 @@ describe("the scheme", () => {
     const client = testClient({ hosts: { [registry.host]: { http: false, insecure: true } } });
     await client.pull(`${registry.host}/a`).resolve("1", call);
     expect(registry.log()[0]).toBe("HEAD a/manifests/1");
+  });
+
+  test.each(["SSL_CERT_FILE", "KILN_EXTRA_CA_CERTS", "NODE_EXTRA_CA_CERTS"])(
+    "trusts the authorities of %s",
+    async (variable) => {
+      await using registry = await startRegistry({ tls });
+      const directory = mkdtempSync(join(tmpdir(), "kiln-tls-"));
+      writeFileSync(join(directory, "ca.pem"), tls.cert);
+      const environment = { [variable]: join(directory, "ca.pem") };
+      const hosts = { [registry.host]: { http: false } };
+      const repository = testClient({ environment, hosts }).pull(`${registry.host}/a`);
+      expect(await repository.resolve("1", call)).toBeUndefined();
+      rmSync(directory, { recursive: true });
+    },
+  );
+
+  test("with a file of authorities that cannot be read is a mistake in the configuration", async () => {
+    await using registry = await startRegistry({ tls });
+    const hosts = { [registry.host]: { http: false } };
+    for (const environment of [
+      { SSL_CERT_FILE: "/none.pem" },
+      { KILN_EXTRA_CA_CERTS: "/none.pem" },
+    ]) {
+      const repository = testClient({ environment, hosts }).pull(`${registry.host}/a`);
+      await expect(repository.resolve("1", call)).rejects.toMatchObject({ code: "CONFIG_INVALID" });
+    }
+    const broken = {
+      [registry.host]: {
+        http: false,
+        ca: ["-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n"],
+      },
+    };
+    await expect(
+      testClient({ hosts: broken }).pull(`${registry.host}/a`).resolve("1", call),
+    ).rejects.toMatchObject({
+      code: "CONFIG_INVALID",
+    });
   });
 
   test("with an unknown authority says how to make it known", async () => {

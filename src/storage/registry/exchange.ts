@@ -1,12 +1,13 @@
 // One request and its answer over node:http or node:https: no retries, no redirects, no credentials of its own.
+import { setMaxListeners } from "node:events";
 import type {
+  Agent,
   ClientRequest,
   IncomingHttpHeaders,
   IncomingMessage,
   RequestOptions,
 } from "node:http";
 import { abortReason, type Bytes, type Call, concatBytes } from "../../base/index.ts";
-import type { Route } from "./connection.ts";
 import { NetworkFailure, toNetworkFailure } from "./network-error.ts";
 
 /** What is sent with a request. `open` is called once for each attempt. */
@@ -21,6 +22,17 @@ export interface HttpRequest {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: RequestBody;
+}
+
+/** What `node:http` or `node:https` needs to reach one URL. */
+export interface Route {
+  readonly protocol: "http:" | "https:";
+  readonly host: string;
+  readonly port: string;
+  readonly path: string;
+  /** Only what the way there asks for. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly agent: Agent;
 }
 
 /** An answer whose body has not been read. Who receives it reads the body or calls `discard`. */
@@ -66,6 +78,8 @@ export async function exchange(
   call: Call,
 ): Promise<HttpResponse> {
   call.signal.throwIfAborted();
+  // Hundreds of requests may hang on the signal of one build: that is no leak.
+  setMaxListeners(0, call.signal);
   const { request: open } =
     route.protocol === "https:" ? await import("node:https") : await import("node:http");
   const outgoing = open(requestOptions(request, route));

@@ -65,6 +65,11 @@ export function isTemporary(failure: NetworkFailure): boolean {
   return temporary.has(failure.code);
 }
 
+/** True when the server's certificate is of an authority that is not known. */
+export function isUnknownAuthority({ code }: NetworkFailure): boolean {
+  return certificateProblems.has(code);
+}
+
 /** True when the other side speaks TLS where plain http was tried, or the other way round. */
 export function isSchemeMismatch(failure: NetworkFailure): boolean {
   return (

@@ -1,9 +1,17 @@
-// Which authorities are trusted: the system's, those of the environment, and those that a host's configuration names.
+// Which authorities are trusted: Node's or the system's, those of the environment, and those that a host's configuration names.
+import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createSecureContext, rootCertificates, type SecureContext } from "node:tls";
 import { KilnError } from "../../base/index.ts";
 import type { Environment } from "./proxy.ts";
 import type { RegistryHostConfig } from "./registry.ts";
+
+/** Whom to trust besides those that a host's configuration names. */
+export interface Trust {
+  readonly environment: Environment;
+  /** The system's authorities as well as Node's. */
+  readonly system: boolean;
+}
 
 // Where distributions keep their bundle, in the order in which Go looks.
 const systemBundles = [
@@ -15,58 +23,47 @@ const systemBundles = [
   "/etc/ssl/cert.pem",
 ];
 
-const contexts = new WeakMap<RegistryHostConfig, SecureContext>();
-
 /**
- * The TLS settings for a host, made once for each configuration: reading the authorities costs milliseconds, so only who
- * speaks https pays. SSL_CERT_FILE replaces the system's bundle; KILN_EXTRA_CA_CERTS (as which the launcher passes on
- * NODE_EXTRA_CA_CERTS) adds to it. Throws `CONFIG_INVALID`.
+ * The TLS settings for a host. SSL_CERT_FILE takes the place of Node's and the system's authorities; KILN_EXTRA_CA_CERTS
+ * (as which the launcher passes NODE_EXTRA_CA_CERTS on) and the host's own add to them. Throws `CONFIG_INVALID`.
  */
-export function secureContextFor(
-  config: RegistryHostConfig,
-  environment: Environment,
-): SecureContext {
-  const known = contexts.get(config);
-  if (known) return known;
-  const context = create(config, environment);
-  contexts.set(config, context);
-  return context;
-}
-
-function create(config: RegistryHostConfig, environment: Environment): SecureContext {
-  const ca = [
-    ...baseAuthorities(environment),
-    ...extraAuthorities(environment),
-    ...(config.ca ?? []),
-  ];
+export function secureContextFor(config: RegistryHostConfig, trust: Trust): SecureContext {
+  const named = namedAuthorities(config, trust.environment);
+  const { SSL_CERT_FILE: instead } = trust.environment;
+  const base = instead
+    ? [readNamed(instead, "SSL_CERT_FILE")]
+    : trust.system
+      ? systemAuthorities()
+      : [];
+  // Node's own list comes ready made, unless anything is added to it.
+  const ca =
+    base.length > 0
+      ? [...base, ...named]
+      : named.length > 0
+        ? [...rootCertificates, ...named]
+        : undefined;
   try {
-    return createSecureContext({ ca, ...config.keyPair });
+    // OpenSSL passes over what it cannot read without a word.
+    for (const text of named) new X509Certificate(text);
+    return createSecureContext({ ...(ca ? { ca } : {}), ...config.keyPair });
   } catch (cause) {
-    throw new KilnError(
-      "CONFIG_INVALID",
-      "a certificate or key for reaching registries cannot be read",
-      {
-        cause,
-        hint: "Files of ca, keypair, SSL_CERT_FILE and NODE_EXTRA_CA_CERTS must be in PEM form.",
-      },
-    );
+    const what = "a certificate or key for reaching registries cannot be read";
+    throw new KilnError("CONFIG_INVALID", what, {
+      cause,
+      hint: "Files of ca, keypair, SSL_CERT_FILE and NODE_EXTRA_CA_CERTS must be in PEM form.",
+    });
   }
 }
 
-function baseAuthorities(environment: Environment): readonly string[] {
-  const named = environment["SSL_CERT_FILE"];
-  if (named) return [readNamed(named, "SSL_CERT_FILE")];
-  for (const path of systemBundles) {
-    const bundle = readIfThere(path);
-    if (bundle !== undefined) return [bundle];
-  }
-  return rootCertificates;
+function namedAuthorities(config: RegistryHostConfig, environment: Environment): readonly string[] {
+  const extra = environment["KILN_EXTRA_CA_CERTS"] || environment["NODE_EXTRA_CA_CERTS"];
+  const own = config.ca ?? [];
+  return extra ? [readNamed(extra, "NODE_EXTRA_CA_CERTS"), ...own] : own;
 }
 
-function extraAuthorities(environment: Environment): readonly string[] {
-  const name = environment["KILN_EXTRA_CA_CERTS"] ? "KILN_EXTRA_CA_CERTS" : "NODE_EXTRA_CA_CERTS";
-  const path = environment[name];
-  return path ? [readNamed(path, "NODE_EXTRA_CA_CERTS")] : [];
+function systemAuthorities(): readonly string[] {
+  const bundle = systemBundles.map(readIfThere).find((text) => text !== undefined);
+  return bundle === undefined ? rootCertificates : [...rootCertificates, bundle];
 }
 
 function readNamed(path: string, variable: string): string {
