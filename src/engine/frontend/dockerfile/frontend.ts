@@ -107,7 +107,7 @@ function warnOnce(files: BuildFiles, bridge: BuildBridge): (warning: LintWarning
     said.add(key);
     const place = { file: files.filename, line: first?.start ?? 1, endLine: first?.end ?? 1, text };
     bridge.warn({
-      message: `${rule}: ${message}${first ? ` (line ${first.start})` : ""}`,
+      message,
       detail: [description],
       url,
       rule,
