@@ -14,6 +14,7 @@ export type {
   SymlinkStep,
 } from "./file.ts";
 export * from "./graph.ts";
+export { type DefinitionJson, definitionJson } from "./json.ts";
 export type { MarshalOptions } from "./marshal.ts";
 export * from "./ops.ts";
 export { MAX_OPS, readDefinition } from "./read.ts";

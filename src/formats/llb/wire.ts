@@ -53,7 +53,7 @@ export function decodeDefinition(bytes: Uint8Array): Definition {
   return { ops, locations: fromSourceMessage(message.Source) };
 }
 
-function toMetadataMessage(metadata: OpMetadata): pb.OpMetadata {
+export function toMetadataMessage(metadata: OpMetadata): pb.OpMetadata {
   return pb.OpMetadata.create({
     ignoreCache: metadata.ignoreCache === true,
     description: new Map(Object.entries(sortedRecord(metadata.description))),
@@ -75,7 +75,7 @@ function fromMetadataMessage(message: pb.OpMetadata | undefined): OpMetadata {
   };
 }
 
-function toSourceMessage(byOp: ReadonlyMap<Digest, readonly SourceLocation[]>): pb.Source {
+export function toSourceMessage(byOp: ReadonlyMap<Digest, readonly SourceLocation[]>): pb.Source {
   const files: SourceFile[] = [];
   const locations = new Map<string, pb.Locations>();
   for (const [digest, places] of [...byOp].sort(([a], [b]) => (a < b ? -1 : 1))) {

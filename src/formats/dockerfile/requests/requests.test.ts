@@ -1,0 +1,92 @@
+// Answers about a file for people, and as JSON.
+import { expect, it } from "vitest";
+import type { ConvertIo, ConvertOptions } from "../convert/index.ts";
+import {
+  describeText,
+  dumpDockerfile,
+  lintDockerfile,
+  listTargets,
+  outlineDockerfile,
+  outlineText,
+  targetsText,
+} from "./index.ts";
+
+const options: ConvertOptions = {
+  buildPlatforms: [{ os: "linux", architecture: "amd64" }],
+  newId: () => "id",
+};
+const io: ConvertIo = {
+  resolveImage: async () => ({
+    config: new TextEncoder().encode(
+      JSON.stringify({
+        os: "linux",
+        architecture: "amd64",
+        rootfs: { type: "layers", diff_ids: [`sha256:${"a".repeat(64)}`] },
+      }),
+    ),
+  }),
+};
+const text = `# VERSION of the product
+ARG VERSION=1
+# app is what users run
+FROM busybox:\${VERSION} AS app
+ARG LEVEL
+RUN --mount=type=secret,id=token,required=true --mount=type=ssh true
+FROM scratch
+`;
+const data = new TextEncoder().encode(text);
+
+it("an outline tells what a target can be given", async () => {
+  const outline = await outlineDockerfile(data, { ...options, target: "app" }, io);
+  expect(outlineText(outline)).toBe(`TARGET:         app
+DESCRIPTION:    is what users run
+
+BUILD ARG    VALUE    DESCRIPTION
+VERSION      1        of the product
+LEVEL
+
+SECRET    REQUIRED
+token     true
+
+SSH        REQUIRED
+default
+
+`);
+});
+
+it("a target list tells which stages there are", () => {
+  expect(targetsText(listTargets(data))).toBe(`TARGET       DESCRIPTION
+app          is what users run
+(default)
+`);
+});
+
+it("a check tells of warnings with their lines, and whether the file fails", async () => {
+  const check = async (file: string) =>
+    await lintDockerfile(new TextEncoder().encode(file), options, io);
+  const warned = await check("FROM scratch\nMAINTAINER me\n");
+  expect(warned.failed).toBe(false);
+  expect(warned.text).toContain("Dockerfile:2\n");
+  expect((await check("# check=error=true\nFROM scratch\nMAINTAINER me\n")).failed).toBe(true);
+  const broken = await check("FROM scratch\nMAINTAINER me\nNONSENSE\nMAINTAINER you\n");
+  expect(broken.failed).toBe(true);
+  expect(broken.result.buildError).toMatchObject({
+    location: { ranges: [{ start: { line: 3 } }] },
+  });
+  expect(broken.result.warnings).toHaveLength(1);
+});
+
+it("a dump has every op by its digest", async () => {
+  const dump = await dumpDockerfile(data, { ...options, target: "app" }, io);
+  expect(Object.values(dump.def)).toContainEqual({
+    Op: { source: { identifier: "docker-image://docker.io/library/busybox:1" } },
+    platform: { Architecture: "amd64", OS: "linux" },
+    constraints: {},
+  });
+  expect(Object.keys(dump.metadata).sort()).toEqual(Object.keys(dump.def).sort());
+  expect(dump.source).toMatchObject({ infos: [{ filename: "Dockerfile" }] });
+});
+
+it("all sub-requests are listed", () => {
+  expect(describeText().split("\n")).toHaveLength(6);
+});
