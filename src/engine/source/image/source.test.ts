@@ -263,6 +263,11 @@ test("an image that was built here is found where no registry has it, unless it 
   const source = sourceWith();
   const image = await source.resolveImage(name("dev"), { platform: amd64 }, session(), call);
   expect(image.digest).toBe(descriptor.digest);
+  await (await source.resolve(sourceId(name("dev")), session(), call)).fetch(call);
+  const layer = fetched[0]!;
+  expect(new TextDecoder().decode(await readAll(layer.fetch(call), 100, "layer"))).toBe("local");
+  const origins = createBlobOrigins(join(root, "origins"));
+  expect(origins.repositories(layer.descriptor.digest)).toEqual([]);
   const pulled = source.resolveImage(
     name("dev"),
     { platform: amd64, mode: "pull" },

@@ -16,6 +16,7 @@ import {
   type BlobReader,
   createBlobReader,
   type PlatformImage,
+  type ResolveImageRequest,
   resolveImage,
 } from "../../../storage/image/index.ts";
 import type { LazyLayer } from "../../../storage/snapshot/index.ts";
@@ -39,13 +40,13 @@ export function createImageSource(options: ImageSourceOptions): ImageSource {
       const attributes = parseImageAttributes(id.attrs);
       const reference = parseReference(id.rest);
       const wanted = { reference, platform: id.platform, mode: attributes.mode };
-      const image = await find(wanted, session, call);
-      checkDigest(reference, image.root, attributes);
-      return resolved(options, { reference, image, attributes, session });
+      const found = await find(wanted, session, call);
+      checkDigest(reference, found.image.root, attributes);
+      return resolved(options, { ...found, reference, attributes, session });
     },
     async resolveImage(text, { platform, mode = "default" }, session, call) {
       const reference = parseReference(text);
-      const image = await find({ reference, platform, mode }, session, call);
+      const { image } = await find({ reference, platform, mode }, session, call);
       return {
         reference: pinned(reference, image.root),
         digest: image.root.digest,
@@ -62,6 +63,12 @@ interface Wanted {
   readonly mode: ResolveMode;
 }
 
+interface FoundImage {
+  readonly image: PlatformImage;
+  /** The repository that has its layers; undefined for an image of the local store. */
+  readonly origin: string | undefined;
+}
+
 /**
  * Mode `local` prefers the local store. The others ask the registry; an image that was built here and is in no registry is
  * found all the same, unless `pull` was asked for.
@@ -72,7 +79,7 @@ async function findImage(
   { reference, platform, mode }: Wanted,
   session: Session,
   call: Call,
-): Promise<PlatformImage> {
+): Promise<FoundImage> {
   const { content, records } = options;
   const name = formatReference(withDefaultTag(reference));
   const pulled = formatReference(parsePullReference(formatReference(reference)));
@@ -83,12 +90,18 @@ async function findImage(
     platform,
     content,
   };
-  if (local && mode === "local") return resolveImage(local, call);
-  const repository = lookups.pull(options.registry(session), repositoryName(reference));
+  const findLocal = async (request: ResolveImageRequest) => ({
+    image: await resolveImage(request, call),
+    origin: undefined,
+  });
+  if (local && mode === "local") return findLocal(local);
+  const origin = repositoryName(reference);
+  const repository = lookups.pull(options.registry(session), origin);
   try {
-    return await resolveImage({ repository, reference: pulled, platform, content }, call);
+    const request = { repository, reference: pulled, platform, content };
+    return { image: await resolveImage(request, call), origin };
   } catch (error) {
-    if (local && mode !== "pull" && isUnavailable(error)) return resolveImage(local, call);
+    if (local && mode !== "pull" && isUnavailable(error)) return findLocal(local);
     throw error;
   }
 }
@@ -109,17 +122,15 @@ function checkDigest(reference: Reference, root: Descriptor, { checksum }: Image
   );
 }
 
-interface Found {
+interface Found extends FoundImage {
   readonly reference: Reference;
-  readonly image: PlatformImage;
   readonly attributes: ImageAttributes;
   readonly session: Session;
 }
 
 function resolved(options: ImageSourceOptions, found: Found): ResolvedSource {
-  const { image, attributes, reference, session } = found;
+  const { image, origin, attributes, reference, session } = found;
   const layers = image.layers.slice(0, attributes.layerLimit);
-  const repository = repositoryName(reference);
   return {
     // The files depend on the layers alone. Their packed form counts too, since it is what an export passes on.
     cacheKey: digestOf(
@@ -128,7 +139,9 @@ function resolved(options: ImageSourceOptions, found: Found): ResolvedSource {
     pin: pinned(reference, image.root),
     async fetch(call) {
       if (layers.length === 0) return undefined;
-      for (const { descriptor } of layers) options.origins.add(descriptor.digest, repository);
+      if (origin !== undefined) {
+        for (const { descriptor } of layers) options.origins.add(descriptor.digest, origin);
+      }
       const read = createBlobReader({ ...options, registry: options.registry(session) });
       const lazy = layers.map(({ descriptor, diffId }): LazyLayer => {
         const fetch = (reading: Call) => reported(read, descriptor, call, reading);
