@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { build } from "esbuild";
+import { leanLmdb } from "./lean-lmdb.ts";
 
 const checkout = resolve(import.meta.dirname, "..");
 const dist = join(checkout, "dist");
@@ -37,7 +38,8 @@ async function bundleCommand(): Promise<void> {
     format: "esm",
     platform: "node",
     target: "node20.19",
-    external: ["koffi", "lmdb"],
+    external: ["koffi"],
+    plugins: [leanLmdb],
     sourcemap: true,
     sourcesContent: false,
     minifySyntax: true,

@@ -7,6 +7,13 @@ import type { Metadata, MetadataCodec, MetadataTable } from "./metadata.ts";
 /** LMDB takes keys of up to 1978 bytes; its own encoding of text needs a few of them. */
 const keyLimit = 1900;
 
+/**
+ * LMDB in its plain mode: when a commit returns it survives its process, and the file is in order whenever the machine
+ * stops; that may undo the last commit (`noMetaSync`). lmdb's default, overlapping sync, is slower here, and a writer that
+ * is killed leaves the other processes' environments unusable (MDB_PANIC).
+ */
+const settings = { encoding: "string", overlappingSync: false, noMetaSync: true } as const;
+
 const tableName = /^[a-z][a-z0-9-]{0,29}$/;
 
 /**
@@ -14,14 +21,25 @@ const tableName = /^[a-z][a-z0-9-]{0,29}$/;
  * dead processes are taken over. Open a directory once in a process.
  */
 export async function openMetadata(directory: string): Promise<Metadata> {
-  // Loaded on demand: reading LMDB's binding takes longer than many a command.
-  const { open } = await import("lmdb");
+  const { open } = await loadLmdb();
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    const database = open<string, string>({ path: directory, encoding: "string" });
+    const database = open<string, string>({ path: directory, ...settings });
     return createLmdbMetadata(database, directory);
   } catch (error) {
     throw fromLmdbError(fromNodeError(error, `opening ${directory}`), directory);
+  }
+}
+
+/** Loaded on demand: reading LMDB's binding takes longer than many a command. */
+async function loadLmdb(): Promise<typeof import("lmdb")> {
+  try {
+    return await import("lmdb");
+  } catch (error) {
+    throw new KilnError("UNSUPPORTED", "the LMDB database does not load on this machine", {
+      cause: error,
+      hint: "Install Kiln with optional dependencies, on Linux for x64, arm64 or arm.",
+    });
   }
 }
 
