@@ -3,7 +3,7 @@ import { type Call, Limiter } from "../../base/index.ts";
 import { Authenticator } from "./authenticator.ts";
 import { Backoff } from "./backoff.ts";
 import { Connections } from "./connection.ts";
-import { configOf, type Endpoint, mirrorsOf, originOf } from "./endpoint.ts";
+import { createHostTable, type Endpoint, type HostTable, mirrorsOf, originOf } from "./endpoint.ts";
 import { type ClientParts, EndpointClient, type HostGates } from "./endpoint-client.ts";
 import type { HttpRequest, HttpResponse } from "./exchange.ts";
 import { defaultLimits, mirrorLimits, requestsPerHost } from "./limits.ts";
@@ -16,10 +16,11 @@ import { cancelUpload, openUpload } from "./upload.ts";
 
 /** Makes a client. Nothing is connected before it is used; disposing closes idle connections. */
 export function createRegistry(options: RegistryOptions): Registry & Disposable {
+  const hosts = createHostTable(options);
   const limits: RegistryLimits = { ...defaultLimits, ...options.limits };
   const connections = new Connections(options.environment ?? process.env);
   const askRealm: SendToRealm = (request, registry, call) =>
-    sendToRealm(request, realmConfig(request.url, registry, options), call, {
+    sendToRealm(request, realmConfig(request.url, registry, hosts), call, {
       connections,
       limits,
       userAgent: options.userAgent,
@@ -27,7 +28,7 @@ export function createRegistry(options: RegistryOptions): Registry & Disposable 
   const parts: ClientParts = {
     connections,
     authenticator: new Authenticator(options, askRealm),
-    hosts: options.hosts,
+    hosts,
     userAgent: options.userAgent,
     limits,
     gates: createGates(limits),
@@ -36,16 +37,13 @@ export function createRegistry(options: RegistryOptions): Registry & Disposable 
   const hasty: ClientParts = { ...parts, limits: hastier(limits) };
   return {
     pull(repository) {
-      const mirrors = mirrorsOf(repository, options.hosts).map(
-        (one) => new EndpointClient(one, hasty),
-      );
-      const origin = client(originOf(repository, options.hosts));
+      const mirrors = mirrorsOf(repository, hosts).map((one) => new EndpointClient(one, hasty));
+      const origin = client(originOf(repository, hosts));
       return createPullRepository({ repository, mirrors, origin });
     },
-    push: (repository) =>
-      createPushRepository(repository, client(originOf(repository, options.hosts))),
+    push: (repository) => createPushRepository(repository, client(originOf(repository, hosts))),
     async checkPush(repository, call) {
-      const origin = client(originOf(repository, options.hosts));
+      const origin = client(originOf(repository, hosts));
       const doing = `checking that ${repository} can be pushed to`;
       await cancelUpload(origin, await openUpload(origin, doing, call), doing, call);
     },
@@ -77,12 +75,8 @@ function createGates(limits: RegistryLimits): (address: string) => HostGates {
 }
 
 /** A token server on the registry's own host is reached as the registry is, authorities and all. */
-function realmConfig(realm: URL, registry: URL, { hosts }: RegistryOptions): RegistryHostConfig {
-  const sameHost = realm.hostname === registry.hostname;
-  return configOf(
-    sameHost && !Object.hasOwn(hosts, realm.host) ? registry.host : realm.host,
-    hosts,
-  );
+function realmConfig(realm: URL, registry: URL, hosts: HostTable): RegistryHostConfig {
+  return hosts(realm.hostname === registry.hostname ? registry.host : realm.host);
 }
 
 /** Token servers get the same patience as registries; they are not followed elsewhere, since they are sent secrets. */

@@ -3,7 +3,7 @@ import { type Call, type KilnError, type Limiter, log } from "../../base/index.t
 import type { Authenticator, AuthTarget } from "./authenticator.ts";
 import { Backoff } from "./backoff.ts";
 import type { Connections } from "./connection.ts";
-import { configOf, type Endpoint } from "./endpoint.ts";
+import type { Endpoint, HostTable } from "./endpoint.ts";
 import {
   type HttpRequest,
   type HttpResponse,
@@ -13,16 +13,18 @@ import {
 import { isLoopback } from "./host-name.ts";
 import { maxRedirects } from "./limits.ts";
 import { isSchemeMismatch, NetworkFailure, unreachable } from "./network-error.ts";
-import type { RegistryHostConfig, RegistryLimits } from "./registry.ts";
+import type { RegistryLimits } from "./registry.ts";
 import { type FailedRequest, registryError, shownUrl } from "./response-error.ts";
 
 const debug = log("registry");
+
+type Scheme = "http:" | "https:";
 
 /** What all clients of one registry object share. */
 export interface ClientParts {
   readonly connections: Connections;
   readonly authenticator: Authenticator;
-  readonly hosts: Readonly<Record<string, RegistryHostConfig>>;
+  readonly hosts: HostTable;
   readonly userAgent: string;
   readonly limits: RegistryLimits;
   /** By address. */
@@ -35,7 +37,7 @@ export interface HostGates {
   readonly reads: Limiter;
   readonly writes: Limiter;
   /** Found out once for each loopback host. */
-  scheme: "http:" | "https:" | undefined;
+  scheme: Scheme | undefined;
   /** Until when (`performance.now()`) a mirror that could not be reached is left alone. */
   restsUntil: number;
 }
@@ -183,9 +185,7 @@ export class EndpointClient {
   async #exchange(request: HttpRequest, call: Call): Promise<HttpResponse> {
     const { connections, hosts, limits } = this.#parts;
     const config =
-      request.url.host === this.endpoint.address
-        ? this.endpoint.config
-        : configOf(request.url.host, hosts);
+      request.url.host === this.endpoint.address ? this.endpoint.config : hosts(request.url.host);
     // A body waits for its own gate, and its transfer must not hold up small requests.
     if (request.body) return connections.send(request, config, limits, call);
     using _permit = await this.gates.requests.acquire(call);
@@ -202,37 +202,41 @@ export class EndpointClient {
     return url;
   }
 
-  /** `https://host/v2/`; for loopback hosts that nothing is configured for, whichever of http and https answers. */
+  /**
+   * `https://host/v2/`. For hosts on loopback, and those that may be insecure, whichever of http and https answers,
+   * unless it is configured: plain http first on loopback, where certificates are rare, and last elsewhere.
+   */
   async #base(call: Call): Promise<URL> {
     const { address, config } = this.endpoint;
-    const at = (scheme: "http:" | "https:") => new URL(`${scheme}//${address}/v2/`);
+    const at = (scheme: Scheme) => new URL(`${scheme}//${address}/v2/`);
     if (config.http !== undefined) return at(config.http ? "http:" : "https:");
-    if (!isLoopback(address)) return at("https:");
+    const local = isLoopback(address);
+    if (!local && config.insecure !== true) return at("https:");
     const { gates } = this;
-    gates.scheme ??= await this.#probe(at, call);
-    return at(gates.scheme ?? "http:");
+    const order = local ? (["http:", "https:"] as const) : (["https:", "http:"] as const);
+    gates.scheme ??= await this.#probe(order, at, call);
+    return at(gates.scheme ?? order[0]);
   }
 
-  /** Plain http first: registries on loopback rarely have certificates. Undefined when neither answers. */
+  /** Undefined when neither answers. */
   async #probe(
-    at: (scheme: "http:" | "https:") => URL,
+    order: readonly Scheme[],
+    at: (scheme: Scheme) => URL,
     call: Call,
-  ): Promise<"http:" | "https:" | undefined> {
-    const ask = async (scheme: "http:" | "https:") => {
-      const headers = { "user-agent": this.#parts.userAgent };
-      const response = await this.#exchange({ method: "GET", url: at(scheme), headers }, call);
-      const body = await response.readUpTo(512, call);
-      return response.status === 400 && /https/i.test(new TextDecoder().decode(body))
-        ? undefined
-        : scheme;
-    };
-    const attempt = (scheme: "http:" | "https:") =>
-      ask(scheme).catch((error: unknown) => {
-        if (error instanceof NetworkFailure && (scheme === "https:" || isSchemeMismatch(error)))
-          return undefined;
-        throw error;
-      });
-    return (await attempt("http:")) ?? (await attempt("https:"));
+  ): Promise<Scheme | undefined> {
+    for (const scheme of order) {
+      try {
+        const headers = { "user-agent": this.#parts.userAgent };
+        const response = await this.#exchange({ method: "GET", url: at(scheme), headers }, call);
+        const body = new TextDecoder().decode(await response.readUpTo(512, call));
+        // What Go's and other servers say to plain http on a port for TLS.
+        if (response.status !== 400 || !/https/i.test(body)) return scheme;
+      } catch (error) {
+        const last = scheme === order.at(-1);
+        if (!(error instanceof NetworkFailure) || !(last || isSchemeMismatch(error))) throw error;
+      }
+    }
+    return undefined;
   }
 }
 

@@ -1,7 +1,7 @@
 // Which servers stand behind a repository's name: its mirrors, and the registry itself.
 import { KilnError } from "../../base/index.ts";
 import { parseExactReference } from "../../formats/oci/index.ts";
-import type { RegistryHostConfig } from "./registry.ts";
+import type { RegistryHostConfig, RegistryOptions } from "./registry.ts";
 
 /** One server that can be asked for a repository. */
 export interface Endpoint {
@@ -32,39 +32,41 @@ export function parseRepository(repository: string): {
   );
 }
 
+/** The settings of a host. The same object for the same host: connections are kept by it. */
+export type HostTable = (host: string) => RegistryHostConfig;
+
+export function createHostTable({
+  hosts,
+  insecure = false,
+}: Pick<RegistryOptions, "hosts" | "insecure">): HostTable {
+  const known = new Map<string, RegistryHostConfig>();
+  return (host) => {
+    const found = known.get(host);
+    if (found) return found;
+    const own = Object.hasOwn(hosts, host) ? hosts[host] : undefined;
+    const config = insecure ? { ...own, insecure } : (own ?? {});
+    known.set(host, config);
+    return config;
+  };
+}
+
 /** The registry itself. */
-export function originOf(
-  repository: string,
-  hosts: Readonly<Record<string, RegistryHostConfig>>,
-): Endpoint {
+export function originOf(repository: string, hosts: HostTable): Endpoint {
   const { host, path } = parseRepository(repository);
   const address = host === hub ? hubServer : host;
-  return { name: host, address, repository: path, config: configOf(host, hosts) };
+  return { name: host, address, repository: path, config: hosts(host) };
 }
 
 /** The mirrors of the repository's host, in the order in which they are configured. */
-export function mirrorsOf(
-  repository: string,
-  hosts: Readonly<Record<string, RegistryHostConfig>>,
-): readonly Endpoint[] {
+export function mirrorsOf(repository: string, hosts: HostTable): readonly Endpoint[] {
   const { host, path } = parseRepository(repository);
-  return (configOf(host, hosts).mirrors ?? []).map((mirror) => {
+  return (hosts(host).mirrors ?? []).map((mirror) => {
     const { address, prefix, http } = parseMirror(mirror);
-    const own = configOf(address, hosts);
+    const own = hosts(address);
     const config = http && own.http === undefined ? { ...own, http } : own;
     return { name: address, address, repository: prefix + path, namespace: host, config };
   });
 }
-
-/** The settings of a host; none where nothing is set. The same object for the same host: connections are kept by it. */
-export function configOf(
-  host: string,
-  hosts: Readonly<Record<string, RegistryHostConfig>>,
-): RegistryHostConfig {
-  return (Object.hasOwn(hosts, host) ? hosts[host] : undefined) ?? noConfig;
-}
-
-const noConfig: RegistryHostConfig = {};
 
 function parseMirror(mirror: string): Mirror {
   const match = /^(?:(https?):\/\/)?((?:[\w.-]+|\[[0-9a-fA-F:]+\])(?::\d+)?)((?:\/[\w.-]*)*)$/.exec(

@@ -156,6 +156,16 @@ describe("the scheme", () => {
     });
   });
 
+  test.each([{}, { tls }])(
+    "of a client that may be insecure is either, unasked for %j",
+    async (options) => {
+      await using registry = await startRegistry(options);
+      registry.addManifest("a", "1", manifest, mediaTypes.ociIndex);
+      const repository = testClient({ insecure: true }).pull(`${registry.host}/a`);
+      expect(await repository.resolve("1", call)).toBeDefined();
+    },
+  );
+
   test("that is https where the registry speaks plain http says so", async () => {
     await using registry = await startRegistry();
     const client = testClient({ hosts: { [registry.host]: { http: false } } });

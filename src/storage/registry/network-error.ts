@@ -72,9 +72,9 @@ export function isUnknownAuthority({ code }: NetworkFailure): boolean {
 
 /** True when the other side speaks TLS where plain http was tried, or the other way round. */
 export function isSchemeMismatch(failure: NetworkFailure): boolean {
-  return (
-    failure.code.startsWith("HPE_") || failure.code === "EPROTO" || failure.code === "ECONNRESET"
-  );
+  const { code } = failure;
+  // Without a port, the two are on ports of their own.
+  return code.startsWith("HPE_") || ["EPROTO", "ECONNRESET", "ECONNREFUSED"].includes(code);
 }
 
 /** What people see: `REGISTRY_UNREACHABLE`, with what to do where that is known. */

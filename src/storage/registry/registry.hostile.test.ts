@@ -6,7 +6,7 @@ import { call, gather, someBytes, source, testClient } from "../../../test/kit/r
 import { digestOf, type KilnError } from "../../base/index.ts";
 import { mediaTypes } from "../../formats/oci/index.ts";
 import { parseChallenges } from "./challenge.ts";
-import { mirrorsOf } from "./endpoint.ts";
+import { createHostTable, mirrorsOf } from "./endpoint.ts";
 
 const open: { close(): void; closeAllConnections?(): void }[] = [];
 afterEach(() => {
@@ -322,7 +322,7 @@ test("mirrors of a configuration cannot leave their host", () => {
     "",
     " ",
   ]) {
-    const hosts = { "docker.io": { mirrors: [mirror] } };
+    const hosts = createHostTable({ hosts: { "docker.io": { mirrors: [mirror] } } });
     expect(() => mirrorsOf("docker.io/library/a", hosts)).toThrow(
       expect.objectContaining({ code: "CONFIG_INVALID" }),
     );

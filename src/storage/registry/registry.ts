@@ -30,6 +30,8 @@ export interface RegistryOptions {
   /** By host as names spell it (`docker.io`); mirrors are looked up here as well. */
   readonly hosts: Readonly<Record<string, RegistryHostConfig>>;
   readonly userAgent: string;
+  /** Every host may have an unknown certificate, or speak plain http, unless its own settings say `http`. */
+  readonly insecure?: boolean;
   /** Proxies (`HTTPS_PROXY`, `NO_PROXY`, ...) and certificate files (`SSL_CERT_FILE`, ...); `process.env` if left out. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly limits?: Partial<RegistryLimits>;
