@@ -15,6 +15,7 @@ import {
   wordAttribute,
 } from "../attributes.ts";
 import { type Annotation, annotationPrefix, parseAnnotations } from "./annotations.ts";
+import { checkCompression } from "./compress.ts";
 
 /** How new layers are packed, and whether others are packed anew. */
 export interface Packing {
@@ -159,6 +160,7 @@ function parsePacking(attrs: Attrs, oci: boolean): Packing {
     throw badAttribute("compression", word, "zstd layers need oci-mediatypes=true");
   }
   const compression = word === "uncompressed" ? "none" : word;
+  checkCompression(compression);
   const highest = compression === "zstd" ? 22 : 9;
   return {
     compression,

@@ -24,7 +24,7 @@ import {
 } from "../../../formats/oci/index.ts";
 import { type ContentStore, openContentStore } from "../../../storage/content/index.ts";
 import { createBlobOrigins } from "../../../storage/image/index.ts";
-import type { SnapshotLayer } from "../../../storage/snapshot/index.ts";
+import type { SnapshotLayer, Snapshotter } from "../../../storage/snapshot/index.ts";
 import { createExporters } from "../create-exporters.ts";
 import type { SolvedResult } from "../exporter.ts";
 
@@ -32,12 +32,14 @@ let root: string;
 let registry: TestRegistry;
 let content: ContentStore;
 let packed: string[];
+let snapshotter: Snapshotter;
 
 beforeEach(async () => {
   root = mkdtempSync(join(tmpdir(), "kiln-export-"));
   registry = await startRegistry();
   content = await openContentStore(join(root, "content"));
   packed = [];
+  snapshotter = namedLayers(packed);
 });
 afterEach(async () => {
   await registry[Symbol.asyncDispose]();
@@ -60,7 +62,7 @@ const three = solvedResult(
   solvedPlatform(armv7, [{ id: "shared" }, { id: "c" }], [copied, copied]),
 );
 
-const parts = (directory = root) => exporterParts(directory, content, namedLayers(packed));
+const parts = (directory = root) => exporterParts(directory, content, snapshotter);
 
 async function exportImage(result: SolvedResult, attrs: Attrs, directory = root): Promise<Attrs> {
   const exporter = createExporters(parts(directory)).get("image");
@@ -183,6 +185,31 @@ test("when one repository refuses a blob, no repository gets a manifest", async 
   });
   expect(registry.store.tags("a")).toEqual([]);
   expect(registry.store.tags("b")).toEqual([]);
+});
+
+test("when an upload fails, packing stops, and the upload's failure is what is told", async () => {
+  registry.fail(
+    { method: "POST", path: /^app\/blobs/, times: 100 },
+    { kind: "status", status: 403 },
+  );
+  let stopped = false;
+  snapshotter = {
+    ...namedLayers(packed),
+    async *tar(layer, options, packing) {
+      if (layer.id === "quick") yield* namedLayers(packed).tar(layer, options, packing);
+      else {
+        // Would never end by itself.
+        await new Promise((resolve) => packing.signal.addEventListener("abort", resolve));
+        stopped = true;
+        packing.signal.throwIfAborted();
+      }
+    },
+  };
+  const result = solvedResult(solvedPlatform(amd64, [{ id: "quick" }, { id: "endless" }]));
+  await expect(exportImage(result, pushed("app:1"))).rejects.toMatchObject({
+    code: "REGISTRY_DENIED",
+  });
+  expect(stopped).toBe(true);
 });
 
 /** A base layer as an image source hands it on. */

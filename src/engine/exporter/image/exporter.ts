@@ -1,5 +1,5 @@
 // Exporter `image`: an image in the store and, if asked, under its names in registries.
-import type { Attrs, Session } from "../../../api/index.ts";
+import type { Attrs, Session, StepCall } from "../../../api/index.ts";
 import { type Call, runAll } from "../../../base/index.ts";
 import {
   formatReference,
@@ -38,7 +38,8 @@ export function createImageExporter(parts: ExporterParts, pack: LayerPacker): Ex
       try {
         const onBlob = pusher?.send;
         const options = { attributes, read, ...(onBlob ? { onBlob } : {}) };
-        const image = await createImage(parts, pack, result, options, call);
+        const create = (own: StepCall) => createImage(parts, pack, result, options, own);
+        const image = await (pusher ? pusher.during(create) : create(call));
         return {
           descriptor: image.root.descriptor,
           async finish() {

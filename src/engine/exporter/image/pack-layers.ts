@@ -10,12 +10,13 @@ import {
   Limiter,
   Once,
 } from "../../../base/index.ts";
-import { decompress, gzip } from "../../../formats/archive/index.ts";
-import { type Compression, layerCompression, layerType } from "../../../formats/oci/index.ts";
+import { decompress } from "../../../formats/archive/index.ts";
+import { layerCompression, layerType } from "../../../formats/oci/index.ts";
 import type { ContentStore } from "../../../storage/content/index.ts";
 import type { BlobReader } from "../../../storage/image/index.ts";
 import type { LayerBlob, SnapshotLayer, Snapshotter } from "../../../storage/snapshot/index.ts";
 import type { Packing } from "./attributes.ts";
+import { checkCompression, compress } from "./compress.ts";
 import type { MadeLayers } from "./made-layers.ts";
 
 export interface LayerPackerParts {
@@ -78,13 +79,6 @@ function packingKey(layer: SnapshotLayer, { compression, level, clamp }: PackOpt
   ]);
 }
 
-function checkCompression(compression: Compression): void {
-  if (compression !== "zstd") return;
-  throw new KilnError("UNSUPPORTED", "zstd layers cannot be made with this version of Node", {
-    hint: "Use compression=gzip.",
-  });
-}
-
 async function packLayer(
   parts: LayerPackerParts,
   layer: SnapshotLayer,
@@ -95,8 +89,7 @@ async function packLayer(
   const digester = createDigester();
   const watched = watch(openTar(parts, layer, options, call), digester, id, call);
   const { compression, level } = options;
-  const packed =
-    compression === "none" ? watched : gzip(watched, level === undefined ? {} : { level });
+  const packed = compress(watched, compression, level);
   const descriptor = await parts.content.ingest(layerType(compression), packed, call);
   const diffId = digester.digest();
   if (layer.blob && layer.blob.diffId !== diffId) {

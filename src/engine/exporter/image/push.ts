@@ -23,8 +23,10 @@ export interface PusherOptions {
 
 /** Owns the uploads that run in the background. Disposing stops them; what has been sent has no name yet. */
 export interface Pusher extends AsyncDisposable {
-  /** Starts sending a blob to every repository, once a repository. Failures come out of `finish`. */
+  /** Starts sending a blob to every repository, once a repository. Failures come out of `during` and `finish`. */
   send(blob: Descriptor): void;
+  /** Runs what makes the blobs; it is cancelled when an upload fails, with that failure. */
+  during<T>(work: (call: StepCall) => Promise<T>): Promise<T>;
   /**
    * Waits for the blobs, puts the manifests under their digests in every repository, and only then the root under the
    * tags, each of which is checked. `children` are what the root lists, in order.
@@ -62,10 +64,11 @@ export function createPusher(options: PusherOptions, call: StepCall): Pusher {
       controller.abort(abortReason("another upload failed"));
     }
   };
+  const failure = () => failures.find((one) => !isAbortError(one)) ?? failures[0];
   const settle = async () => {
     await Promise.all(started);
     call.signal.throwIfAborted();
-    if (failures.length > 0) throw failures.find((one) => !isAbortError(one)) ?? failures[0];
+    if (failures.length > 0) throw failure();
   };
   return {
     send(blob) {
@@ -74,6 +77,13 @@ export function createPusher(options: PusherOptions, call: StepCall): Pusher {
         const sending = sendTo(target, blob);
         target.sent.set(blob.digest, sending);
         started.push(sending);
+      }
+    },
+    async during(work) {
+      try {
+        return await work(own);
+      } catch (error) {
+        throw failure() ?? error;
       }
     },
     async finish(children, root, tagged) {
