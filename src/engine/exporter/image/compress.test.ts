@@ -1,7 +1,7 @@
 // Layers as gzip, as they are, and as zstd where Node has it.
 import { expect, test } from "vitest";
 import { gathered, pieces } from "../../../../test/kit/tar.ts";
-import { type Bytes, isKilnError } from "../../../base/index.ts";
+import { type Bytes, digestOf, isKilnError } from "../../../base/index.ts";
 import { decompress } from "../../../formats/archive/index.ts";
 import { checkCompression, compress } from "./compress.ts";
 
@@ -20,7 +20,7 @@ const missing = refusal();
 for (const compression of ["none", "gzip"] as const) {
   test(`${compression} gives back what went in`, async () => {
     const packed = await gathered(compress(pieces(data, 10_000), compression, undefined));
-    expect(await gathered(decompress(pieces(packed), "layer"))).toEqual(data);
+    expect(digestOf(await gathered(decompress(pieces(packed), "layer")))).toBe(digestOf(data));
   });
 }
 
@@ -33,7 +33,7 @@ test("zstd gives back what went in, the same bytes each time, or is refused with
   const packed = await gathered(compress(pieces(data, 10_000), "zstd", undefined));
   expect([...packed.subarray(0, 4)]).toEqual([0x28, 0xb5, 0x2f, 0xfd]);
   expect(await gathered(compress(pieces(data, 77_777), "zstd", 3))).toEqual(packed);
-  expect(await gathered(decompress(pieces(packed), "layer"))).toEqual(data);
+  expect(digestOf(await gathered(decompress(pieces(packed), "layer")))).toBe(digestOf(data));
 });
 
 const available = ["none", "gzip", ...(missing === undefined ? (["zstd"] as const) : [])] as const;
