@@ -8,17 +8,21 @@ import type { RegistryLimits } from "./registry.ts";
 export class Backoff {
   readonly #limits: RegistryLimits;
   #failures = 0;
-  #until: number;
+  #until: number | undefined;
 
   constructor(limits: RegistryLimits) {
     this.#limits = limits;
-    this.#until = performance.now() + limits.retryBudget;
   }
 
-  /** Something came through: patience is as it was at first. */
+  /** Much came through: patience is as it was at first. */
   restart(): void {
     this.#failures = 0;
-    this.#until = performance.now() + this.#limits.retryBudget;
+    this.#until = undefined;
+  }
+
+  /** Something came through, though it has to come again: the time starts anew, the attempts do not. */
+  moved(): void {
+    this.#until = undefined;
   }
 
   /** Waits before the next attempt. False, at once, when there should be none. */
@@ -46,6 +50,8 @@ export class Backoff {
     const ceiling = Math.min(longestPause, this.#limits.retryDelay * 2 ** (this.#failures - 1));
     // Never less than half: many clients that failed together should neither come back together nor at once.
     const pause = Math.max(atLeast, ceiling * (0.5 + Math.random() / 2));
+    // The time counts from the first failure: a transfer may have gone well for an hour before.
+    this.#until ??= performance.now() + this.#limits.retryBudget;
     if (performance.now() + pause > this.#until) return false;
     await delay(pause, call);
     return true;

@@ -6,6 +6,9 @@ import type { EndpointClient } from "./endpoint-client.ts";
 import type { HttpResponse } from "./exchange.ts";
 import { NetworkFailure, unreachable } from "./network-error.ts";
 
+/** Bytes that must have come through for a cut not to count as a failure to get on. */
+const muchProgress = 64 * 1024;
+
 /** True when the server says that it has the blob. */
 export async function hasBlob(
   client: EndpointClient,
@@ -19,8 +22,9 @@ export async function hasBlob(
     call,
   );
   response.discard();
-  if (response.status === 404) return false;
   if (response.status === 200) return true;
+  // Who does not know HEAD is asked in vain, as who has not got the blob.
+  if ([404, 405, 501].includes(response.status)) return false;
   throw await client.failure(response, { method: "HEAD", doing }, call);
 }
 
@@ -51,7 +55,7 @@ export async function* readBlobFrom(
       throw new NetworkFailure("ECONNRESET", "the answer ended early");
     } catch (error) {
       if (!(error instanceof NetworkFailure)) throw error;
-      if (position.offset > reached) backoff.restart();
+      if (position.offset - reached >= muchProgress) backoff.restart();
       if (!(await backoff.afterFailure(error, call)))
         throw unreachable(error, client.endpoint.name, doing);
     }

@@ -87,7 +87,9 @@ export class EndpointClient {
     for (;;) {
       const outcome = await this.#attempt(request, call);
       if (outcome instanceof NetworkFailure) {
-        debug.debug("failed", { to: String(request.to), code: outcome.code });
+        debug.debug(`${request.method} ${this.endpoint.name}: ${request.doing}`, {
+          failed: outcome.code,
+        });
         if (request.retry === false) throw outcome;
         if (await backoff.afterFailure(outcome, call)) continue;
         throw unreachable(outcome, this.endpoint.name, request.doing);

@@ -109,7 +109,7 @@ describe("a blob", () => {
 
   test("that never gets further is given up, saying why", async () => {
     const blob = registry.addBlob("team/app", layer);
-    registry.fail({ path: /blobs/, times: 100 }, { kind: "cut", after: 0 });
+    registry.fail({ path: /blobs/, times: 100 }, { kind: "cut", after: 1 });
     await expect(gather(repository.read(blob, call))).rejects.toMatchObject({
       code: "REGISTRY_UNREACHABLE",
     });

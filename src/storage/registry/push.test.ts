@@ -110,6 +110,19 @@ describe("a blob", () => {
     expect(stored(picky)).toSatisfy(isLayer);
   });
 
+  test("is sent again after a cut even when it has gone well for longer than patience lasts", async () => {
+    registry.fail({ method: "PUT" }, { kind: "cut", after: 250_000 });
+    const slow = async function* () {
+      for (let at = 0; at < layer.length; at += 50_000) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        yield layer.subarray(at, at + 50_000);
+      }
+    };
+    const limits = { retryBudget: 60 };
+    expect(await app(registry.host, limits).push(blob, slow, {}, call)).toBe("uploaded");
+    expect(stored()).toSatisfy(isLayer);
+  });
+
   test("that cannot be read fails with that error, at once", async () => {
     const broken = async function* () {
       yield layer.subarray(0, 1000);

@@ -86,11 +86,18 @@ export async function uploadBlob(
   let session = upload.session;
   let whole = true;
   let cuts = 0;
+  const sending: Upload = {
+    ...upload,
+    onProgress(sent) {
+      backoff.moved();
+      upload.onProgress(sent);
+    },
+  };
   for (;;) {
     // Uploads cannot be gone on with at a later byte: distribution 2.8 has forgotten them after a cut.
     const outcome = await attempt(
       client,
-      upload,
+      sending,
       session ?? (await openUpload(client, upload.doing, call)),
       whole,
       call,
