@@ -320,3 +320,9 @@ describe("what .dockerignore drops", () => {
     expect((await warned(["**"], "ADD . /"))[0]).toContain("Attempting to Add");
   });
 });
+
+it("an image that many stages stand on is asked for once", async () => {
+  const text =
+    "FROM busybox AS a\nFROM busybox AS b\nCOPY --from=a / /\nCOPY --from=busybox / /\nFROM b";
+  expect((await convert(text)).asked).toHaveLength(1);
+});

@@ -18,6 +18,7 @@ import { createExpander } from "./expand.ts";
 import { findBases } from "./find-bases.ts";
 import type { GlobalArgs } from "./global-args.ts";
 import { warnOfCasing, warnOfStageNames } from "./lint-stages.ts";
+import { askingOnce } from "./lookups.ts";
 import { createContextFinder } from "./named-context.ts";
 import type { ConvertIo, ConvertOptions, ConvertResult } from "./options.ts";
 import { type PlannedStage, reachableStages, type StagePlan } from "./plan.ts";
@@ -72,7 +73,7 @@ export function openLinter(data: Uint8Array, options: ConvertOptions): Linter {
 export async function runConversion(
   data: Uint8Array,
   options: ConvertOptions,
-  io: ConvertIo,
+  asked: ConvertIo,
   found: { linter: Linter },
 ): Promise<Conversion> {
   if (data.length === 0)
@@ -96,6 +97,7 @@ export async function runConversion(
   warnOfStageNames(written.stages, linter);
   warnOfCasing(written.stages, linter);
 
+  const io = askingOnce(asked);
   const platforms = choosePlatforms(options);
   const context = createBuildContext(options.context);
   const namedContext = createContextFinder(options, io);

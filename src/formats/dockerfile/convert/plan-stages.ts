@@ -36,6 +36,7 @@ export function planStages(stages: readonly WrittenStage[], scope: PlanScope): S
   for (const [index, stage] of planned.entries()) {
     stage.instructions = (stages[index]?.instructions ?? []).map((instruction) => {
       try {
+        if (instruction.kind === "copy") checkFrom(instruction.from, scope);
         return plan.plan(stage, instruction, false);
       } catch (error) {
         throw placed(error, instruction.lines, scope.errorFile);
@@ -105,6 +106,15 @@ function readPlatform(
     );
   }
   return { platform: parsePlatform(expansion.word, platforms.build[0]), expansion };
+}
+
+/** Which stages there are must be known before any variable is. */
+function checkFrom(from: string, { expander }: PlanScope): void {
+  if (from === "" || expander.expand(from, new Map<string, string>()).word === from) return;
+  throw dockerfileError(
+    "variable expansion is not supported for --from",
+    "Define a stage with FROM, using an ARG from before the first FROM, and copy from that.",
+  );
 }
 
 /** Expands, and warns of variables that no ARG declares, also where the word cannot be expanded. */
