@@ -7,7 +7,7 @@ import { isSpace, quote, splitBlanks } from "./text.ts";
 /** The words of an instruction, or what is wrong with its text. */
 export type Arguments =
   | { readonly args: readonly string[]; readonly json: boolean }
-  | { readonly mistake: string; readonly word?: string };
+  | { readonly mistake: string; readonly word?: string; readonly hint?: string };
 
 type Splitter = (rest: string, token: EscapeToken, keyword: string) => Arguments;
 
@@ -50,7 +50,13 @@ function byBlanks(rest: string): readonly string[] {
 function jsonOr(split: (rest: string) => readonly string[]): Splitter {
   return (rest) => {
     const json = parseJsonForm(rest);
-    if (typeof json === "string") return { mistake: json, word: rest };
+    if (typeof json === "string") {
+      return {
+        mistake: json,
+        word: rest,
+        hint: 'Put everything in double quotes: ["serve", "8080"].',
+      };
+    }
     return json === undefined ? words(split(rest)) : { args: json, json: true };
   };
 }
@@ -75,8 +81,10 @@ function pairs(rest: string, token: EscapeToken, keyword: string): Arguments {
   if (first === undefined) return words([]);
   if (!first.includes("=")) {
     const [key = "", value] = splitBlanks(rest, 2);
-    if (value === undefined)
-      return { mistake: `${keyword.toUpperCase()} must have two arguments`, word: key };
+    if (value === undefined) {
+      const mistake = `${keyword.toUpperCase()} must have two arguments`;
+      return { mistake, word: key, hint: `Write ${keyword} ${key}=<value>.` };
+    }
     return words([key, value, ""]);
   }
   const args: string[] = [];
@@ -84,7 +92,8 @@ function pairs(rest: string, token: EscapeToken, keyword: string): Arguments {
     const sign = part.indexOf("=");
     if (sign === -1) {
       const mistake = `Syntax error - can't find = in ${quote(part)}. Must be of the form: name=value`;
-      return { mistake, word: part };
+      const hint = "Put a value that holds blanks in quotes, or give each name a value.";
+      return { mistake, word: part, hint };
     }
     args.push(part.slice(0, sign), part.slice(sign + 1), "=");
   }

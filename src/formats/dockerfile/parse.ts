@@ -121,7 +121,9 @@ class FileParser {
     const start = this.#lines.number;
     const directive = this.#reader.read(line, start);
     if (typeof directive === "string") {
-      this.problems.push({ message: directive, at: [{ start, end: start }], word: line });
+      const hint =
+        "Each directive may stand there once; `# escape=` takes a backslash or a backtick.";
+      this.problems.push({ message: directive, at: [{ start, end: start }], word: line, hint });
     } else if (directive) this.directives.push(directive);
     if (line.startsWith("#")) {
       // The reference takes the first character of the line as it stands, so an indented comment keeps its sign.
@@ -205,7 +207,7 @@ class FileParser {
     for (const start of starts) {
       const content = this.#heredocContent(start);
       if (content === undefined) {
-        this.problems.push(unterminated(start, { start: lines.start, end: this.#lines.number }));
+        this.#unterminated(start, { start: lines.start, end: this.#lines.number });
         return undefined;
       }
       heredocs.push({ ...start, content });
@@ -222,6 +224,16 @@ class FileParser {
       const line = trimLineEnd(raw);
       if ((chomp ? line.replace(/^\t+/, "") : line) === name) return this.#text.slice(from, to);
     }
+  }
+
+  #unterminated({ name }: HeredocStart, lines: LineRange): void {
+    const body = this.#text.split("\n").slice(lines.start, lines.end);
+    const indented = body.findIndex((line) => trimSpace(line) === name);
+    const hint =
+      indented === -1
+        ? `Add a line that is ${name} and nothing else where the file ends.`
+        : `Line ${lines.start + 1 + indented} is indented: move ${name} to the line's beginning, or write <<-${name} and indent with tabs.`;
+    this.problems.push({ message: "unterminated heredoc", at: [lines], word: name, hint });
   }
 }
 
@@ -244,8 +256,8 @@ function parseInstruction(
   // What an unknown instruction says is not looked at: it is refused later, with its name.
   const result = kind === "onbuild" ? noArguments : split(rest, token, keyword);
   if ("mistake" in result) {
-    const { mistake, word } = result;
-    return { message: mistake, at: [lines], ...(word === undefined ? {} : { word }) };
+    const { mistake: message, ...more } = result;
+    return { message, at: [lines], ...more };
   }
   const { args, json } = result;
   const node = { keyword, flags, args, json, heredocs: none, original, comments, lines };
@@ -266,15 +278,6 @@ const MAX_TRIGGERS = 100;
 function mayHaveHeredocs(node: InstructionNode): boolean {
   const inner = node.trigger ?? node;
   return !inner.json && /^(?:add|copy|run)$/i.test(inner.keyword);
-}
-
-function unterminated({ name }: HeredocStart, lines: LineRange): Problem {
-  return {
-    message: "unterminated heredoc",
-    at: [lines],
-    word: name,
-    hint: `Add a line that is ${name} and nothing else where the file ends.`,
-  };
 }
 
 /** @internal Where a line's continuation character stands, -1 where it has none; two in a row are none. */

@@ -44,11 +44,14 @@ export interface Lexer {
 export class ExpansionError extends Error {
   /** Variables that were looked up before, and were not set. */
   readonly unmatched: ReadonlySet<string>;
+  /** The word as it was written. */
+  readonly word?: string;
 
-  constructor(message: string, unmatched: ReadonlySet<string> = new Set()) {
+  constructor(message: string, unmatched: ReadonlySet<string> = new Set(), word?: string) {
     super(message);
     this.name = "ExpansionError";
     this.unmatched = unmatched;
+    if (word !== undefined) this.word = word;
   }
 }
 
@@ -60,7 +63,7 @@ export function createLexer(options: LexerOptions): Lexer {
     } catch (error) {
       if (!(error instanceof ExpansionError)) throw error;
       const message = `failed to process ${quote(shortened(word))}: ${error.message}`;
-      throw new ExpansionError(message, run.unmatched);
+      throw new ExpansionError(message, run.unmatched, word);
     }
   };
   return {

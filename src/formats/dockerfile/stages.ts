@@ -47,9 +47,9 @@ export function readInstructions(
   const metaArgs: ArgInstruction[] = [];
   const problems: Problem[] = [];
   let orphaned = false;
-  for (const node of nodes) {
+  for (const [index, node] of nodes.entries()) {
     if (problems.length >= MAX_PROBLEMS) break;
-    const parsed = parseInstruction(node, linter);
+    const parsed = parseInstruction(node, linter, nodes[index - 1]);
     problems.push(...parsed.problems);
     const instruction = parsed.value;
     // A broken FROM still ends the stage before it, but nothing more can be said of what follows.
@@ -70,15 +70,17 @@ export function readInstructions(
   return { stages, metaArgs, problems };
 }
 
-/** One node's instruction; undefined when it has mistakes. */
+/** One node's instruction; undefined when it has mistakes. `before` is the node above, for the hint. */
 export function parseInstruction(
   node: InstructionNode,
   linter: Linter = createLinter(),
+  before?: InstructionNode,
 ): { readonly value: Instruction | undefined; readonly problems: readonly Problem[] } {
   const kind = node.keyword.toLowerCase();
   const skipped = skippedByComments(node.comments);
   if (skipped !== undefined) linter.skipAt(node.lines, skipped);
-  if (!isInstructionKind(kind)) return { value: undefined, problems: [unknownInstruction(node)] };
+  if (!isInstructionKind(kind))
+    return { value: undefined, problems: [unknownInstruction(node, before)] };
   const problems: Problem[] = [];
   const note = (mistake: Mistake) => problems.push(toProblem(mistake, node.lines));
   const args = node.trigger ? [node.trigger.keyword, ...node.trigger.args] : node.args;
@@ -104,14 +106,21 @@ export function toProblem(error: Error, lines: LineRange): Problem {
   };
 }
 
-function unknownInstruction({ keyword, lines }: InstructionNode): Problem {
+function unknownInstruction(
+  { keyword, lines }: InstructionNode,
+  before: InstructionNode | undefined,
+): Problem {
+  const message = `unknown instruction: ${keyword}`;
+  const problem = { message, at: [lines], word: keyword };
   const near = closest(keyword, Object.keys(instructionParsers));
+  if (near !== undefined) return { ...problem, hint: `Did you mean ${near.toUpperCase()}?` };
+  const end = /(?:&&|\|\|?|[,;({])\s*$/.exec(before?.original.slice(-100) ?? "")?.[0].trim();
+  if (end !== undefined) {
+    const hint = `The instruction above ends with ${end}: end its line with a backslash to go on in this one.`;
+    return { ...problem, hint };
+  }
   const known = Object.keys(instructionParsers).map((kind) => kind.toUpperCase());
-  const hint =
-    near === undefined
-      ? `Known instructions: ${known.join(", ")}.`
-      : `Did you mean ${near.toUpperCase()}?`;
-  return { message: `unknown instruction: ${keyword}`, at: [lines], word: keyword, hint };
+  return { ...problem, hint: `Known instructions: ${known.join(", ")}.` };
 }
 
 function outsideStage(lines: LineRange, keyword: string): Problem {

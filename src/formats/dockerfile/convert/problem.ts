@@ -31,10 +31,9 @@ export function placed(error: unknown, lines: LineRange, file: ErrorFile): unkno
   };
   if (error instanceof Mistake || error instanceof ExpansionError) {
     const hint = error instanceof Mistake ? error.hint : undefined;
-    const word = error instanceof Mistake ? error.word : undefined;
     return new KilnError("DOCKERFILE_INVALID", error.message, {
       cause: error,
-      at: { ...at, ...spanOf(word, lines, file.text) },
+      at: { ...at, ...spanOf(error.word, lines, file) },
       ...(hint === undefined ? {} : { hint }),
     });
   }
@@ -49,15 +48,24 @@ export function placed(error: unknown, lines: LineRange, file: ErrorFile): unkno
 }
 
 /** Where `word` stands first on the lines. */
-function spanOf(word: string | undefined, lines: LineRange, text: string): Partial<SourcePlace> {
+function spanOf(word: string | undefined, lines: LineRange, file: ErrorFile): Partial<SourcePlace> {
   if (word === undefined || word === "") return {};
-  const source = text.split("\n");
+  const source = linesOf(file);
   for (let line = lines.start; line <= lines.end; line++) {
     const column = source[line - 1]?.indexOf(word) ?? -1;
     if (column === -1) continue;
     return { line, endLine: line, column: column + 1, endColumn: column + 1 + word.length };
   }
   return {};
+}
+
+const linesByFile = new WeakMap<ErrorFile, readonly string[]>();
+
+/** The file's lines, split once for all of its errors. */
+function linesOf(file: ErrorFile): readonly string[] {
+  const known = linesByFile.get(file) ?? file.text.split("\n");
+  linesByFile.set(file, known);
+  return known;
 }
 
 /** All mistakes of a file as one error: the first with the others behind it. */

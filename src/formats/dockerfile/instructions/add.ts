@@ -28,8 +28,8 @@ const flagTable = {
 } as const;
 
 export function parseAdd(request: Request): AddInstruction {
-  const sources = readSources(request);
   const flags = readFlags(request, flagTable);
+  const sources = readSources(request);
   return {
     kind: "add",
     ...baseOf(request.node),

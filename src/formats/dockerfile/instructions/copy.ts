@@ -25,8 +25,8 @@ const flagTable = {
 } as const;
 
 export function parseCopy(request: Request): CopyInstruction {
-  const sources = readSources(request);
   const flags = readFlags(request, flagTable);
+  const sources = readSources(request);
   return {
     kind: "copy",
     ...baseOf(request.node),

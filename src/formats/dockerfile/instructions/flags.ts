@@ -28,7 +28,7 @@ export function readFlags<const Table extends Readonly<Record<string, FlagKind>>
     const name = flag.slice(2, sign === -1 ? undefined : sign);
     const value = sign === -1 ? undefined : flag.slice(sign + 1);
     const kind: FlagKind | undefined = Object.hasOwn(table, name) ? table[name] : undefined;
-    const mistake = checkFlag(name, value, kind, used, Object.keys(table));
+    const mistake = checkFlag(flag, value, kind, used, Object.keys(table));
     used.add(name);
     if (mistake !== undefined) request.note(mistake);
     else if (kind === "boolean")
@@ -71,25 +71,29 @@ export function usedFlags(request: Request): readonly string[] {
 }
 
 function checkFlag(
-  name: string,
+  flag: string,
   value: string | undefined,
   kind: FlagKind | undefined,
   used: ReadonlySet<string>,
   known: readonly string[],
 ): Mistake | undefined {
-  const word = `--${name}`;
+  const name = flag.slice(2).split("=", 1)[0] ?? "";
   if (kind === undefined) return unknownFlag(name, known);
-  if (used.has(name) && kind !== "list")
-    return new Mistake(`duplicate flag specified: ${name}`, { word });
-  if (kind !== "boolean") {
-    return value === undefined
-      ? new Mistake(`missing a value on flag: ${name}`, { word })
-      : undefined;
+  if (used.has(name) && kind !== "list") {
+    return new Mistake(`duplicate flag specified: ${name}`, { word: flag });
   }
-  if (value === "") return new Mistake(`missing a value on flag: ${name}`, { word });
   const lower = value?.toLowerCase();
-  if (lower === undefined || lower === "true" || lower === "false") return undefined;
-  return new Mistake(`expecting boolean value for flag ${name}, not: ${value}`, { word });
+  if (kind === "boolean" ? value === "" : value === undefined) {
+    const hint =
+      kind === "boolean" ? `Write --${name} or --${name}=false.` : `Write --${name}=<value>.`;
+    return new Mistake(`missing a value on flag: ${name}`, { word: flag, hint });
+  }
+  if (kind !== "boolean" || lower === undefined || lower === "true" || lower === "false")
+    return undefined;
+  return new Mistake(`expecting boolean value for flag ${name}, not: ${value}`, {
+    word: flag,
+    hint: `Write --${name}, --${name}=true or --${name}=false.`,
+  });
 }
 
 function unknownFlag(name: string, known: readonly string[]): Mistake {

@@ -26,6 +26,7 @@ export function parseFrom(request: Request): FromInstruction {
   const named = request.args.length === 3 && as.toLowerCase() === "as";
   if (!named && request.args.length !== 1) {
     throw new Mistake("FROM requires either one or three arguments", {
+      word: as === "" ? undefined : as,
       hint: "Write FROM <image> or FROM <image> AS <name>.",
     });
   }

@@ -51,7 +51,10 @@ export function parseHealthcheck(request: Request): HealthcheckInstruction {
   }
   const flags = readFlags(request, flagTable);
   if (type !== "CMD") {
-    throw new Mistake(`Unknown type ${JSON.stringify(type)} in HEALTHCHECK (try CMD)`, { word });
+    throw new Mistake(`Unknown type ${JSON.stringify(type)} in HEALTHCHECK (try CMD)`, {
+      word,
+      hint: `Write HEALTHCHECK CMD ${request.args.join(" ")}.`,
+    });
   }
   const command = commandWords(request, args);
   if (command.length === 0) throw new Mistake("Missing command after HEALTHCHECK CMD", { word });

@@ -211,7 +211,10 @@ function checkMount(mount: RunMount): void {
     if (mount.sharing !== "")
       throw new Mistake("secret mount should not define sharing", { word: "sharing" });
     if (mount.source === "" && mount.target === "" && mount.id === "") {
-      throw new Mistake("invalid secret mount. one of source, target required");
+      throw new Mistake("invalid secret mount. one of source, target required", {
+        word: "type=secret",
+        hint: "Name the secret: --mount=type=secret,id=<name>.",
+      });
     }
     if (mount.source !== "" && mount.id !== "")
       throw new Mistake("both source and id can't be set");

@@ -22,8 +22,13 @@ export function readSources(request: Request): Sources {
   const keyword = request.node.keyword.toUpperCase();
   const destination = request.args.at(-1);
   if (destination === undefined || request.args.length < 2) {
+    const given = request.args.length === 1 ? "one was" : "none were";
     throw new Mistake(
-      `${keyword} requires at least two arguments, but only ${request.args.length === 1 ? "one was" : "none were"} provided. Destination could not be determined`,
+      `${keyword} requires at least two arguments, but only ${given} provided. Destination could not be determined`,
+      {
+        word: request.args[0],
+        hint: `Write what is copied and then whereto: ${keyword} <source>... <destination>.`,
+      },
     );
   }
   if (parseHeredoc(destination)) {
