@@ -25,7 +25,7 @@ const colors: Readonly<Record<string, string>> = {
   36: "#76e3ea",
 };
 
-writeFileSync(out, draw(record(), Number(columns), Number(rows)));
+writeFileSync(out, draw(record(), Number(columns)));
 
 /** What the terminal shows, each time it shows something else, from start to end. */
 function record(): Frame[] {
@@ -52,7 +52,8 @@ function record(): Frame[] {
 }
 
 /** All frames on top of each other, each visible in its time. */
-function draw(frames: readonly Frame[], width: number, height: number): string {
+function draw(frames: readonly Frame[], width: number): string {
+  const height = Math.max(...frames.map(({ text }) => text.split("\n").length));
   const first = frames[0]?.atMs ?? 0;
   const total = (frames.at(-1)?.atMs ?? 0) - first + restMs;
   const share = (ms: number) => (((ms - first) / total) * 100).toFixed(2);
