@@ -1,10 +1,9 @@
 // Reading one blob: from the first server that has it, going on where a cut connection left off.
 import { type Bytes, type Call, type Digest, KilnError } from "../../base/index.ts";
 import type { Descriptor } from "../../formats/oci/index.ts";
-import { Backoff } from "./backoff.ts";
+import { Backoff, type HttpResponse, NetworkFailure } from "../http/index.ts";
 import type { EndpointClient } from "./endpoint-client.ts";
-import type { HttpResponse } from "./exchange.ts";
-import { NetworkFailure, unreachable } from "./network-error.ts";
+import { unreachable } from "./unreachable.ts";
 
 /** Bytes that must have come through for a cut not to count as a failure to get on. */
 const muchProgress = 64 * 1024;

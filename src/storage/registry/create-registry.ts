@@ -1,17 +1,21 @@
 // The registry client: repositories to pull from and push to, over one set of connections and tokens.
 import { type Call, Limiter } from "../../base/index.ts";
+import {
+  Backoff,
+  Connections,
+  type HttpRequest,
+  type HttpResponse,
+  NetworkFailure,
+} from "../http/index.ts";
 import { Authenticator } from "./authenticator.ts";
-import { Backoff } from "./backoff.ts";
-import { Connections } from "./connection.ts";
 import { createHostTable, type Endpoint, type HostTable, mirrorsOf, originOf } from "./endpoint.ts";
 import { type ClientParts, EndpointClient, type HostGates } from "./endpoint-client.ts";
-import type { HttpRequest, HttpResponse } from "./exchange.ts";
 import { defaultLimits, mirrorLimits, requestsPerHost } from "./limits.ts";
-import { NetworkFailure, unreachable } from "./network-error.ts";
 import { createPullRepository } from "./pull-repository.ts";
 import { createPushRepository } from "./push-repository.ts";
 import type { Registry, RegistryHostConfig, RegistryLimits, RegistryOptions } from "./registry.ts";
 import type { SendToRealm } from "./token.ts";
+import { unreachable } from "./unreachable.ts";
 import { cancelUpload, openUpload } from "./upload.ts";
 
 /** Makes a client. Nothing is connected before it is used; disposing closes idle connections. */

@@ -1,20 +1,23 @@
 // Requests to one server of a repository: scheme, credentials, redirects, retries. Says nothing about what is asked.
 import { type Call, type KilnError, type Limiter, log } from "../../base/index.ts";
-import type { Authenticator, AuthTarget } from "./authenticator.ts";
-import { Backoff } from "./backoff.ts";
-import type { Connections } from "./connection.ts";
-import type { Endpoint, HostTable } from "./endpoint.ts";
 import {
+  Backoff,
+  type Connections,
   type HttpRequest,
   type HttpResponse,
+  isLoopback,
+  isSchemeMismatch,
+  maxRedirects,
+  NetworkFailure,
   type RequestBody,
+  redirectTarget,
   SourceFailure,
-} from "./exchange.ts";
-import { isLoopback } from "./host-name.ts";
-import { maxRedirects } from "./limits.ts";
-import { isSchemeMismatch, NetworkFailure, unreachable } from "./network-error.ts";
+} from "../http/index.ts";
+import type { Authenticator, AuthTarget } from "./authenticator.ts";
+import type { Endpoint, HostTable } from "./endpoint.ts";
 import type { RegistryLimits } from "./registry.ts";
 import { type FailedRequest, registryError, shownUrl } from "./response-error.ts";
+import { unreachable } from "./unreachable.ts";
 
 const debug = log("registry");
 
@@ -240,18 +243,4 @@ export class EndpointClient {
     }
     return undefined;
   }
-}
-
-function redirectTarget(response: HttpResponse, method: string, from: URL): URL | undefined {
-  const { location } = response.headers;
-  if (![301, 302, 303, 307, 308].includes(response.status) || location === undefined)
-    return undefined;
-  const to = URL.canParse(location, from.href) ? new URL(location, from) : undefined;
-  if (!to || (to.protocol !== "https:" && to.protocol !== "http:")) return undefined;
-  // Nobody sends what is asked over https to be read by all.
-  if (from.protocol === "https:" && to.protocol === "http:") return undefined;
-  if (method === "GET" || method === "HEAD") return to;
-  return (response.status === 307 || response.status === 308) && to.host === from.host
-    ? to
-    : undefined;
 }

@@ -8,8 +8,7 @@ import { testCertificate } from "../../../test/kit/registry-certificate.ts";
 import { call, gather, someBytes, testClient } from "../../../test/kit/registry-client.ts";
 import { digestOf, type KilnError } from "../../base/index.ts";
 import { mediaTypes } from "../../formats/oci/index.ts";
-import { retryAfterMilliseconds } from "./backoff.ts";
-import { isLoopback } from "./host-name.ts";
+import { isLoopback, retryAfterMilliseconds } from "../http/index.ts";
 
 const manifest = new TextEncoder().encode('{"schemaVersion":2}');
 const layer = someBytes(200_000);

@@ -1,9 +1,8 @@
 // Manifests by tag or digest at one server: looking up, reading, writing.
 import { type Call, type Digest, digestOf, isDigest, KilnError } from "../../base/index.ts";
 import { type Descriptor, manifestAccept, maxManifestSize } from "../../formats/oci/index.ts";
-import { isTemporaryStatus } from "./backoff.ts";
+import { type HttpResponse, isTemporaryStatus } from "../http/index.ts";
 import type { ClientRequest, EndpointClient } from "./endpoint-client.ts";
-import type { HttpResponse } from "./exchange.ts";
 
 const accept = [
   ...manifestAccept,

@@ -6,7 +6,7 @@ import { startRegistry } from "../../../test/kit/registry.ts";
 import { testCertificate } from "../../../test/kit/registry-certificate.ts";
 import { call, testClient } from "../../../test/kit/registry-client.ts";
 import { mediaTypes } from "../../formats/oci/index.ts";
-import { proxyFor } from "./proxy.ts";
+import { proxyFor } from "../http/index.ts";
 
 const manifest = new TextEncoder().encode('{"schemaVersion":2}');
 

@@ -2,6 +2,7 @@
 import type { Bytes, Call } from "../../base/index.ts";
 import type { Descriptor } from "../../formats/oci/index.ts";
 import type { BlobSink, BlobSource } from "../content/index.ts";
+import type { HostSettings, Patience } from "../http/index.ts";
 
 /** Name and secret for one host; the registry room never sees a Session. */
 export interface RegistryCredentials {
@@ -12,16 +13,11 @@ export interface RegistryCredentials {
 }
 
 /** How one host is reached; the forms of buildkitd.toml's `[registry."host"]`. */
-export interface RegistryHostConfig {
+export interface RegistryHostConfig extends HostSettings {
   /** Hosts (with an optional path prefix) to ask first when pulling; the host itself is the last resort. */
   readonly mirrors?: readonly string[];
   /** Plain http. Loopback hosts fall back to http by themselves. */
   readonly http?: boolean;
-  /** Skip certificate checks. */
-  readonly insecure?: boolean;
-  /** PEM texts of further authorities. */
-  readonly ca?: readonly string[];
-  readonly keyPair?: { readonly key: string; readonly cert: string };
 }
 
 export interface RegistryOptions {
@@ -38,11 +34,7 @@ export interface RegistryOptions {
 }
 
 /** How patient and how greedy a registry client is. Times in milliseconds. */
-export interface RegistryLimits {
-  /** For all attempts of one request together; a transfer that moves on gets it anew. */
-  readonly retryBudget: number;
-  /** First pause between attempts; doubles each time, with jitter. */
-  readonly retryDelay: number;
+export interface RegistryLimits extends Patience {
   readonly connectTimeout: number;
   /** Longest silence of a server. */
   readonly idleTimeout: number;

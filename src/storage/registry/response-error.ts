@@ -1,6 +1,6 @@
 // The border with registries: turns an answer that is not a success into an error that says what and why.
 import { type Call, type ErrorCode, isRecord, KilnError } from "../../base/index.ts";
-import type { HttpResponse } from "./exchange.ts";
+import type { HttpResponse } from "../http/index.ts";
 import { maxErrorBody, maxMessageLength } from "./limits.ts";
 
 export interface FailedRequest {

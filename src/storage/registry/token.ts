@@ -1,8 +1,7 @@
 // Fetching bearer tokens (distribution-spec, token authentication): by GET with a password, by POST with a refresh token.
 import { type Call, isRecord, KilnError } from "../../base/index.ts";
+import { type HttpRequest, type HttpResponse, isLoopback } from "../http/index.ts";
 import type { Challenge } from "./challenge.ts";
-import type { HttpRequest, HttpResponse } from "./exchange.ts";
-import { isLoopback } from "./host-name.ts";
 import { maxTokenBody, maxTokenLength } from "./limits.ts";
 import type { RegistryCredentials } from "./registry.ts";
 import { registryError } from "./response-error.ts";

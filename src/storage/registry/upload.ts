@@ -1,12 +1,11 @@
 // Writing one blob: mounted from another repository, or sent in one piece, or in several where a server wants that.
 import { type Bytes, type Call, isKilnError, KilnError } from "../../base/index.ts";
 import type { Descriptor } from "../../formats/oci/index.ts";
-import { Backoff } from "./backoff.ts";
+import { Backoff, type HttpResponse, NetworkFailure, type RequestBody } from "../http/index.ts";
 import { ByteWindow } from "./byte-window.ts";
 import type { EndpointClient } from "./endpoint-client.ts";
-import type { HttpResponse, RequestBody } from "./exchange.ts";
 import { cutsBeforePieces } from "./limits.ts";
-import { NetworkFailure, unreachable } from "./network-error.ts";
+import { unreachable } from "./unreachable.ts";
 
 const lost = new NetworkFailure("ECONNRESET", "the registry has forgotten the upload");
 

@@ -1,6 +1,4 @@
-// The border with Node's network stack: which failures are worth another attempt, and what to tell people about them.
-import { KilnError } from "../../base/index.ts";
-
+// The border with Node's network stack: which failures are worth another attempt, and the words for them.
 /** An attempt that ended without a usable answer. `code` is Node's or ours. */
 export class NetworkFailure extends Error {
   readonly code: string;
@@ -77,30 +75,9 @@ export function isSchemeMismatch(failure: NetworkFailure): boolean {
   return code.startsWith("HPE_") || ["EPROTO", "ECONNRESET", "ECONNREFUSED"].includes(code);
 }
 
-/** What people see: `REGISTRY_UNREACHABLE`, with what to do where that is known. */
-export function unreachable(failure: NetworkFailure, host: string, doing: string): KilnError {
-  const why = words[failure.code] ?? failure.message;
-  const hint = hintFor(failure, host);
-  return new KilnError("REGISTRY_UNREACHABLE", `${doing}: cannot reach ${host}: ${why}`, {
-    cause: failure.cause ?? failure,
-    ...(hint === undefined ? {} : { hint }),
-  });
-}
-
-function hintFor({ code }: NetworkFailure, host: string): string | undefined {
-  const table = `[registry."${host}"]`;
-  if (certificateProblems.has(code)) {
-    return `Name its authority's certificate with ca = ["FILE"] below ${table} in kiln.toml, or in SSL_CERT_FILE.`;
-  }
-  if (code === "EPROTO") {
-    return `If the registry speaks plain http, set http = true below ${table} in kiln.toml.`;
-  }
-  if (code === "HPE_INVALID_CONSTANT") {
-    return `If the registry speaks https, remove http = true below ${table} in kiln.toml.`;
-  }
-  if (code === "ENOTFOUND" || code === "EAI_AGAIN")
-    return "Check the name, the network and the proxy settings.";
-  return undefined;
+/** Why it failed, in words: `connection refused`. */
+export function failureWords(failure: NetworkFailure): string {
+  return words[failure.code] ?? failure.message;
 }
 
 function firstOf(error: unknown): { readonly code: string; readonly message: string } {

@@ -2,16 +2,23 @@
 import { type Call, delay } from "../../base/index.ts";
 import { attemptsByCode, longestPause, maxAttempts } from "./limits.ts";
 import { isTemporary, type NetworkFailure } from "./network-error.ts";
-import type { RegistryLimits } from "./registry.ts";
+
+/** How long one request, or one transfer that does not move on, is tried. Times in milliseconds. */
+export interface Patience {
+  /** For all attempts together. */
+  readonly retryBudget: number;
+  /** First pause between attempts; doubles each time, with jitter. */
+  readonly retryDelay: number;
+}
 
 /** The patience with one request, or with one transfer as long as it does not move on. */
 export class Backoff {
-  readonly #limits: RegistryLimits;
+  readonly #patience: Patience;
   #failures = 0;
   #until: number | undefined;
 
-  constructor(limits: RegistryLimits) {
-    this.#limits = limits;
+  constructor(patience: Patience) {
+    this.#patience = patience;
   }
 
   /** Much came through: patience is as it was at first. */
@@ -47,11 +54,11 @@ export class Backoff {
   async #pause(most: number, atLeast: number, call: Call): Promise<boolean> {
     this.#failures++;
     if (this.#failures >= most) return false;
-    const ceiling = Math.min(longestPause, this.#limits.retryDelay * 2 ** (this.#failures - 1));
+    const ceiling = Math.min(longestPause, this.#patience.retryDelay * 2 ** (this.#failures - 1));
     // Never less than half: many clients that failed together should neither come back together nor at once.
     const pause = Math.max(atLeast, ceiling * (0.5 + Math.random() / 2));
     // The time counts from the first failure: a transfer may have gone well for an hour before.
-    this.#until ??= performance.now() + this.#limits.retryBudget;
+    this.#until ??= performance.now() + this.#patience.retryBudget;
     if (performance.now() + pause > this.#until) return false;
     await delay(pause, call);
     return true;

@@ -4,7 +4,15 @@ import { readFileSync } from "node:fs";
 import { createSecureContext, rootCertificates, type SecureContext } from "node:tls";
 import { KilnError } from "../../base/index.ts";
 import type { Environment } from "./proxy.ts";
-import type { RegistryHostConfig } from "./registry.ts";
+
+/** How the certificate of one host is checked, and which is shown to it. */
+export interface HostSettings {
+  /** Skip certificate checks. */
+  readonly insecure?: boolean;
+  /** PEM texts of further authorities. */
+  readonly ca?: readonly string[];
+  readonly keyPair?: { readonly key: string; readonly cert: string };
+}
 
 /** Whom to trust besides those that a host's configuration names. */
 export interface Trust {
@@ -27,7 +35,7 @@ const systemBundles = [
  * The TLS settings for a host. SSL_CERT_FILE takes the place of Node's and the system's authorities; KILN_EXTRA_CA_CERTS
  * (as which the launcher passes NODE_EXTRA_CA_CERTS on) and the host's own add to them. Throws `CONFIG_INVALID`.
  */
-export function secureContextFor(config: RegistryHostConfig, trust: Trust): SecureContext {
+export function secureContextFor(config: HostSettings, trust: Trust): SecureContext {
   const named = namedAuthorities(config, trust.environment);
   const { SSL_CERT_FILE: instead } = trust.environment;
   const base = instead
@@ -47,7 +55,7 @@ export function secureContextFor(config: RegistryHostConfig, trust: Trust): Secu
     for (const text of named) new X509Certificate(text);
     return createSecureContext({ ...(ca ? { ca } : {}), ...config.keyPair });
   } catch (cause) {
-    const what = "a certificate or key for reaching registries cannot be read";
+    const what = "a certificate or key for reaching servers cannot be read";
     throw new KilnError("CONFIG_INVALID", what, {
       cause,
       hint: "Files of ca, keypair, SSL_CERT_FILE and NODE_EXTRA_CA_CERTS must be in PEM form.",
@@ -55,7 +63,7 @@ export function secureContextFor(config: RegistryHostConfig, trust: Trust): Secu
   }
 }
 
-function namedAuthorities(config: RegistryHostConfig, environment: Environment): readonly string[] {
+function namedAuthorities(config: HostSettings, environment: Environment): readonly string[] {
   const extra = environment["KILN_EXTRA_CA_CERTS"] || environment["NODE_EXTRA_CA_CERTS"];
   const own = config.ca ?? [];
   return extra ? [readNamed(extra, "NODE_EXTRA_CA_CERTS"), ...own] : own;

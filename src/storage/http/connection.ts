@@ -11,13 +11,12 @@ import {
 } from "./exchange.ts";
 import { isUnknownAuthority, NetworkFailure } from "./network-error.ts";
 import { type Environment, proxyFor } from "./proxy.ts";
-import type { RegistryHostConfig } from "./registry.ts";
-import type { Trust } from "./tls.ts";
+import type { HostSettings, Trust } from "./tls.ts";
 
 /** Owns idle connections. They do not keep the process alive; disposing closes them at once. */
 export class Connections implements Disposable {
   readonly #agents = new Map<string, Agent>();
-  readonly #ids = new WeakMap<RegistryHostConfig, number>();
+  readonly #ids = new WeakMap<HostSettings, number>();
   readonly #environment: Environment;
   #lastId = 0;
   /** Reading the system's authorities costs as much as a whole short build: done when Node's own do not suffice. */
@@ -33,7 +32,7 @@ export class Connections implements Disposable {
    */
   async send(
     request: HttpRequest,
-    config: RegistryHostConfig,
+    config: HostSettings,
     timeouts: ExchangeTimeouts,
     call: Call,
   ): Promise<HttpResponse> {
@@ -49,7 +48,7 @@ export class Connections implements Disposable {
   }
 
   /** How to reach `url`. */
-  async #route(url: URL, config: RegistryHostConfig): Promise<Route> {
+  async #route(url: URL, config: HostSettings): Promise<Route> {
     const proxy = proxyFor(url, this.#environment);
     const secure = url.protocol === "https:";
     const direct = { host: url.hostname.replace(/^\[|\]$/g, ""), path: url.pathname + url.search };
@@ -81,7 +80,7 @@ export class Connections implements Disposable {
 
   async #agent(
     scheme: "http:" | "https:",
-    config: RegistryHostConfig,
+    config: HostSettings,
     proxy: URL | undefined,
   ): Promise<Agent> {
     const key = scheme === "http:" ? scheme : `${scheme} ${this.#id(config)} ${proxy?.href ?? ""}`;
@@ -99,7 +98,7 @@ export class Connections implements Disposable {
     return other ?? agent;
   }
 
-  #id(config: RegistryHostConfig): number {
+  #id(config: HostSettings): number {
     const id = this.#ids.get(config) ?? ++this.#lastId;
     this.#ids.set(config, id);
     return id;
@@ -119,7 +118,7 @@ async function plainAgent(): Promise<Agent> {
 }
 
 async function secureAgent(
-  config: RegistryHostConfig,
+  config: HostSettings,
   proxy: URL | undefined,
   trust: Trust,
 ): Promise<Agent> {

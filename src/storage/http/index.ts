@@ -1,0 +1,21 @@
+// HTTP as a client of registries and file servers needs it: connections, proxies, trust, patience.
+export { Backoff, isTemporaryStatus, type Patience, retryAfterMilliseconds } from "./backoff.ts";
+export { Connections } from "./connection.ts";
+export {
+  type ExchangeTimeouts,
+  type HttpRequest,
+  type HttpResponse,
+  type RequestBody,
+  SourceFailure,
+} from "./exchange.ts";
+export { isLoopback } from "./host-name.ts";
+export { maxRedirects } from "./limits.ts";
+export {
+  failureWords,
+  isSchemeMismatch,
+  isUnknownAuthority,
+  NetworkFailure,
+} from "./network-error.ts";
+export { proxyFor } from "./proxy.ts";
+export { redirectTarget } from "./redirect.ts";
+export type { HostSettings } from "./tls.ts";
