@@ -166,6 +166,27 @@ describe("platforms", () => {
   });
 });
 
+it("a base that is for another platform is warned of", async () => {
+  const config = {
+    os: "linux",
+    architecture: "s390x",
+    rootfs: { type: "layers", diff_ids: [digest] },
+  };
+  const { warnings } = await convertDockerfile(
+    new TextEncoder().encode("FROM --platform=$TARGETPLATFORM busybox:1"),
+    { buildPlatforms: [amd64], targetPlatform: arm64, newId: () => "id" },
+    {
+      resolveImage: async () => ({
+        digest,
+        config: new TextEncoder().encode(JSON.stringify(config)),
+      }),
+    },
+  );
+  expect(warnings.map(({ message }) => message)).toContain(
+    'Base image busybox:1 was pulled with platform "linux/s390x", expected "linux/arm64" for current build',
+  );
+});
+
 describe("named contexts", () => {
   it("take the place of images and of stages", async () => {
     const namedContexts = { busybox: "docker-image://alpine:3", deps: "local:vendor" };

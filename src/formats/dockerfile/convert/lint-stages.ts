@@ -114,7 +114,7 @@ export function warnOfBasePlatform(
   const [expected, actual] = [wanted, found].map((one) =>
     formatPlatformFully(normalizePlatform(one)),
   );
-  linter.warn(invalidBaseImagePlatform, stage.lines, stage.baseName, expected ?? "", actual ?? "");
+  linter.warn(invalidBaseImagePlatform, stage.lines, stage.baseName, actual ?? "", expected ?? "");
 }
 
 function isReference(name: string): boolean {
