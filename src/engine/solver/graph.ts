@@ -18,7 +18,18 @@ export class SolverGraph<Def, Result> {
   /** Finds or makes the edge's state and those of all vertices below; the job becomes a member of each. */
   load(edge: Edge<Def>, job: JobState<Def, Result>): EdgeState<Def, Result> {
     const loaded = new Map<Vertex<Def>, VertexState<Def, Result>>();
-    return this.#load(edge.vertex, job, loaded).edge(edge.output);
+    // A stack of its own: graphs may be deeper than the call stack.
+    const waiting = [edge.vertex];
+    for (let vertex = waiting.at(-1); vertex; vertex = waiting.at(-1)) {
+      const missing = vertex.inputs.filter((input) => !loaded.has(input.vertex));
+      if (missing.length === 0) {
+        waiting.pop();
+        if (!loaded.has(vertex)) loaded.set(vertex, this.#join(vertex, job, loaded));
+      } else {
+        waiting.push(...missing.map((input) => input.vertex).reverse());
+      }
+    }
+    return stateOf(edge.vertex, loaded).edge(edge.output);
   }
 
   /** Resolves when what only this job used has been let go. */
@@ -37,21 +48,16 @@ export class SolverGraph<Def, Result> {
     );
   }
 
-  #load(
+  #join(
     vertex: Vertex<Def>,
     job: JobState<Def, Result>,
-    loaded: Map<Vertex<Def>, VertexState<Def, Result>>,
+    loaded: ReadonlyMap<Vertex<Def>, VertexState<Def, Result>>,
   ): VertexState<Def, Result> {
-    const known = loaded.get(vertex);
-    if (known) return known;
-    const inputs = vertex.inputs.map((input) =>
-      this.#load(input.vertex, job, loaded).edge(input.output),
-    );
+    const inputs = vertex.inputs.map((input) => stateOf(input.vertex, loaded).edge(input.output));
     const identity = this.#identify(vertex, inputs, job);
     const state =
       this.#vertices.get(identity) ?? new VertexState(vertex, identity, inputs, this.#around);
     this.#vertices.set(identity, state);
-    loaded.set(vertex, state);
     state.join(job, vertex);
     job.loaded(state, vertex);
     return state;
@@ -75,4 +81,13 @@ export class SolverGraph<Def, Result> {
     this.#jobNames.set(job, name);
     return name;
   }
+}
+
+function stateOf<Def, Result>(
+  vertex: Vertex<Def>,
+  loaded: ReadonlyMap<Vertex<Def>, VertexState<Def, Result>>,
+): VertexState<Def, Result> {
+  const state = loaded.get(vertex);
+  if (!state) throw new Error("a vertex is used before it is loaded");
+  return state;
 }

@@ -9,8 +9,8 @@ const keyLimit = 1900;
 
 /**
  * LMDB in its plain mode: when a commit returns it survives its process, and the file is in order whenever the machine
- * stops; that may undo the last commit (`noMetaSync`). lmdb's default, overlapping sync, is slower here, and a writer that
- * is killed leaves the other processes' environments unusable (MDB_PANIC).
+ * stops; that may undo the last commit (`noMetaSync`). lmdb's default, overlapping sync, was several times slower here, and
+ * together with commits that do not wait for the disk a killed writer left the others unable to write (MDB_PANIC).
  */
 const settings = { encoding: "string", overlappingSync: false, noMetaSync: true } as const;
 
