@@ -13,6 +13,7 @@ import {
   type SecretSpec,
 } from "../flags/index.ts";
 import type { ProgressMode } from "../progress/index.ts";
+import { callAttrs } from "./build-call.ts";
 import {
   prefixed,
   refuseUnsupported,
@@ -96,12 +97,14 @@ export function planBuild(
     ...sources?.attrs,
     ...others?.attrs,
     ...stepAttrs(flags),
+    ...(call ? callAttrs(call) : {}),
     ...(platforms.length > 0 ? { platform: platforms.map(formatPlatform).join(",") } : {}),
     ...prefixed("build-arg:", buildArgs),
     ...prefixed("label:", labels),
   }));
   check.done();
-  const delivered = outputs.filter(({ type }) => type !== "cacheonly");
+  // A question has an answer and no result to deliver.
+  const delivered = call ? [] : outputs.filter(({ type }) => type !== "cacheonly");
   return {
     attrs: attrs ?? {},
     exporters: delivered.map((output) => exportRequest(output, tags, annotations)),

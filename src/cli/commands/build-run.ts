@@ -13,6 +13,7 @@ import {
   warningBlock,
   warningLines,
 } from "../progress/index.ts";
+import { callAnswer } from "./build-call.ts";
 import { type BuildFlags, ignoredFlags } from "./build-flags.ts";
 import { type BuildPlan, planBuild } from "./build-plan.ts";
 import { reportResult } from "./build-result.ts";
@@ -38,11 +39,15 @@ export async function runBuild(
     proxyArgs: config.proxyArgs(),
     stdinDirectory,
   });
-  if (plan.call) throw notCallable(plan);
   const builder = stack.use(await openBuilder(world));
   const opened = await openDisplay(plan.progress, world.stderr, world);
   const ref = createBuildRef();
   const result = await runPlan(plan, ref, builder, opened, world, config.credentials);
+  if (plan.call) {
+    const { text, exitCode } = callAnswer(plan.call, result.exporterResponse);
+    world.stdout.write(text);
+    return exitCode;
+  }
   reportResult({ result, plan, ref }, world);
   return 0;
 }
@@ -75,7 +80,7 @@ async function runPlan(
     showProgress(build.events, opened.display),
     build.result,
   ]);
-  sayAfterwards(opened, result.status === "rejected", world);
+  sayAfterwards(opened, { failed: result.status === "rejected", warn: !plan.call }, world);
   if (result.status === "rejected") throw placed(result.reason, plan);
   if (shown.status === "rejected") throw shown.reason;
   return result.value;
@@ -84,7 +89,11 @@ async function runPlan(
 /** Lines of a failed step shown where they have been shown already, and where they have not. */
 const failureTail = { plain: 20, other: 200 };
 
-function sayAfterwards({ mode, model }: OpenDisplay, failed: boolean, world: RunWorld): void {
+function sayAfterwards(
+  { mode, model }: OpenDisplay,
+  { failed, warn }: { readonly failed: boolean; readonly warn: boolean },
+  world: RunWorld,
+): void {
   if (!model || mode === "none" || mode === "rawjson") return;
   const { style } = world.stderr;
   const lines: string[] = [];
@@ -92,7 +101,7 @@ function sayAfterwards({ mode, model }: OpenDisplay, failed: boolean, world: Run
     lines.push(
       ...failureLines(model, mode === "plain" ? failureTail.plain : failureTail.other, style),
     );
-  else if (mode !== "quiet") {
+  else if (warn && mode !== "quiet") {
     lines.push(...warningLines(model.warnings, style));
     if (world.globals.debug)
       lines.push(...model.warnings.flatMap((warning) => warningBlock(warning, style)));
@@ -113,12 +122,6 @@ function placed(error: unknown, plan: BuildPlan): unknown {
       ...(one.at === undefined ? {} : { at: { ...one.at, file: plan.dockerfile } }),
     });
   return rename(error);
-}
-
-function notCallable(plan: BuildPlan): KilnError {
-  return new KilnError("UNSUPPORTED", `--call=${plan.call?.name} is not supported yet`, {
-    hint: "Leave it out to build.",
-  });
 }
 
 /** A Dockerfile is text; more than this is something else. */

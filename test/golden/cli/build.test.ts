@@ -169,3 +169,28 @@ test("a failed build exits with 1, a bug with 100, Ctrl-C with 130", async () =>
 async function* bytes(text: string): AsyncGenerator<Uint8Array> {
   yield new TextEncoder().encode(text);
 }
+
+describe("--call", () => {
+  const response = (warnings: number) => ({
+    exporterResponse: {
+      "result.json": JSON.stringify({ warnings: Array(warnings).fill({}) }),
+      "result.txt": "details\n",
+      ...(warnings > 0 ? { "result.statuscode": "1" } : {}),
+    },
+  });
+  const cases: [string[], number, string, number][] = [
+    [["--check"], 0, "Check complete, no warnings found.\ndetails\n", 0],
+    [["--check"], 1, "Check complete, 1 warning has been found!\ndetails\n", 1],
+    [["--call=check,ignorestatus=true"], 2, "Check complete, 2 warnings have been found!\ndetails\n", 0],
+    [["--call", "lint,format=json"], 0, '{"warnings":[]}\n', 0],
+    [["--call=outline"], 0, "details\n", 0],
+  ];
+  it.each(cases)("%j with %d warnings", async (argv, warnings, text, code) => {
+    const outcome = await runKiln(["build", ...argv, "app"], { files, result: response(warnings) });
+    expect([outcome.stdout, outcome.exitCode]).toEqual([text, code]);
+  });
+  it("asks the frontend, and wants nothing delivered", async () => {
+    const outcome = await runKiln(["build", "--check", "-t", "a", "app"], { files, result: response(0) });
+    expect(outcome.requests[0]).toMatchObject({ exporters: [], attrs: { requestid: "frontend.lint" } });
+  });
+});
