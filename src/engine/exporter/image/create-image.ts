@@ -14,6 +14,7 @@ import {
   type ImageDocument,
   type PlatformImage,
 } from "./documents.ts";
+import { isEmpty } from "./history.ts";
 import type { LayerPacker, PackOptions } from "./pack-layers.ts";
 import { chooseTimestamps } from "./timestamps.ts";
 
@@ -76,7 +77,7 @@ async function packPlatform(
   if (snapshot?.tree) await snapshot.mounts(call);
   const packOne = async (layer: Parameters<LayerPacker>[0], group: { signal: AbortSignal }) => {
     const blob = await pack(layer, packing, { ...call, ...group });
-    options.onBlob?.(blob.descriptor);
+    if (!isEmpty(blob)) options.onBlob?.(blob.descriptor);
     return blob;
   };
   try {

@@ -301,6 +301,10 @@ test("a layer that holds nothing is left out, and its line says so", async () =>
   const { manifest, config } = configOf("app", "1");
   expect(manifest.layers).toHaveLength(2);
   expect(config.history?.map((line) => line.empty_layer)).toEqual([undefined, true, undefined]);
+  const uploads = registry.requests.filter(
+    (sent) => sent.method === "PUT" && sent.path.includes("/blobs/"),
+  );
+  expect(uploads).toHaveLength(3);
 });
 
 test("scratch has no layers", async () => {

@@ -46,6 +46,7 @@ export function alignHistory(
   return { history: aligned, layers: kept };
 }
 
-function isEmpty({ descriptor, diffId }: LayerBlob): boolean {
+/** A layer that holds nothing, and is left out of images. */
+export function isEmpty({ descriptor, diffId }: LayerBlob): boolean {
   return diffId === emptyTar || descriptor.digest === emptyGzip;
 }
