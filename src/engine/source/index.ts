@@ -7,7 +7,6 @@ export {
 } from "./content-digest.ts";
 export { createGitSource, type GitSourceOptions } from "./git/source.ts";
 export {
-  checkUnchanged,
   directoryContent,
   fileType,
   hostTreeContent,
