@@ -3,7 +3,7 @@ import type { DockerfileTree, InstructionNode } from "./ast.ts";
 import type { EscapeToken } from "./directives.ts";
 import { MAX_LINE_BYTES } from "./lines.ts";
 import { continuationAt, trimLineEnd } from "./parse.ts";
-import { isSpace } from "./text.ts";
+import { isSpace, trimStart } from "./text.ts";
 
 /** Text that parses to the same directives and instructions; comments that belong to none are lost, as in the tree. */
 export function printDockerfile(tree: DockerfileTree): string {
@@ -33,7 +33,8 @@ function printLine(original: string, token: EscapeToken): string {
     from = to;
   }
   const last = original.slice(from);
-  const broken = last !== trimLineEnd(last) || continuationAt(last, token) !== -1;
+  const broken =
+    last !== trimLineEnd(last) || continuationAt(last, token) !== -1 || trimStart(last) === "";
   return lines.join("") + last + (broken ? token : "");
 }
 

@@ -57,6 +57,7 @@ export class ExpansionError extends Error {
 
 export function createLexer(options: LexerOptions): Lexer {
   const expand = (word: string, lookup: Lookup): Expansion => {
+    if (!special.test(word)) return { word, words: word === "" ? [] : [word], ...noNames };
     const run = new WordRun(word, options, lookup);
     try {
       return { ...run.run(), matched: run.matched, unmatched: run.unmatched };
@@ -72,6 +73,13 @@ export function createLexer(options: LexerOptions): Lexer {
     words: (word, lookup) => expand(word, lookup).words,
   };
 }
+
+/** Anything that the lexer could change or split at; most words have none of it. */
+const special = /[$'"\\`\s\u0085\ufeff]/;
+const noNames: Pick<Expansion, "matched" | "unmatched"> = {
+  matched: new Set(),
+  unmatched: new Set(),
+};
 
 function shortened(word: string): string {
   return word.length > 1000 ? `${word.slice(0, 1000)}...` : word;
