@@ -431,7 +431,7 @@ describe("the words afterwards", () => {
     const model = modelOf([1, 2].map((ms) => ({ type: "warning", warning, at: at(ms) })));
     expect(warningLines(model.warnings, style)).toEqual([
       "",
-      " 1 warning found:",
+      " 1 warning found (use --debug to expand):",
       " - R: m (Dockerfile:2)",
     ]);
     expect(warningBlock(warning, style)).toEqual([

@@ -25,7 +25,7 @@ export function warningLines(warnings: readonly Warning[], style: Style): string
   const count = `${warnings.length} warning${warnings.length === 1 ? "" : "s"} found`;
   return [
     "",
-    ` ${style.yellow(count)}:`,
+    ` ${style.yellow(count)} (use --debug to expand):`,
     ...warnings.flatMap((warning) => oneWarning(warning, style)),
   ];
 }
