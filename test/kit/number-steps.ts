@@ -32,7 +32,7 @@ export interface StepOptions {
   readonly run?: (inputs: readonly number[], call: StepCall) => number[] | Promise<number[]>;
   readonly ignoreCache?: boolean;
   /** Waited for inside `cacheMap`. */
-  readonly resolving?: (call: Call) => Promise<void>;
+  readonly resolving?: (call: StepCall) => Promise<void>;
 }
 
 export interface NumberStep {

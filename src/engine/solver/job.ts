@@ -48,10 +48,11 @@ export class JobState<Def, Result> implements Job<Def, Result>, Listener<Def, Re
     // Something more may be asked of a step that was cached or failed; one that is done has nothing left to do.
     if (last === state || last === "done" || (hasEnded(last) && state !== "started")) return;
     this.#states.set(vertex, state);
+    // Inputs first, as people read.
+    if (state === "cached" || state === "done") this.#tellUnneeded(vertex);
     const { digest, name } = vertex.vertex;
     const failure = error === undefined ? {} : { error };
     this.emit({ type: "step", step: digest, name, at: this.#now(), state, ...failure });
-    if (state === "cached" || state === "done") this.#tellUnneeded(vertex);
   }
 
   /** Called once for every vertex that this job loads, inputs first. */
@@ -92,7 +93,10 @@ export class JobState<Def, Result> implements Job<Def, Result>, Listener<Def, Re
     if (begun && !vertex.demand.has(this)) this.tell(vertex, "cancelled");
   }
 
-  /** What only cached or finished steps would have used will not be needed: to people it is as good as cached. */
+  /**
+   * What only cached or finished steps would have used will not be needed: to people it is as good as cached, or done where
+   * they have seen it work.
+   */
   #tellUnneeded(vertex: VertexState<Def, Result>): void {
     for (const { vertex: input } of vertex.inputs) {
       const users = [...(this.#users.get(input) ?? [])];
@@ -100,7 +104,7 @@ export class JobState<Def, Result> implements Job<Def, Result>, Listener<Def, Re
         !hasEnded(this.#states.get(input)) &&
         (this.#targets.get(input) ?? 0) === 0 &&
         users.every((user) => hasEnded(this.#states.get(user)));
-      if (unneeded) this.tell(input, "cached");
+      if (unneeded) this.tell(input, input.hasSpoken ? "done" : "cached");
     }
   }
 }

@@ -475,7 +475,21 @@ describe("events", () => {
     const events: BuildEvent[] = [];
     await numbers.build(top, uncancelled, (event) => events.push(event));
     const cached = states(events).filter((one) => one.startsWith("cached"));
-    expect(cached.sort()).toEqual(["cached base", "cached left", "cached right", "cached top"]);
+    expect(cached).toEqual(["cached left", "cached base", "cached right", "cached top"]);
+  });
+
+  it("call a source done that was seen at work, though its result is not needed", async () => {
+    const numbers = new NumberSolver();
+    const context = step("context", {
+      resolving: async (call) => {
+        call.emit({ type: "progress", step: call.step, id: "files", at: new Date(), current: 4 });
+      },
+    });
+    const top = step("top", { inputs: [context] });
+    await numbers.build(top, uncancelled);
+    const events: BuildEvent[] = [];
+    await numbers.build(top, uncancelled, (event) => events.push(event));
+    expect(states(events).slice(2)).toEqual(["started context", "done context", "cached top"]);
   });
 
   it("tell failures, and what was cancelled by them", async () => {

@@ -50,6 +50,7 @@ export class VertexState<Def, Result> {
   readonly #members = new Map<Listener<Def, Result>, Vertex<Def>>();
   #owner: { readonly job: Listener<Def, Result>; readonly op: Op<Result> } | undefined;
   #state: StepState = "planned";
+  #hasSpoken = false;
   #followers = 0;
   #mergeKey: CacheKeyId | undefined;
   #closing: Promise<void> | undefined;
@@ -70,6 +71,11 @@ export class VertexState<Def, Result> {
     this.#contents = inputs.map(
       (_, input) => new LastingWork(this.demand, (call) => this.#findContent(input, call)),
     );
+  }
+
+  /** Whether the op has told anything of its work. */
+  get hasSpoken(): boolean {
+    return this.#hasSpoken;
   }
 
   get ignoreCache(): boolean {
@@ -301,7 +307,10 @@ export class VertexState<Def, Result> {
     return {
       signal: call.signal,
       step: this.vertex.digest,
-      emit: (event) => this.#emit(event, new Set()),
+      emit: (event) => {
+        this.#hasSpoken = true;
+        this.#emit(event, new Set());
+      },
     };
   }
 
