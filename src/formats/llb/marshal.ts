@@ -1,9 +1,10 @@
 // Turns a graph under construction into a definition: inputs before users, equal ops once.
-import { type Digest, digestOf } from "../../base/index.ts";
+import { type Digest, digestOf, KilnError } from "../../base/index.ts";
 import type { Platform } from "../oci/index.ts";
 import { pb } from "../proto/index.ts";
 import type { Definition, DefinitionOp, OpMetadata, SourceLocation } from "./definition.ts";
 import type { EncodedOp, EncodeScope, Output, Vertex } from "./vertex.ts";
+import { MAX_DEFINITION_BYTES } from "./wire.ts";
 
 export interface MarshalOptions {
   /** For ops that do not say. */
@@ -27,6 +28,7 @@ class Marshaller {
   readonly #digests = new Map<Vertex, Digest>();
   readonly #bytes = new Map<Digest, Uint8Array>();
   readonly #metadata = new Map<Digest, OpMetadata>();
+  #total = 0;
 
   constructor(options: MarshalOptions) {
     this.#options = options;
@@ -97,7 +99,16 @@ class Marshaller {
   #append(op: pb.Op): Digest {
     const bytes = pb.Op.encode(op).finish();
     const digest = digestOf(bytes);
-    if (!this.#bytes.has(digest)) this.#bytes.set(digest, bytes);
+    if (!this.#bytes.has(digest)) {
+      this.#bytes.set(digest, bytes);
+      this.#total += bytes.length;
+      if (this.#total > MAX_DEFINITION_BYTES) {
+        throw new KilnError(
+          "DEFINITION_INVALID",
+          `the definition has more than ${MAX_DEFINITION_BYTES} bytes`,
+        );
+      }
+    }
     return digest;
   }
 

@@ -1,6 +1,6 @@
 // Replacing variables in words, with a word about those that nothing defines.
 import type { EscapeToken } from "../directives.ts";
-import { createLexer, type Expansion, type LexerOptions } from "../shell-words.ts";
+import { createLexer, type Expansion, ExpansionError, type LexerOptions } from "../shell-words.ts";
 import type { Variables } from "./env.ts";
 
 export type ExpandOptions = Omit<LexerOptions, "escape">;
@@ -12,6 +12,9 @@ export interface Expander {
   expandContent(content: string, variables: Variables): Expansion;
 }
 
+/** Longest word after expansion, in UTF-16 units: as long as a Dockerfile may be. */
+export const MAX_EXPANDED: number = 16 * 1024 * 1024;
+
 export function createExpander(token: EscapeToken): Expander {
   const usual = { escape: token };
   const plain = createLexer(usual);
@@ -19,13 +22,21 @@ export function createExpander(token: EscapeToken): Expander {
   const contents = createLexer({ escape: "\\", skipProcessQuotes: true });
   return {
     expand: (word, variables, options) => {
-      if (options === undefined) return plain.expand(word, lookupIn(variables));
+      if (options === undefined) return bounded(plain.expand(word, lookupIn(variables)));
       const lexer =
         options.rawQuotes && options.skipUnset ? names : createLexer({ ...usual, ...options });
-      return lexer.expand(word, lookupIn(variables));
+      return bounded(lexer.expand(word, lookupIn(variables)));
     },
-    expandContent: (content, variables) => contents.expand(content, lookupIn(variables)),
+    expandContent: (content, variables) => bounded(contents.expand(content, lookupIn(variables))),
   };
+}
+
+/** Variables made of variables grow fast: a few lines could fill the memory. */
+function bounded(expansion: Expansion): Expansion {
+  if (expansion.word.length <= MAX_EXPANDED) return expansion;
+  throw new ExpansionError(
+    `a word has more than ${MAX_EXPANDED} characters once its variables are replaced`,
+  );
 }
 
 function lookupIn(variables: Variables): (name: string) => string | undefined {

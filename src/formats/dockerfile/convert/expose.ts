@@ -12,7 +12,12 @@ import { configured } from "./stage.ts";
 
 export const convertExpose: Converter<ExposeInstruction> = (stage, expose, env) => {
   const words = expose.ports.flatMap((port) => env.expandListNoted(port, stage, expose));
-  const ports = words.flatMap((word) => portsOf(word, expose.lines, env.linter));
+  const ports: string[] = [];
+  for (const word of words) {
+    ports.push(...portsOf(word, expose.lines, env.linter));
+    if (ports.length > MAX_PORTS)
+      throw dockerfileError(`EXPOSE lists more than ${MAX_PORTS} ports`);
+  }
   const exposed = Object.fromEntries(ports.map((port) => [port, {}]));
   const changed = configured(stage, {
     ExposedPorts: { ...stage.image.config?.ExposedPorts, ...exposed },
@@ -21,6 +26,8 @@ export const convertExpose: Converter<ExposeInstruction> = (stage, expose, env) 
 };
 
 const LAST_PORT = 65535;
+/** Most ports of one instruction: three times all there are. */
+const MAX_PORTS = 3 * LAST_PORT;
 
 /** `[[ip:]hostPort:]port[-port][/protocol]` as `port/protocol` each; what stands before the last colon means nothing. */
 function portsOf(word: string, lines: LineRange, linter: Linter): readonly string[] {

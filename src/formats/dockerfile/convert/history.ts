@@ -1,6 +1,10 @@
 // History entries, worded as the reference words them: image digests depend on these bytes.
 import type { HistoryEntry } from "../../oci/index.ts";
+import { dockerfileError } from "./problem.ts";
 import type { Stage } from "./stage.ts";
+
+/** Longest history of a stage, in UTF-16 units: every value that instructions set stands in it. */
+export const MAX_HISTORY: number = 32 * 1024 * 1024;
 
 const comment = "buildkit.dockerfile.v0";
 
@@ -12,7 +16,15 @@ export function recorded(stage: Stage, words: string, layer: boolean): Stage {
     comment,
     ...(layer ? {} : { empty_layer: true }),
   };
-  return { ...stage, image: { ...stage.image, history: [...(stage.image.history ?? []), entry] } };
+  const historyLength = stage.historyLength + words.length;
+  if (historyLength > MAX_HISTORY) {
+    throw dockerfileError(`the stage's history has more than ${MAX_HISTORY} characters`);
+  }
+  return {
+    ...stage,
+    historyLength,
+    image: { ...stage.image, history: [...(stage.image.history ?? []), entry] },
+  };
 }
 
 /** As `recorded`, for instructions that change files by a step of their own. */

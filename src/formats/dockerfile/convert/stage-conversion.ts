@@ -14,7 +14,7 @@ import type { ConvertOptions } from "./options.ts";
 import type { PlannedInstruction, PlannedStage } from "./plan.ts";
 import type { BuildPlatforms } from "./platforms.ts";
 import { dockerfileError, type ErrorFile, placed } from "./problem.ts";
-import { configured, type Stage } from "./stage.ts";
+import { configured, type Stage, untouched } from "./stage.ts";
 import { withUser } from "./user.ts";
 import { withWorkingDir } from "./workdir.ts";
 
@@ -64,13 +64,13 @@ function fromImage({ start, shownName }: PlannedStage, { epoch }: StageScope): S
   // Its triggers are instructions of this stage by now.
   const { OnBuild: _, ...config } = found.config ?? {};
   const image = { ...found, config };
-  return { files, image, platform, baseImage, steps, args: [], workdirSet: false, last: {}, epoch };
+  return { files, image, platform, baseImage, steps, ...untouched, epoch };
 }
 
 function fromStage(base: PlannedStage, { epoch }: StageScope): Stage {
   if (base.end === undefined)
     throw dockerfileError(`stage "${base.shownName}" is used before it is defined`);
-  const { files, image, platform, baseImage, args, workdirSet } = base.end;
+  const { files, image, platform, baseImage, args, workdirSet, historyLength } = base.end;
   const { OnBuild: _, ...config } = image.config ?? {};
   return {
     files,
@@ -79,6 +79,7 @@ function fromStage(base: PlannedStage, { epoch }: StageScope): Stage {
     baseImage,
     args,
     workdirSet,
+    historyLength,
     steps: 0,
     last: {},
     epoch,

@@ -14,6 +14,8 @@ export interface Stage {
   readonly image: ImageConfig;
   readonly platform: Platform;
   readonly args: readonly DeclaredArg[];
+  /** How long its own history entries are together. */
+  readonly historyLength: number;
   /** How many steps it has had. */
   readonly steps: number;
   /** A WORKDIR of this file has set the directory. */
@@ -29,6 +31,9 @@ export interface Stage {
   /** Configuration of the image that it stands on. */
   readonly baseImage: ImageConfig | undefined;
 }
+
+/** What a stage has before its first instruction and without a stage below it. */
+export const untouched = { args: [], workdirSet: false, last: {}, historyLength: 0 } as const;
 
 /** The stage with parts of its container configuration replaced. */
 export function configured(stage: Stage, changes: Partial<ContainerConfig>): Stage {
