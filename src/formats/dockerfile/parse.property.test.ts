@@ -114,7 +114,7 @@ describe("the parser", () => {
         expect(bare(again.value)).toEqual(bare(value));
         expect(printDockerfile(again.value)).toBe(printed);
       }),
-      { numRuns: 3000 },
+      { numRuns: 3000, examples: [["\\\n\t\\\n"]] },
     );
   });
 
