@@ -1,0 +1,160 @@
+// Files that come over a session: what arrives, and what a session may not do.
+import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { FileEntry, FileFilter, Session } from "../../src/api/index.ts";
+import { bytesOf } from "../../src/base/index.ts";
+import {
+  contentDigest,
+  createLocalSource,
+  directoryContent,
+} from "../../src/engine/source/index.ts";
+import {
+  openOverlaySnapshotter,
+  type Snapshotter,
+  withMounted,
+} from "../../src/storage/snapshot/index.ts";
+import { silentCall } from "../kit/exporting.ts";
+import { describeWith } from "../kit/needs.ts";
+
+const call = silentCall;
+const file = 0o100644;
+const directory = 0o040755;
+const link = 0o120777;
+
+function entry(path: string, mode: number, more: Partial<FileEntry> = {}): FileEntry {
+  return { path, mode, uid: 1000, gid: 1000, size: 0, mtime: 1_600_000_000_123_456_789n, ...more };
+}
+
+interface Shared {
+  readonly entries: readonly FileEntry[];
+  readonly contents?: Readonly<Record<string, string>>;
+  readonly asked?: FileFilter[];
+}
+
+/** A session on another machine: nothing can be read in place. */
+function sessionOf({ entries, contents = {}, asked }: Shared): Session {
+  const session: Partial<Session> = {
+    directory: () => undefined,
+    async *files(_name, filter) {
+      asked?.push(filter);
+      yield* entries;
+    },
+    readFile: (_name, path) => bytesOf(contents[path] ?? ""),
+  };
+  return session as Session;
+}
+
+describeWith(["root"], "files over a session", () => {
+  let root: string;
+  let snapshotter: Snapshotter;
+  beforeEach(async () => {
+    root = mkdtempSync(join(tmpdir(), "kiln-transfer-"));
+    snapshotter = await openOverlaySnapshotter({ dir: join(root, "snapshots") });
+  });
+  afterEach(async () => {
+    await snapshotter[Symbol.asyncDispose]();
+    rmSync(root, { recursive: true, force: true });
+  });
+
+  async function transfer(shared: Shared, attrs: Readonly<Record<string, string>> = {}) {
+    const source = createLocalSource({ directory: join(root, "sources"), snapshotter });
+    const id = {
+      scheme: "local",
+      rest: "context",
+      attrs,
+      platform: { os: "linux", architecture: "amd64" },
+    };
+    const resolved = await source.resolve(id, sessionOf(shared), call);
+    const snapshot = await resolved.fetch(call);
+    if (!snapshot) throw new Error("a transfer gives a snapshot");
+    return { resolved, snapshot };
+  }
+
+  const whole: Shared = {
+    entries: [
+      entry("dir", directory),
+      entry("dir/file", 0o100600, { size: 4 }),
+      entry("link", link, { linkname: "/etc/passwd" }),
+    ],
+    contents: { "dir/file": "text" },
+  };
+
+  test("files arrive with mode and time, and belong to root", async () => {
+    const { snapshot } = await transfer(whole);
+    await using held = snapshot;
+    await withMounted(await held.mounts(call), call, (mounted) => {
+      expect(readFileSync(join(mounted, "dir/file"), "utf8")).toBe("text");
+      const stat = lstatSync(join(mounted, "dir/file"), { bigint: true });
+      expect([stat.mode & 0o7777n, stat.uid, stat.mtimeNs]).toEqual([
+        0o600n,
+        0n,
+        1_600_000_000_123_456_789n,
+      ]);
+      expect(lstatSync(join(mounted, "dir"), { bigint: true }).mtimeNs).toBe(
+        1_600_000_000_123_456_789n,
+      );
+      expect(readlinkSync(join(mounted, "link"))).toBe("/etc/passwd");
+    });
+  });
+
+  test("the same files have the same content, though no two transfers have the same key", async () => {
+    const digests: string[] = [];
+    const keys: string[] = [];
+    for (let i = 0; i < 2; i++) {
+      const { resolved, snapshot } = await transfer(whole);
+      await using held = snapshot;
+      keys.push(resolved.cacheKey);
+      await withMounted(await held.mounts(call), call, async (mounted) => {
+        digests.push(await contentDigest(directoryContent(mounted), { paths: ["/"] }, call));
+      });
+    }
+    expect(digests[0]).toBe(digests[1]);
+    expect(keys[0]).not.toBe(keys[1]);
+  });
+
+  test("the session is told which files are wanted", async () => {
+    const asked: FileFilter[] = [];
+    const attrs = { "local.followpaths": '["a"]', "local.excludepatterns": '["b","!c"]' };
+    const { snapshot } = await transfer({ entries: [], asked }, attrs);
+    await snapshot[Symbol.asyncDispose]();
+    expect(asked).toEqual([{ followPaths: ["a"], exclude: ["b", "!c"] }]);
+  });
+
+  const hostile: Readonly<Record<string, readonly FileEntry[]>> = {
+    "out of the snapshot": [entry("../escape", file)],
+    "to an absolute path": [entry("/tmp/escape", file)],
+    "through a link that it sent before": [
+      entry("l", link, { linkname: "/tmp" }),
+      entry("l/escape", file),
+    ],
+    "through a directory that it replaced by a link": [
+      entry("d", directory),
+      entry("d", link, { linkname: "/tmp" }),
+      entry("d/escape", file),
+    ],
+    "below a file": [entry("f", file), entry("f/escape", file)],
+    "to dots": [entry("d", directory), entry("d/..", directory)],
+    "to an empty name": [entry("d", directory), entry("d/", file)],
+    "with a NUL in its name": [entry("a\0b", file)],
+    "twice to one path": [entry("f", file), entry("f", file)],
+  };
+  for (const [where, entries] of Object.entries(hostile)) {
+    test(`a session cannot write ${where}`, async () => {
+      await expect(transfer({ entries })).rejects.toThrow();
+      expect(readdirSync(tmpdir())).not.toContain("escape");
+      expect(readdirSync(root)).not.toContain("escape");
+    });
+  }
+
+  for (const [what, size] of [
+    ["more", 2],
+    ["fewer", 9],
+  ] as const) {
+    test(`a file of ${what} bytes than were announced is refused`, async () => {
+      const shared = { entries: [entry("f", file, { size })], contents: { f: "text" } };
+      await expect(transfer(shared)).rejects.toMatchObject({ code: "CONTEXT_CHANGED" });
+    });
+  }
+});
