@@ -8,7 +8,7 @@ import type {
   FrontendResult,
   Session,
 } from "../../api/index.ts";
-import { type Call, KilnError, runAll } from "../../base/index.ts";
+import { type Call, KilnError, Once, runAll } from "../../base/index.ts";
 import { type LlbGraph, readDefinition } from "../../formats/llb/index.ts";
 import { formatPlatform, type Platform } from "../../formats/oci/index.ts";
 import type { Executor } from "../executor/index.ts";
@@ -20,7 +20,7 @@ import type { ImageSource } from "../source/index.ts";
 import { createBridge } from "./bridge.ts";
 import { EventQueue } from "./event-queue.ts";
 import { checkExports, exportResult, findExporters } from "./export.ts";
-import { toVertexEdge } from "./vertices.ts";
+import { toVertexEdge, type VertexBuild } from "./vertices.ts";
 
 /** What a build is made of; lent by the engine. */
 export interface BuildParts {
@@ -67,10 +67,12 @@ async function runBuild(
   const graphs = described.platforms.map((one) =>
     one.definition ? readDefinition(one.definition) : undefined,
   );
-  await checkPlatforms(graphs, parts, call);
+  const checked = new Once<"platforms", void>();
+  const beforeWork = (working: Call) =>
+    checked.run("platforms", (checking) => checkPlatforms(graphs, parts, checking), working);
   const snapshots = await runAll(
     graphs,
-    (graph, solving) => solveGraph(graph, job, session, solving),
+    (graph, solving) => solveGraph(graph, job, { session, beforeWork }, solving),
     call,
   );
   const result: SolvedResult = {
@@ -95,10 +97,10 @@ type BuildJob = Job<OpDefinition, OpResult>;
 async function solveGraph(
   graph: LlbGraph | undefined,
   job: BuildJob,
-  session: Session,
+  build: VertexBuild,
   call: Call,
 ): Promise<OpResult> {
-  return graph?.result ? job.build(toVertexEdge(graph.result, session), call) : undefined;
+  return graph?.result ? job.build(toVertexEdge(graph.result, build), call) : undefined;
 }
 
 /** What is to be solved and exported: as the frontend says, or the request's own definition for the native platform. */
@@ -115,7 +117,8 @@ async function describe(
   const bridge = createBridge({
     ...parts,
     session,
-    solve: (definition, solving) => solveGraph(readDefinition(definition), job, session, solving),
+    solve: (definition, solving) =>
+      solveGraph(readDefinition(definition), job, { session }, solving),
   });
   return await frontend.solve(request.attrs, bridge, call);
 }
@@ -139,7 +142,7 @@ function definitionResult(request: BuildRequest, platforms: readonly Platform[])
   return { platforms: [one], multiPlatform: false, metadata: {} };
 }
 
-/** Before any step runs: can this machine run the programs of every platform that a RUN needs? */
+/** Before the first step runs: can this machine run the programs of every platform that a RUN needs? */
 async function checkPlatforms(
   graphs: readonly (LlbGraph | undefined)[],
   parts: BuildParts,

@@ -1,21 +1,23 @@
 // LLB's graph as the solver's: the same vertices, each with the session of the build that brought it.
-import type { Session } from "../../api/index.ts";
 import type { LlbEdge, LlbVertex } from "../../formats/llb/index.ts";
 import type { OpDefinition } from "../ops/index.ts";
 import type { Edge, Vertex } from "../solver/index.ts";
 
+/** What the vertices of one build have in common. */
+export type VertexBuild = Omit<OpDefinition, "vertex">;
+
 /** The edge with everything below it; shared vertices stay shared. */
 export function toVertexEdge(
   edge: LlbEdge,
-  session: Session,
+  build: VertexBuild,
   known: Map<string, Vertex<OpDefinition>> = new Map(),
 ): Edge<OpDefinition> {
-  return { vertex: toVertex(edge.vertex, session, known), output: edge.output };
+  return { vertex: toVertex(edge.vertex, build, known), output: edge.output };
 }
 
 function toVertex(
   vertex: LlbVertex,
-  session: Session,
+  build: VertexBuild,
   known: Map<string, Vertex<OpDefinition>>,
 ): Vertex<OpDefinition> {
   const seen = known.get(vertex.digest);
@@ -24,8 +26,8 @@ function toVertex(
   const made: Vertex<OpDefinition> = {
     digest: vertex.digest,
     name: vertex.name,
-    def: { vertex, session },
-    inputs: vertex.inputs.map((input) => toVertexEdge(input, session, known)),
+    def: { vertex, ...build },
+    inputs: vertex.inputs.map((input) => toVertexEdge(input, build, known)),
     ...(ignoreCache ? { ignoreCache } : {}),
     ...(progressGroup ? { group: progressGroup } : {}),
   };

@@ -1,5 +1,6 @@
 // From an LLB vertex to the work behind it.
 import type { Session } from "../../api/index.ts";
+import type { Call } from "../../base/index.ts";
 import { KilnError } from "../../base/index.ts";
 import type { LlbVertex } from "../../formats/llb/index.ts";
 import type { Platform } from "../../formats/oci/index.ts";
@@ -16,6 +17,8 @@ import { createDiffOp, createMergeOp } from "./stack-ops.ts";
 export interface OpDefinition {
   readonly vertex: LlbVertex;
   readonly session: Session;
+  /** Awaited before anything is executed: for checks that are in vain when all is cached. */
+  readonly beforeWork?: (call: Call) => Promise<void>;
 }
 
 export interface OpParts extends Omit<ExecParts, "session"> {
@@ -27,7 +30,16 @@ export interface OpParts extends Omit<ExecParts, "session"> {
 
 /** Throws `UNSUPPORTED` for what cannot be done yet. Failures say where in the user's file the op was written. */
 export function createOp(definition: OpDefinition, parts: OpParts): Op<OpResult> {
-  return locateFailures(createBareOp(definition, parts), definition.vertex);
+  const op = locateFailures(createBareOp(definition, parts), definition.vertex);
+  const { beforeWork } = definition;
+  if (!beforeWork) return op;
+  return {
+    ...op,
+    async exec(inputs, call) {
+      await beforeWork(call);
+      return await op.exec(inputs, call);
+    },
+  };
 }
 
 function createBareOp({ vertex, session }: OpDefinition, parts: OpParts): Op<OpResult> {
