@@ -46,9 +46,9 @@ export class EdgeState<Def, Result> {
   constructor(vertex: VertexState<Def, Result>, output: number) {
     this.vertex = vertex;
     this.#output = output;
-    this.#fast = new LastingWork(vertex.demand, (call) => this.#findFast(call));
-    this.#probed = new LastingWork(vertex.demand, (call) => this.#probe(call));
-    this.outcome = new LastingWork(vertex.demand, (call) => this.#solve(call));
+    this.#fast = new LastingWork(vertex.audience.demand, (call) => this.#findFast(call));
+    this.#probed = new LastingWork(vertex.audience.demand, (call) => this.#probe(call));
+    this.outcome = new LastingWork(vertex.audience.demand, (call) => this.#solve(call));
   }
 
   /** Names that follow from the definition alone. No result is loaded for them. */
@@ -209,7 +209,7 @@ export class EdgeState<Def, Result> {
         tried.add(attempt);
         const loaded = await cache.load(record, call);
         if (!loaded) continue;
-        this.vertex.announce("cached");
+        this.vertex.audience.announce("cached");
         const names = [name, ...keys.names.filter((other) => other !== name)];
         return { keys: { names, fresh: false }, result: loaded.result, loaded: true };
       }

@@ -42,7 +42,7 @@ export class SolverGraph<Def, Result> {
         const left = vertex.leave(job);
         // Nobody may join a vertex that is being let go.
         const own = this.#vertices.get(vertex.identity) === vertex;
-        if (vertex.unused && own) this.#vertices.delete(vertex.identity);
+        if (vertex.audience.isEmpty && own) this.#vertices.delete(vertex.identity);
         return left;
       }),
     );
@@ -58,7 +58,7 @@ export class SolverGraph<Def, Result> {
     const state =
       this.#vertices.get(identity) ?? new VertexState(vertex, identity, inputs, this.#around);
     this.#vertices.set(identity, state);
-    state.join(job, vertex);
+    state.audience.join(job, vertex);
     job.loaded(state, vertex);
     return state;
   }

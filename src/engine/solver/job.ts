@@ -1,9 +1,10 @@
 // One build's view of the shared graph: which vertices it has loaded, and what was said of them.
 import type { BuildEvent, StepState } from "../../api/index.ts";
 import { abortReason, type Call } from "../../base/index.ts";
+import type { Listener } from "./audience.ts";
 import type { SolverGraph } from "./graph.ts";
 import type { Edge, Job, Vertex } from "./types.ts";
-import type { Listener, VertexState } from "./vertex-state.ts";
+import type { VertexState } from "./vertex-state.ts";
 
 /** The solver's side of `Job`. */
 export class JobState<Def, Result> implements Job<Def, Result>, Listener<Def, Result> {
@@ -78,7 +79,7 @@ export class JobState<Def, Result> implements Job<Def, Result>, Listener<Def, Re
     const target = this.#graph.load(edge, this);
     const vertices = withInputs(target.vertex);
     this.#targets.set(target.vertex, (this.#targets.get(target.vertex) ?? 0) + 1);
-    for (const vertex of vertices) vertex.addDemand(this);
+    for (const vertex of vertices) vertex.audience.addDemand(this);
     try {
       return (await target.outcome.get(call)).result;
     } finally {
@@ -90,7 +91,7 @@ export class JobState<Def, Result> implements Job<Def, Result>, Listener<Def, Re
   #dropDemand(vertex: VertexState<Def, Result>): void {
     vertex.removeDemand(this);
     const begun = this.#states.get(vertex) === "started";
-    if (begun && !vertex.demand.has(this)) this.tell(vertex, "cancelled");
+    if (begun && !vertex.audience.demand.has(this)) this.tell(vertex, "cancelled");
   }
 
   /**
@@ -104,7 +105,7 @@ export class JobState<Def, Result> implements Job<Def, Result>, Listener<Def, Re
         !hasEnded(this.#states.get(input)) &&
         (this.#targets.get(input) ?? 0) === 0 &&
         users.every((user) => hasEnded(this.#states.get(user)));
-      if (unneeded) this.tell(input, input.hasSpoken ? "done" : "cached");
+      if (unneeded) this.tell(input, input.audience.hasSpoken ? "done" : "cached");
     }
   }
 }

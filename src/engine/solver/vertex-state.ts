@@ -1,10 +1,10 @@
 // One vertex of the graph that all jobs share: its op, what its inputs turned out to be, and its one execution.
-import type { BuildEvent, StepCall, StepState } from "../../api/index.ts";
-import { type Call, isAbortError, uncancelled } from "../../base/index.ts";
+import { type Call, uncancelled } from "../../base/index.ts";
+import { Audience, type Listener } from "./audience.ts";
 import type { CacheEntry, CacheKeyId, CacheStore } from "./cache-store.ts";
 import { EdgeState } from "./edge-state.ts";
 import { contentKey, edgeKey, type InputKeys, isFresh, linkOf, stepKey } from "./keys.ts";
-import { Demand, LastingWork } from "./lasting-work.ts";
+import { LastingWork } from "./lasting-work.ts";
 import type { CacheMap, Op, SolverOptions, Vertex } from "./types.ts";
 
 /** What every vertex of a solver is given. */
@@ -16,12 +16,6 @@ export interface Surroundings<Def, Result> {
   readonly executing: Map<CacheKeyId, VertexState<Def, Result>>;
 }
 
-/** A job, as its vertices see it. */
-export interface Listener<Def, Result> {
-  tell(vertex: VertexState<Def, Result>, state: StepState, error?: string): void;
-  emit(event: BuildEvent): void;
-}
-
 /** All that has to be known before a step is run. */
 export interface Ready<Result> {
   readonly map: CacheMap<Result>;
@@ -31,26 +25,18 @@ export interface Ready<Result> {
   readonly key: CacheKeyId;
 }
 
-type Holder<Def, Result> = Listener<Def, Result> | VertexState<Def, Result>;
-
 export class VertexState<Def, Result> {
   readonly vertex: Vertex<Def>;
   /** Equal identities are equal work; jobs that ignore the cache have identities of their own. */
   readonly identity: string;
   readonly inputs: readonly EdgeState<Def, Result>[];
   readonly around: Surroundings<Def, Result>;
-  /** Jobs that are building something which contains this vertex, and vertices that wait for its outputs as their own. */
-  readonly demand: Demand<Holder<Def, Result>> = new Demand();
+  readonly audience: Audience<Def, Result>;
   readonly cacheMap: LastingWork<CacheMap<Result>>;
   readonly ready: LastingWork<Ready<Result>>;
   readonly outputs: LastingWork<readonly Result[]>;
   readonly #contents: readonly LastingWork<CacheKeyId>[];
   readonly #edges = new Map<number, EdgeState<Def, Result>>();
-  /** Every job that has loaded the vertex, with its own definition of it: sessions differ. */
-  readonly #members = new Map<Listener<Def, Result>, Vertex<Def>>();
-  #owner: { readonly job: Listener<Def, Result>; readonly op: Op<Result> } | undefined;
-  #state: StepState = "planned";
-  #hasSpoken = false;
   #followers = 0;
   #mergeKey: CacheKeyId | undefined;
   #closing: Promise<void> | undefined;
@@ -65,17 +51,13 @@ export class VertexState<Def, Result> {
     this.identity = identity;
     this.inputs = inputs;
     this.around = around;
-    this.cacheMap = new LastingWork(this.demand, (call) => this.#findCacheMap(call));
-    this.ready = new LastingWork(this.demand, (call) => this.#makeReady(call));
-    this.outputs = new LastingWork(this.demand, (call) => this.#findOutputs(call));
+    this.audience = new Audience(this, around.options);
+    this.cacheMap = new LastingWork(this.audience.demand, (call) => this.#findCacheMap(call));
+    this.ready = new LastingWork(this.audience.demand, (call) => this.#makeReady(call));
+    this.outputs = new LastingWork(this.audience.demand, (call) => this.#findOutputs(call));
     this.#contents = inputs.map(
-      (_, input) => new LastingWork(this.demand, (call) => this.#findContent(input, call)),
+      (_, input) => new LastingWork(this.audience.demand, (call) => this.#findContent(input, call)),
     );
-  }
-
-  /** Whether the op has told anything of its work. */
-  get hasSpoken(): boolean {
-    return this.#hasSpoken;
   }
 
   get ignoreCache(): boolean {
@@ -95,49 +77,26 @@ export class VertexState<Def, Result> {
     return content.get(call);
   }
 
-  join(job: Listener<Def, Result>, vertex: Vertex<Def>): void {
-    if (!this.#members.has(job)) this.#members.set(job, vertex);
-  }
-
   /** Resolves when results that nobody else uses have been let go. */
   async leave(job: Listener<Def, Result>): Promise<void> {
-    this.#members.delete(job);
+    this.audience.leave(job);
     await this.#closeIfUnused();
   }
 
-  get unused(): boolean {
-    return this.#members.size === 0;
-  }
-
-  /** Keeps the vertex's work alive, and tells the job what has happened so far. */
-  addDemand(job: Listener<Def, Result>): void {
-    this.demand.add(job);
-    if (this.#state !== "planned") job.tell(this, this.#state);
-  }
-
+  /** Lets go of the vertex's work; without any demand it is cancelled. */
   removeDemand(job: Listener<Def, Result>): void {
-    if (!this.demand.remove(job)) return;
+    if (!this.audience.removeDemand(job)) return;
     // Who has seen a failure is gone; the next to come may have better luck.
     const works = [this.cacheMap, this.ready, this.outputs, ...this.#contents];
     for (const work of works) work.forgetFailure();
     for (const edge of this.#edges.values()) edge.forgetFailure();
-    const stopped = this.#state === "started" && !this.#nextOwner();
-    if (this.#state === "failed" || stopped) this.#state = "planned";
-  }
-
-  announce(state: StepState, error?: unknown): void {
-    this.#state = state;
-    const text = error === undefined ? undefined : messageOf(error);
-    for (const holder of this.demand.holders) {
-      if (!(holder instanceof VertexState)) holder.tell(this, state, text);
-    }
   }
 
   async #findCacheMap(call: Call): Promise<CacheMap<Result>> {
     return await this.#attempt(call, (op) => {
       // What a source does to find its key (asking a registry, reading a directory) is worth showing.
-      if (this.inputs.length === 0) this.announce("started");
-      return op.cacheMap(this.#stepCall(call));
+      if (this.inputs.length === 0) this.audience.announce("started");
+      return op.cacheMap(this.audience.stepCall(call));
     });
   }
 
@@ -189,14 +148,14 @@ export class VertexState<Def, Result> {
     other: VertexState<Def, Result>,
     call: Call,
   ): Promise<readonly Result[] | undefined> {
-    this.announce("started");
+    this.audience.announce("started");
     try {
       const outputs = await other.#lend(this, call);
-      if (outputs) this.announce("done");
+      if (outputs) this.audience.announce("done");
       return outputs;
     } catch (error) {
       call.signal.throwIfAborted();
-      this.announce("failed", error);
+      this.audience.announce("failed", error);
       throw error;
     }
   }
@@ -210,14 +169,14 @@ export class VertexState<Def, Result> {
     try {
       outputs = await this.#attempt(call, async (op) => {
         await using _permit = await op.acquire(call);
-        this.announce("started");
-        return await op.exec(inputs, this.#stepCall(call));
+        this.audience.announce("started");
+        return await op.exec(inputs, this.audience.stepCall(call));
       });
     } finally {
       await Promise.all(inputs.map((input) => options.release(input)));
     }
     await Promise.all(outputs.map((result, output) => this.#save(ready, output, result)));
-    this.announce("done");
+    this.audience.announce("done");
     return outputs;
   }
 
@@ -249,17 +208,17 @@ export class VertexState<Def, Result> {
     follower: VertexState<Def, Result>,
     call: Call,
   ): Promise<readonly Result[] | undefined> {
-    this.demand.add(follower);
+    this.audience.demand.add(follower.audience);
     this.#followers++;
     try {
       const outputs = await this.outputs.running(call);
       return outputs?.value.map((result) => this.around.options.clone(result));
     } catch (error) {
       // Perhaps it failed because the job that it was done for went away.
-      if (call.signal.aborted || this.#nextOwner()) throw error;
+      if (call.signal.aborted || this.audience.isWanted) throw error;
       return undefined;
     } finally {
-      this.demand.remove(follower);
+      this.audience.demand.remove(follower.audience);
       this.#followers--;
       await this.#closeIfUnused();
     }
@@ -271,60 +230,15 @@ export class VertexState<Def, Result> {
    */
   async #attempt<T>(call: Call, work: (op: Op<Result>) => Promise<T>): Promise<T> {
     for (;;) {
-      const owner = this.#findOwner();
+      const owner = this.audience.owner();
       try {
         return await work(owner.op);
       } catch (error) {
         call.signal.throwIfAborted();
-        if (!this.demand.has(owner.job) && this.#nextOwner()) continue;
-        this.announce("failed", error);
+        if (this.audience.isWanted && this.audience.owner() !== owner) continue;
+        this.audience.announce("failed", error);
         throw error;
       }
-    }
-  }
-
-  #findOwner(): { readonly job: Listener<Def, Result>; readonly op: Op<Result> } {
-    if (this.#owner && this.demand.has(this.#owner.job)) return this.#owner;
-    const next = this.#nextOwner();
-    if (next) {
-      this.#owner = {
-        job: next,
-        op: this.around.options.op(this.#members.get(next) ?? this.vertex),
-      };
-    }
-    if (!this.#owner) throw new Error("a step is wanted that no job has loaded");
-    return this.#owner;
-  }
-
-  #nextOwner(): Listener<Def, Result> | undefined {
-    for (const holder of this.demand.holders) {
-      if (!(holder instanceof VertexState)) return holder;
-    }
-    return undefined;
-  }
-
-  #stepCall(call: Call): StepCall {
-    return {
-      signal: call.signal,
-      step: this.vertex.digest,
-      emit: (event) => {
-        this.#hasSpoken = true;
-        this.#emit(event, new Set());
-      },
-    };
-  }
-
-  /** To every job once, under the digest by which that job knows the vertex. */
-  #emit(event: BuildEvent, told: Set<Listener<Def, Result>>): void {
-    const holders = [...this.demand.holders];
-    for (const holder of holders) {
-      if (holder instanceof VertexState || told.has(holder)) continue;
-      told.add(holder);
-      holder.emit(event);
-    }
-    for (const holder of holders) {
-      if (holder instanceof VertexState)
-        holder.#emit({ ...event, step: holder.vertex.digest }, told);
     }
   }
 
@@ -336,7 +250,7 @@ export class VertexState<Def, Result> {
   }
 
   async #closeIfUnused(): Promise<void> {
-    if (this.#members.size > 0 || this.#followers > 0) return;
+    if (!this.audience.isEmpty || this.#followers > 0) return;
     this.#closing ??= this.#close();
     await this.#closing;
   }
@@ -352,9 +266,4 @@ export class VertexState<Def, Result> {
       [...owned.flat(), ...(outputs?.value ?? [])].map((result) => release(result)),
     );
   }
-}
-
-function messageOf(error: unknown): string {
-  if (isAbortError(error)) return "cancelled";
-  return error instanceof Error ? error.message : String(error);
 }
