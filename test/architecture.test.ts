@@ -98,12 +98,12 @@ const privileges: readonly { what: string; pattern: RegExp; rooms: readonly RegE
   {
     what: "the network",
     pattern: /"node:(https?|http2|net|tls|dns)"/,
-    rooms: [/^storage\/registry/, /^engine\/(source|executor)/],
+    rooms: [/^storage\/(registry|http)/, /^engine\/(source|executor)/],
   },
   {
     what: "the environment",
     pattern: /process\.env\b/,
-    rooms: [/^cli/, /^base\/log/, /^storage\/registry/, /^engine\/(executor|source\/git)/],
+    rooms: [/^cli/, /^base\/log/, /^storage\/(registry|http)/, /^engine\/(executor|source\/git)/],
   },
   { what: "the console", pattern: /\bconsole\./, rooms: [/^cli/] },
 ];

@@ -1,7 +1,7 @@
 // Text in terminal cells: wide characters fill two, marks none.
 import stringWidth from "string-width";
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: plain ASCII is the common case and needs no tables.
+// Plain ASCII is the common case and needs no tables.
 const ascii = /^[\u0020-\u007e]*$/;
 
 /** Cells that `text` fills; colour sequences fill none. */
