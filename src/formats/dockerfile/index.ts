@@ -10,16 +10,12 @@ export {
 } from "./ast.ts";
 export * from "./convert/index.ts";
 export type { Directive, DirectiveName, EscapeToken } from "./directives.ts";
-export { chompHeredoc, parseHeredoc } from "./heredoc.ts";
 export * from "./instructions/index.ts";
 export * from "./lint/index.ts";
 export {
-  MAX_DOCKERFILE_BYTES,
   type ParsedDockerfile,
   parseDockerfile,
-  parseText,
 } from "./parse.ts";
-export { printDockerfile } from "./print.ts";
 export * from "./requests/index.ts";
 export {
   createLexer,
@@ -31,10 +27,8 @@ export {
 } from "./shell-words.ts";
 export {
   type Instructions,
-  parseInstruction,
   readInstructions,
   type Stage,
-  toProblem,
 } from "./stages.ts";
-export { detectCheck, detectSyntax, type SyntaxDirective } from "./syntax.ts";
+export { detectSyntax, type SyntaxDirective } from "./syntax.ts";
 export { quote } from "./text.ts";

@@ -154,6 +154,13 @@ describe("a substitution made to hurt", () => {
     expect(attempt).toThrow("too much to match");
   });
 
+  it("is refused when its values grow without end", () => {
+    const long = "a".repeat(60_000);
+    const attempt = (word: string) => () => within(4000, () => lexer.word(word, () => long));
+    expect(attempt("$a".repeat(30_000))).toThrow("more than");
+    expect(attempt(`\${v//?/${long}}`)).toThrow("too much to match");
+  });
+
   it("finds an unclosed quote at the end of a long word", () => {
     const word = `"${"$a ".repeat(500_000)}`;
     expect(() => within(4000, () => lexer.word(word, unset))).toThrow("double-quote");

@@ -3,6 +3,9 @@
 /** How many steps one match may take (pattern length times value length). */
 export const MAX_MATCH_STEPS = 10_000_000;
 
+/** How many UTF-16 units a value may have after its matches are replaced. */
+const MAX_REPLACED: number = 16 * 1024 * 1024;
+
 /** A pattern's characters; wildcards are the two symbols. */
 export type PatternToken = string | typeof anyOne | typeof anyMany;
 
@@ -57,8 +60,7 @@ export function trimSuffix(
 export function replaceMatches(
   tokens: readonly PatternToken[],
   value: string,
-  replacement: string,
-  all: boolean,
+  { replacement, all }: { readonly replacement: string; readonly all: boolean },
 ): string | undefined {
   const chars = [...value];
   const ends = matchEnds(tokens, chars, true);
@@ -75,6 +77,7 @@ export function replaceMatches(
     if (!all) return out + replacement + chars.slice(end).join("");
     // An empty match right after another match is none.
     if (end > done || at === 0) out += fillTemplate(replacement, chars.slice(at, end).join(""));
+    if (out.length > MAX_REPLACED) return undefined;
     done = end;
     at = Math.max(at + 1, end);
   }

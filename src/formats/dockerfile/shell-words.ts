@@ -1,10 +1,17 @@
 // Quotes, escapes and variables in a word, as a shell reads them (POSIX Shell Command Language, 2.2 and 2.6.2).
 import type { EscapeToken } from "./directives.ts";
-import { compilePattern, replaceMatches, trimPrefix, trimSuffix } from "./shell-pattern.ts";
-import { isSpace, quote } from "./text.ts";
+import { ExpansionError } from "./expansion-error.ts";
+import { modify, replace, shortened, unsupported } from "./shell-modifiers.ts";
+import { quote } from "./text.ts";
+import { WordList } from "./word-list.ts";
+
+export { ExpansionError };
 
 /** How deep `${a:-${b:-...}}` may go: deeper ones are refused instead of exhausting the stack. */
 export const MAX_NESTING = 500;
+
+/** How many UTF-16 units the values in one word may have together. */
+export const MAX_VALUES: number = 16 * 1024 * 1024;
 
 /** The value of a variable; undefined when it is not set. */
 export type Lookup = (name: string) => string | undefined;
@@ -40,21 +47,6 @@ export interface Lexer {
   words(word: string, lookup: Lookup): readonly string[];
 }
 
-/** A word that cannot be expanded. */
-export class ExpansionError extends Error {
-  /** Variables that were looked up before, and were not set. */
-  readonly unmatched: ReadonlySet<string>;
-  /** The word as it was written. */
-  readonly word?: string;
-
-  constructor(message: string, unmatched: ReadonlySet<string> = new Set(), word?: string) {
-    super(message);
-    this.name = "ExpansionError";
-    this.unmatched = unmatched;
-    if (word !== undefined) this.word = word;
-  }
-}
-
 export function createLexer(options: LexerOptions): Lexer {
   const expand = (word: string, lookup: Lookup): Expansion => {
     if (!special.test(word)) return { word, words: word === "" ? [] : [word], ...noNames };
@@ -81,51 +73,6 @@ const noNames: Pick<Expansion, "matched" | "unmatched"> = {
   unmatched: new Set(),
 };
 
-function shortened(word: string): string {
-  return word.length > 1000 ? `${word.slice(0, 1000)}...` : word;
-}
-
-/** Gathers words while characters arrive: quoted ones belong to a word, blanks among the others end it. */
-class WordList {
-  readonly done: string[] = [];
-  #word = "";
-  #open = false;
-
-  /** Characters of which blanks end the word. */
-  add(text: string): void {
-    for (let at = 0; at < text.length; ) {
-      const space = isSpace(text.charCodeAt(at));
-      const from = at;
-      while (at < text.length && isSpace(text.charCodeAt(at)) === space) at++;
-      if (space) this.#end();
-      else this.addQuoted(text.slice(from, at));
-    }
-  }
-
-  addQuoted(text: string): void {
-    this.#word += text;
-    this.#open = true;
-  }
-
-  /** Forgets the word that has begun. */
-  drop(): void {
-    this.#word = "";
-  }
-
-  finish(): readonly string[] {
-    this.#end();
-    return this.done;
-  }
-
-  #end(): void {
-    // An empty word is none, even when it was quoted.
-    if (!this.#open || this.#word === "") return;
-    this.done.push(this.#word);
-    this.#word = "";
-    this.#open = false;
-  }
-}
-
 /** One pass over one word. */
 class WordRun {
   readonly matched: Set<string> = new Set();
@@ -135,6 +82,7 @@ class WordRun {
   readonly #lookup: Lookup;
   #at: number;
   #depth = 0;
+  #size = 0;
   readonly #list = new WordList();
 
   constructor(text: string, options: LexerOptions, lookup: Lookup) {
@@ -310,11 +258,7 @@ class WordRun {
     if (value === undefined && this.#options.skipUnset === true) {
       return `\${${name}/${pattern}/${replacement}}`;
     }
-    const tokens = compilePattern(pattern);
-    if (typeof tokens === "string") throw badPattern(pattern, tokens);
-    const replaced = replaceMatches(tokens, value ?? "", replacement, all);
-    if (replaced === undefined) throw badPattern(pattern, "too much to match");
-    return replaced;
+    return replace(value ?? "", { pattern, replacement, all });
   }
 
   #until(stop: string, rawEscapes: boolean, missing: string): string {
@@ -338,7 +282,9 @@ class WordRun {
   #value(name: string): string | undefined {
     const value = this.#lookup(name);
     (value === undefined ? this.unmatched : this.matched).add(name);
-    return value;
+    this.#size += value?.length ?? 0;
+    if (this.#size <= MAX_VALUES) return value;
+    throw new ExpansionError(`the variables in a word have more than ${MAX_VALUES} characters`);
   }
 }
 
@@ -346,55 +292,4 @@ const namePattern = /\p{Nd}+|[@*#?\-$!]|[\p{L}_][\p{L}\p{Nd}_]*/uy;
 
 function isQuotedSpecial(char: string | undefined, token: EscapeToken): boolean {
   return char === '"' || char === "$" || char === token;
-}
-
-interface Modifier {
-  readonly modifier: string;
-  /** With a colon, empty counts as unset. */
-  readonly colon: boolean;
-  readonly word: string;
-}
-
-function modify(
-  name: string,
-  value: string | undefined,
-  { modifier, colon, word }: Modifier,
-): string {
-  const missing = value === undefined || (colon && value === "");
-  switch (modifier) {
-    case "-":
-      return missing ? word : value;
-    case "+":
-      return missing ? "" : word;
-    case "?":
-      if (!missing) return value;
-      throw new ExpansionError(
-        `${name}: ${word || `is not allowed to be ${value === undefined ? "unset" : "empty"}`}`,
-      );
-    case "#":
-    case "%":
-      return trim(value ?? "", modifier, word);
-    default:
-      throw unsupported(`:${modifier}`);
-  }
-}
-
-/** `#` and `%` take the shortest match from the beginning or end, doubled the longest. */
-function trim(value: string, modifier: "#" | "%", word: string): string {
-  const longest = word.startsWith(modifier);
-  const pattern = longest ? word.slice(1) : word;
-  const tokens = compilePattern(pattern);
-  if (typeof tokens === "string") throw badPattern(pattern, tokens);
-  const trimmed =
-    modifier === "#" ? trimPrefix(tokens, value, longest) : trimSuffix(tokens, value, longest);
-  if (trimmed === undefined) throw badPattern(pattern, "too much to match");
-  return trimmed;
-}
-
-function unsupported(sign: string): ExpansionError {
-  return new ExpansionError(`unsupported modifier (${sign}) in substitution`);
-}
-
-function badPattern(pattern: string, why: string): ExpansionError {
-  return new ExpansionError(`invalid pattern (${shortened(pattern)}) in substitution: ${why}`);
 }

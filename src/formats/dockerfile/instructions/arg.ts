@@ -3,7 +3,6 @@ import { checkDescription } from "./description.ts";
 import {
   baseOf,
   docComment,
-  type ExpandWord,
   type InstructionBase,
   Mistake,
   type Request,
@@ -40,13 +39,4 @@ export function parseArg(request: Request): ArgInstruction {
     args.map((one) => one.name),
   );
   return { kind: "arg", ...baseOf(request.node), args };
-}
-
-/** With variables replaced in names and defaults. */
-export function expandArg(arg: ArgInstruction, expand: ExpandWord): ArgInstruction {
-  const args = arg.args.map((one) => {
-    const name = expand(one.name);
-    return { ...one, name, ...(one.value === undefined ? {} : { value: expand(one.value) }) };
-  });
-  return { ...arg, args };
 }

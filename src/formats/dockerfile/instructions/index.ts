@@ -20,7 +20,7 @@ import { parseVolume, type VolumeInstruction } from "./volume.ts";
 import { parseWorkdir, type WorkdirInstruction } from "./workdir.ts";
 
 export { expandAdd } from "./add.ts";
-export { type BuildArg, expandArg } from "./arg.ts";
+export type { BuildArg } from "./arg.ts";
 export type { CommandLine, InlineFile } from "./command-line.ts";
 export { expandCopy } from "./copy.ts";
 export type { RunDevice } from "./device.ts";

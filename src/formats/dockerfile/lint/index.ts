@@ -23,7 +23,7 @@ import { undefinedArgInFrom } from "./undefined-arg-in-from.ts";
 import { undefinedVar } from "./undefined-var.ts";
 import { workdirRelativePath } from "./workdir-relative-path.ts";
 
-export { createLinter, type Linter, type LintOptions, noLintOptions } from "./linter.ts";
+export { createLinter, type Linter, type LintOptions } from "./linter.ts";
 export { parseLintOptions } from "./options.ts";
 export type { LintWarning, Rule } from "./rule.ts";
 export {
