@@ -3,6 +3,7 @@ import { type Digest, digestOf, KilnError } from "../../base/index.ts";
 import type { Platform } from "../oci/index.ts";
 import { pb } from "../proto/index.ts";
 import type { Definition, DefinitionOp, OpMetadata, SourceLocation } from "./definition.ts";
+import { createOpWriter } from "./op-writer.ts";
 import type { EncodedOp, EncodeScope, Output, Vertex } from "./vertex.ts";
 import { MAX_DEFINITION_BYTES } from "./wire.ts";
 
@@ -28,6 +29,7 @@ class Marshaller {
   readonly #digests = new Map<Vertex, Digest>();
   readonly #bytes = new Map<Digest, Uint8Array>();
   readonly #metadata = new Map<Digest, OpMetadata>();
+  readonly #writer = createOpWriter();
   #total = 0;
 
   constructor(options: MarshalOptions) {
@@ -97,7 +99,7 @@ class Marshaller {
   }
 
   #append(op: pb.Op): Digest {
-    const bytes = pb.Op.encode(op).finish();
+    const bytes = pb.Op.encode(op, this.#writer).finish();
     const digest = digestOf(bytes);
     if (!this.#bytes.has(digest)) {
       this.#bytes.set(digest, bytes);
