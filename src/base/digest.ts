@@ -1,5 +1,5 @@
 // Content digests: `sha256:<64 hex>`, as the OCI image specification writes them (descriptor.md, "Digests").
-import { createHash } from "node:crypto";
+import { createHash, hash } from "node:crypto";
 import { KilnError } from "./errors.ts";
 
 declare const brand: unique symbol;
@@ -30,7 +30,7 @@ export function digestHex(digest: Digest): string {
 
 /** Digest of bytes, or of a string's UTF-8 bytes. */
 export function digestOf(data: Uint8Array | string): Digest {
-  return digestFromHex(createHash("sha256").update(data).digest("hex"));
+  return digestFromHex(hash("sha256", data, "hex"));
 }
 
 /** Hashes what it is fed, piece by piece. `update` returns the digester itself. */
