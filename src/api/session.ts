@@ -1,5 +1,5 @@
 // What the asking side lends while its build runs: files, secrets, credentials. In-process a plain object; over gRPC, callbacks.
-import type { Bytes, Call } from "../base/index.ts";
+import type { Bytes, Call, Digest } from "../base/index.ts";
 
 /** Which files of a shared directory are wanted: patterns as in .dockerignore, with the reference's exact matching. */
 export interface FileFilter {
@@ -34,6 +34,14 @@ export interface Credentials {
   readonly registryToken?: string;
 }
 
+/** Blobs of an OCI layout (image-spec, image-layout.md), by digest. */
+export interface LentLayout {
+  /** In bytes; undefined when the layout does not have the blob. */
+  size(digest: Digest, call: Call): Promise<number | undefined>;
+  /** The bytes as they lie there: who reads checks the digest. */
+  read(digest: Digest, call: Call): Bytes;
+}
+
 export interface Session {
   /** Lists a shared directory (`context`, `dockerfile`, a named context) in path order. */
   files(name: string, filter: FileFilter, call: Call): AsyncIterable<FileEntry>;
@@ -44,6 +52,10 @@ export interface Session {
    * this is always undefined.
    */
   directory(name: string): string | undefined;
+  /** Bytes that this side sends once under an id, such as a context on standard input. Undefined where there are none. */
+  upload?(id: string, call: Call): Bytes | undefined;
+  /** An OCI layout that is lent under a name. Undefined where none is. */
+  layout?(name: string): LentLayout | undefined;
   /** Takes an exporter's output (`local`, `tar`, `oci`, `docker`) as a tar stream. */
   receive(name: string, tar: Bytes, call: Call): Promise<void>;
   /** Undefined when there is no such secret. At most 500 KiB. */

@@ -25,6 +25,10 @@ export const errorCodes = {
   ],
   BLOB_CORRUPT: ["internal", "Bytes do not have the digest or size that was promised for them."],
   BLOB_NOT_FOUND: ["not-found", "A blob is not where it was looked for."],
+  CHECKSUM_MISMATCH: [
+    "failed-precondition",
+    "A downloaded file is not the one that a checksum demands.",
+  ],
   CONFIG_INVALID: ["invalid-argument", "A configuration file cannot be read as what it should be."],
   CONTEXT_CHANGED: [
     "failed-precondition",

@@ -30,7 +30,12 @@ import { createExporters } from "./exporter/index.ts";
 import { createDockerfileFrontend } from "./frontend/index.ts";
 import { createOp, type OpParts, type OpResult, openCacheMounts } from "./ops/index.ts";
 import { createSolver } from "./solver/index.ts";
-import { createGitSource, createImageSource, createLocalSource } from "./source/index.ts";
+import {
+  createGitSource,
+  createHttpSources,
+  createImageSource,
+  createLocalSource,
+} from "./source/index.ts";
 
 export interface EngineOptions {
   /** Absolute; all that the engine keeps lies below it. Several engines may share it, also in other processes. */
@@ -93,12 +98,19 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     opening.use(await openExecutor({ stateDir: at("executor"), ...runtime })),
   );
   const images = createImageSource({ ...stores, registry: registries.of });
+  const files = createHttpSources({
+    content,
+    metadata,
+    snapshotter,
+    userAgent: `kiln/${options.version}`,
+  }).map((source) => opening.use(source));
   const native = hostPlatform(process.arch);
   const opParts: OpParts = {
     snapshotter,
     executor,
     sources: new Map([
       [images.scheme, images],
+      ...files.map((source) => [source.scheme, source] as const),
       ["git", createGitSource({ directory: join(at("sources"), "git"), snapshotter })],
       ["local", createLocalSource({ directory: at("sources"), snapshotter })],
     ]),

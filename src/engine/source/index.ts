@@ -12,6 +12,7 @@ export {
   hostTreeContent,
   treeRoot,
 } from "./host-tree.ts";
+export { createHttpSources, type HttpSourceOptions } from "./http/source.ts";
 export * from "./image/options.ts";
 export { createImageSource } from "./image/source.ts";
 export type { Absence } from "./local/absence.ts";

@@ -23,6 +23,8 @@ export interface ResolvedSource {
   readonly cacheKey: Digest;
   /** The same for people and provenance. */
   readonly pin: string;
+  /** When what was found was last changed, where the source can tell. */
+  modified?(call: StepCall): Promise<Date | undefined>;
   /** Undefined is the empty file system. The caller owns the snapshot. */
   fetch(call: StepCall): Promise<Snapshot | undefined>;
 }

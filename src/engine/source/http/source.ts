@@ -1,0 +1,152 @@
+// Schemes `http` and `https`: one file behind a URL, or one that the asking side sends.
+import { chownSync, closeSync, fchmodSync, openSync, writeSync } from "node:fs";
+import type { Session, StepCall } from "../../../api/index.ts";
+import { type Call, digestOf, KilnError, Once } from "../../../base/index.ts";
+import type { ContentStore } from "../../../storage/content/index.ts";
+import { Connections } from "../../../storage/http/index.ts";
+import type { Metadata } from "../../../storage/metadata/index.ts";
+import {
+  loadSyscalls,
+  type Snapshot,
+  type Snapshotter,
+  withMounted,
+} from "../../../storage/snapshot/index.ts";
+import type { ResolvedSource, Source } from "../source.ts";
+import { type HttpRequest, parseHttpRequest } from "./attributes.ts";
+import { type DownloadParts, download, receiveUpload } from "./download.ts";
+import { downloadName } from "./file-name.ts";
+import { createHttpRecords, type HttpRecord } from "./records.ts";
+
+export interface HttpSourceOptions {
+  readonly content: ContentStore;
+  readonly metadata: Metadata;
+  readonly snapshotter: Snapshotter;
+  readonly userAgent: string;
+  /** Proxies and certificate files; `process.env` if left out. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+}
+
+/** BuildKit: `http://buildkit-session/ID` is no server but what the session lends under that id. */
+const sessionHost = "buildkit-session";
+
+/** The source of one scheme. Disposing closes idle connections. */
+export function createHttpSources(
+  options: HttpSourceOptions,
+): readonly [http: Source & Disposable, https: Source & Disposable] {
+  const parts: DownloadParts = {
+    ...options,
+    connections: new Connections(options.environment ?? process.env),
+    records: createHttpRecords(options.metadata),
+  };
+  const lookups = new WeakMap<Session, SessionDownloads>();
+  const downloadsOf = (session: Session) => {
+    const known = lookups.get(session) ?? new SessionDownloads(parts, session);
+    lookups.set(session, known);
+    return known;
+  };
+  const source = (scheme: "http" | "https"): Source & Disposable => ({
+    scheme,
+    async resolve(id, session, call) {
+      const request = parseHttpRequest(id);
+      return resolveFile(request, downloadsOf(session), options, call);
+    },
+    [Symbol.dispose]: () => parts.connections[Symbol.dispose](),
+  });
+  return [source("http"), source("https")];
+}
+
+/** What a session has downloaded: a URL means the same thing for as long as a build lasts. */
+class SessionDownloads {
+  readonly #parts: DownloadParts;
+  readonly #session: Session;
+  readonly #known = new Map<string, HttpRecord>();
+  readonly #once = new Once<string, HttpRecord>();
+
+  constructor(parts: DownloadParts, session: Session) {
+    this.#parts = parts;
+    this.#session = session;
+  }
+
+  async get(request: HttpRequest, call: StepCall): Promise<HttpRecord> {
+    const { url, checksum, authSecret, headers } = request;
+    const key = JSON.stringify([url.href, checksum?.text, authSecret, headers]);
+    const known = this.#known.get(key);
+    if (known && (await this.#parts.content.has(known.digest, call))) return known;
+    const work = ({ signal }: Call) => this.#download(request, { ...call, signal });
+    const found = await this.#once.run(key, work, call);
+    if (known && known.digest !== found.digest) {
+      throw new KilnError("HTTP_FAILED", `${url.href} changed while the build was running`, {
+        hint: "Build again.",
+      });
+    }
+    this.#known.set(key, found);
+    return found;
+  }
+
+  #download(request: HttpRequest, call: StepCall): Promise<HttpRecord> {
+    const { url } = request;
+    if (url.hostname !== sessionHost) return download(request, this.#parts, this.#session, call);
+    const data = this.#session.upload?.(url.pathname.slice(1), call);
+    if (!data) throw new KilnError("CONTEXT_NOT_FOUND", `nothing is sent under ${url.href}`);
+    return receiveUpload(data, this.#parts, call);
+  }
+}
+
+/** With a checksum, the key is known before anything is downloaded; without, it is that of what was found. */
+async function resolveFile(
+  request: HttpRequest,
+  downloads: SessionDownloads,
+  options: HttpSourceOptions,
+  call: StepCall,
+): Promise<ResolvedSource> {
+  const { url, filename, checksum, mode, uid, gid } = request;
+  const shape = (name: string, content: string, time: string | undefined) =>
+    digestOf(JSON.stringify(["kiln.http.v1", name, content, time, mode, uid, gid]));
+  const fetch = async (fetching: StepCall) => {
+    const record = await downloads.get(request, fetching);
+    return fileSnapshot(request, record, options, fetching);
+  };
+  const modified = async (asking: StepCall) => timeOf(await downloads.get(request, asking));
+  if (checksum) {
+    const cacheKey = shape(downloadName(url, filename, undefined), checksum.text, undefined);
+    return { cacheKey, pin: `${url.href}@${checksum.text}`, fetch, modified };
+  }
+  const record = await downloads.get(request, call);
+  const name = downloadName(url, filename, record.disposition);
+  const cacheKey = shape(name, record.digest, record.lastModified);
+  return { cacheKey, pin: `${url.href}@${record.digest}`, fetch, modified };
+}
+
+function timeOf({ lastModified }: HttpRecord): Date | undefined {
+  const time = Date.parse(lastModified ?? "");
+  return Number.isNaN(time) ? undefined : new Date(time);
+}
+
+/** A file system with the one file, changed when the server says, or else at the beginning of 1970. */
+async function fileSnapshot(
+  { url, filename, mode, uid, gid }: HttpRequest,
+  record: HttpRecord,
+  { content, snapshotter }: HttpSourceOptions,
+  call: StepCall,
+): Promise<Snapshot> {
+  const { digest, size, disposition } = record;
+  const blob = { mediaType: "application/octet-stream", digest, size };
+  await using active = await snapshotter.active(undefined, call);
+  const mounts = await active.mounts(call);
+  await withMounted(mounts, call, async (directory) => {
+    const path = `${directory}/${downloadName(url, filename, disposition)}`;
+    const file = openSync(path, "wx", 0o600);
+    try {
+      for await (const chunk of content.read(blob, call))
+        for (let at = 0; at < chunk.length; ) at += writeSync(file, chunk, at);
+      // The bits of setuid would be lost with a new owner.
+      if (uid !== 0 || gid !== 0) chownSync(path, uid, gid);
+      fchmodSync(file, mode);
+    } finally {
+      closeSync(file);
+    }
+    const time = BigInt(timeOf(record)?.getTime() ?? 0) * 1_000_000n;
+    loadSyscalls().utimensat(path, time, time);
+  });
+  return active.commit(call);
+}
