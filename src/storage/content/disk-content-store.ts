@@ -1,6 +1,15 @@
 // Blobs as files named by their digest: temporary file, hash, rename; whatever can be seen is whole.
 import { randomBytes } from "node:crypto";
-import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import {
   type Bytes,
@@ -13,13 +22,14 @@ import {
   isDigest,
   isKilnError,
   KilnError,
+  LeaseTable,
   Once,
   processTag,
   throwIfAborted,
   verified,
 } from "../../base/index.ts";
 import type { Descriptor } from "../../formats/oci/index.ts";
-import type { ContentStore } from "./content.ts";
+import type { ContentStore, StoredBlob } from "./content.ts";
 
 /** Large enough that reading costs little more than hashing. */
 const readSize = 1024 * 1024;
@@ -32,6 +42,7 @@ export async function openContentStore(dir: string): Promise<ContentStore> {
     mkdirSync(`${dir}/blobs/sha256`, { recursive: true, mode: 0o700 });
     mkdirSync(`${dir}/ingest`, { recursive: true, mode: 0o700 });
     sweep(`${dir}/ingest`);
+    new LeaseTable(`${dir}/leases`).sweep();
   } catch (error) {
     throw fromNodeError(error, `opening the blobs in ${dir}`);
   }
@@ -42,18 +53,22 @@ class DiskContentStore implements ContentStore {
   readonly #dir: string;
   readonly #writing = new Once<Digest, void>();
   readonly #touched = new Set<Digest>();
+  readonly #leases: LeaseTable;
 
   constructor(dir: string) {
     this.#dir = dir;
+    this.#leases = new LeaseTable(`${dir}/leases`);
   }
 
   async has(digest: Digest, call: Call): Promise<boolean> {
     throwIfAborted(call);
+    this.#hold(digest);
     return (await this.#sizeOf(digest)) !== undefined;
   }
 
   async *read(blob: Descriptor, call: Call): Bytes {
     throwIfAborted(call);
+    this.#hold(blob.digest);
     const what = `blob ${blob.digest}`;
     try {
       yield* verified(this.#chunks(blob.digest, call), blob.digest, blob.size, what);
@@ -65,6 +80,7 @@ class DiskContentStore implements ContentStore {
   }
 
   async write(blob: Descriptor, data: () => Bytes, call: Call): Promise<void> {
+    this.#hold(blob.digest);
     const size = await this.#sizeOf(blob.digest);
     if (size === blob.size) return;
     await this.#writing.run(blob.digest, (once) => this.#writeNew(blob, data, once), call);
@@ -72,6 +88,7 @@ class DiskContentStore implements ContentStore {
 
   async ingest(mediaType: string, data: Bytes, call: Call): Promise<Descriptor> {
     const written = await this.#receive(data, call);
+    this.#hold(written.digest);
     await this.#publish(written.path, written.digest);
     return { mediaType, digest: written.digest, size: written.size };
   }
@@ -80,17 +97,46 @@ class DiskContentStore implements ContentStore {
     await rm(this.#path(digest), { force: true });
   }
 
-  async *list(): AsyncIterable<{
-    readonly digest: Digest;
-    readonly size: number;
-    readonly usedAt: Date;
-  }> {
+  async *list(): AsyncIterable<StoredBlob> {
+    const elsewhere = this.#leases.heldElsewhere();
     for (const name of await readdir(`${this.#dir}/blobs/sha256`)) {
       const digest = `sha256:${name}`;
       if (!isDigest(digest)) continue;
-      const found = await stat(this.#path(digest)).catch(ifMissing);
-      if (found) yield { digest, size: found.size, usedAt: found.mtime };
+      const path = this.#path(digest);
+      const found = await stat(path).catch(ifMissing);
+      if (!found) continue;
+      const { size, mtime: usedAt, birthtime: createdAt } = found;
+      const inUse = elsewhere.has(name) || this.#leases.isHeldHere(name);
+      yield { digest, size, usedAt, createdAt, path, inUse };
     }
+  }
+
+  async collect(digests: readonly Digest[]): Promise<readonly Digest[]> {
+    const free = digests.map(digestHex).filter((name) => !this.#leases.isHeldHere(name));
+    const trash: string[] = [];
+    const gone = this.#leases.collect(free, (name) => {
+      const away = this.#temporary();
+      if (moved(`${this.#dir}/blobs/sha256/${name}`, away)) trash.push(away);
+    });
+    for (const path of trash) await rm(path, { force: true });
+    return gone.map((name) => `sha256:${name}` as Digest);
+  }
+
+  release(): void {
+    this.#leases.release();
+    this.#touched.clear();
+  }
+
+  #hold(digest: Digest): void {
+    try {
+      this.#leases.hold([digestHex(digest)]);
+    } catch (error) {
+      throw fromNodeError(error, `using the blobs in ${this.#dir}`);
+    }
+  }
+
+  #temporary(): string {
+    return `${this.#dir}/ingest/${processTag()}-${randomBytes(8).toString("hex")}`;
   }
 
   async #writeNew(blob: Descriptor, data: () => Bytes, call: Call): Promise<void> {
@@ -102,7 +148,7 @@ class DiskContentStore implements ContentStore {
 
   /** Takes all of `data` into a file of its own, flushed to the disk; leaves nothing on failure. */
   async #receive(data: Bytes, call: Call): Promise<{ path: string; digest: Digest; size: number }> {
-    const path = `${this.#dir}/ingest/${processTag()}-${randomBytes(8).toString("hex")}`;
+    const path = this.#temporary();
     const digester = createDigester();
     let size = 0;
     let file: number | undefined;
@@ -185,6 +231,17 @@ class DiskContentStore implements ContentStore {
 
 function ifMissing(error: unknown): undefined {
   if (!isMissing(error)) throw error;
+}
+
+/** False when there was nothing. */
+function moved(from: string, to: string): boolean {
+  try {
+    renameSync(from, to);
+    return true;
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    return false;
+  }
 }
 
 function isMissing(error: unknown): boolean {

@@ -2,7 +2,13 @@
 export * from "./copy-snapshotter.ts";
 export * from "./extract.ts";
 export { type TreeTarOptions, treeTar } from "./layer-tar.ts";
-export type { CollectableSnapshotter, SnapshotterOptions } from "./layered-snapshotter.ts";
+export type {
+  CollectableSnapshotter,
+  SnapshotterOptions,
+  StoredLayer,
+  StoredSnapshots,
+  StoredStack,
+} from "./layered-snapshotter.ts";
 export { enterMountNamespace, mountAt, withMounted } from "./mount.ts";
 export * from "./overlay-snapshotter.ts";
 export * from "./snapshot.ts";

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from "node:crypto";
 import {
   chmodSync,
   closeSync,
+  constants,
   existsSync,
   mkdirSync,
   openSync,
@@ -20,6 +21,7 @@ import {
   isDigest,
   isRecord,
   KilnError,
+  LeaseTable,
   log,
   processTag,
 } from "../../base/index.ts";
@@ -52,9 +54,10 @@ export class LayerStore {
   /** Whether overlayfs marks are kept in `user.` attributes. */
   readonly userXattr: boolean;
   readonly #infos = new Map<string, LayerInfo>();
-  readonly #leased = new Set<string>();
+  /** Stacks whose use by this process has been noted. */
+  readonly #used = new Set<string>();
+  readonly #leases: LeaseTable;
   readonly #sweeping: Promise<void>;
-  #lease: number | undefined;
 
   constructor(dir: string) {
     this.dir = dir;
@@ -65,6 +68,7 @@ export class LayerStore {
     } catch (error) {
       throw fromNodeError(error, `opening the snapshots in ${dir}`);
     }
+    this.#leases = new LeaseTable(`${dir}/leases`);
     this.#sweeping = this.#sweep();
   }
 
@@ -96,7 +100,7 @@ export class LayerStore {
 
   /** A directory of this process's own, with an empty `fs` in it, to be published or discarded. */
   stage(): string {
-    const staged = `${this.dir}/active/${processTag()}-${randomBytes(8).toString("hex")}`;
+    const staged = this.#temporary();
     try {
       mkdirSync(`${staged}/fs`, { recursive: true, mode: 0o700 });
       // Whoever sees the layer mounted must be able to walk it, whatever the umask is.
@@ -130,65 +134,74 @@ export class LayerStore {
     const text = JSON.stringify({ version: formatVersion, layers });
     const id = createHash("sha256").update(text).digest("hex");
     const path = `${this.dir}/stacks/${id}.json`;
-    if (existsSync(path)) return id;
-    const temporary = `${this.dir}/active/${processTag()}-${randomBytes(8).toString("hex")}`;
     try {
+      this.#leases.hold([id]);
+      if (existsSync(path)) {
+        this.#markUsed(id);
+        return id;
+      }
+      const temporary = this.#temporary();
       writeFileSync(temporary, text, { mode: 0o600 });
       renameSync(temporary, path);
+      this.#used.add(id);
     } catch (error) {
       throw fromNodeError(error, "saving a snapshot");
     }
     return id;
   }
 
+  /** The directory of a layer, with all that belongs to it. */
+  place(id: string): string {
+    return `${this.dir}/layers/${id}`;
+  }
+
+  /** Undefined when there is no such stack, or its file is damaged. */
+  readStack(id: string): readonly SnapshotLayer[] | undefined {
+    if (!/^[0-9a-f]{64}$/.test(id)) return undefined;
+    return parseStack(this.#read(`stacks/${id}.json`));
+  }
+
   /** Undefined when there is no such stack, or one of its layers is gone (layers of images may be fetched again). */
   loadStack(id: string): readonly SnapshotLayer[] | undefined {
-    if (!/^[0-9a-f]{64}$/.test(id)) return undefined;
-    const layers = parseStack(this.#read(`stacks/${id}.json`));
+    const layers = this.readStack(id);
     return layers?.every((layer) => layer.blob !== undefined || this.has(layer.id))
       ? layers
       : undefined;
   }
 
-  /** Tells other processes that this one uses the layers, for as long as it lives. */
+  /** Tells other processes that this one uses the layers, for as long as it lives: what is there then stays. */
   lease(layers: readonly SnapshotLayer[]): void {
-    const news = layers.filter((layer) => !this.#leased.has(layer.id));
-    if (news.length === 0) return;
-    this.#lease ??= openSync(
-      `${this.dir}/leases/${processTag()}-${randomBytes(4).toString("hex")}`,
-      "a",
-      0o600,
-    );
-    writeSync(this.#lease, news.map((layer) => `${layer.id}\n`).join(""));
-    for (const layer of news) this.#leased.add(layer.id);
+    try {
+      this.#leases.hold(layers.map((layer) => layer.id));
+    } catch (error) {
+      throw fromNodeError(error, `using the snapshots in ${this.dir}`);
+    }
   }
 
   /** Whether this process has ever used the layer: views made from it may be around still. */
   isLeasedHere(id: string): boolean {
-    return this.#leased.has(id) && /^(patch|flat)-/.test(id);
+    return this.#leases.isHeldHere(id) && /^(patch|flat)-/.test(id);
   }
 
-  /** Ids of the layers that other live processes use. */
+  /** Ids of the layers and stacks that others use. */
   leasedElsewhere(): ReadonlySet<string> {
-    const leased = new Set<string>();
-    for (const name of readdirSync(`${this.dir}/leases`)) {
-      if (name.startsWith(`${processTag()}-`)) continue;
-      for (const id of (this.#read(`leases/${name}`) ?? "").split("\n")) leased.add(id);
-    }
-    return leased;
+    return this.#leases.heldElsewhere();
   }
 
-  /** Moves a layer out of sight and deletes it; unless somebody has leased it in the same moment. */
-  async remove(id: string): Promise<boolean> {
-    const trash = `${this.dir}/active/${processTag()}-${randomBytes(8).toString("hex")}`;
-    renameSync(`${this.dir}/layers/${id}`, trash);
-    this.#infos.delete(id);
-    if (this.leasedElsewhere().has(id)) {
-      renameSync(trash, `${this.dir}/layers/${id}`);
-      return false;
-    }
-    await this.discard(trash);
-    return true;
+  /** Deletes stacks and layers, unless somebody else uses them. Answers with the ids of what is gone. */
+  async remove(ids: {
+    readonly stacks: readonly string[];
+    readonly layers: readonly string[];
+  }): Promise<readonly string[]> {
+    const stacks = this.#leases.collect(ids.stacks, (id) => this.#removeStack(id));
+    const trash: string[] = [];
+    const layers = this.#leases.collect(ids.layers, (id) => {
+      const away = this.#temporary();
+      if (renamed(`${this.dir}/layers/${id}`, away)) trash.push(away);
+      this.#infos.delete(id);
+    });
+    for (const away of trash) await this.discard(away);
+    return [...stacks, ...layers];
   }
 
   layerIds(): readonly string[] {
@@ -199,27 +212,58 @@ export class LayerStore {
     return readdirSync(`${this.dir}/stacks`).map((name) => name.replace(/\.json$/, ""));
   }
 
-  removeStack(id: string): void {
+  /** How often, and when last, processes have opened a stack. */
+  stackUse(id: string): { readonly at: Date; readonly count: number } | undefined {
+    const text = this.#read(`stacks/${id}.json`);
+    const stat = statSync(`${this.dir}/stacks/${id}.json`, { throwIfNoEntry: false });
+    if (text === undefined || stat === undefined) return undefined;
+    return { at: stat.mtime, count: 1 + text.length - text.trimEnd().length };
+  }
+
+  #removeStack(id: string): void {
+    this.#used.delete(id);
     rmSync(`${this.dir}/stacks/${id}.json`, { force: true });
+  }
+
+  /** A line is added to the stack's file: its number and the file's time say how often and when the stack was used. */
+  #markUsed(id: string): void {
+    if (this.#used.has(id)) return;
+    this.#used.add(id);
+    try {
+      const file = openSync(
+        `${this.dir}/stacks/${id}.json`,
+        constants.O_WRONLY | constants.O_APPEND,
+      );
+      try {
+        writeSync(file, "\n");
+      } finally {
+        closeSync(file);
+      }
+    } catch (error) {
+      // Of use for pruning only.
+      debug.debug("could not note a use", { id, error: String(error) });
+    }
+  }
+
+  #temporary(): string {
+    return `${this.dir}/active/${processTag()}-${randomBytes(8).toString("hex")}`;
   }
 
   async close(): Promise<void> {
     await this.#sweeping;
-    if (this.#lease !== undefined) closeSync(this.#lease);
-    this.#lease = undefined;
+    this.#leases.release();
   }
 
   /** Deletes what dead processes left. Runs beside everything else, since trees can be large. */
   async #sweep(): Promise<void> {
-    for (const folder of ["active", "leases"]) {
-      for (const name of readdirSync(`${this.dir}/${folder}`)) {
-        const path = `${this.dir}/${folder}/${name}`;
-        if (!isLeftover(path, name)) continue;
-        debug.debug("sweeping", { path });
-        await removeTree(path).catch((error: unknown) => {
-          debug.debug("could not sweep", { path, error: String(error) });
-        });
-      }
+    this.#leases.sweep();
+    for (const name of readdirSync(`${this.dir}/active`)) {
+      const path = `${this.dir}/active/${name}`;
+      if (!isLeftover(path, name)) continue;
+      debug.debug("sweeping", { path });
+      await removeTree(path).catch((error: unknown) => {
+        debug.debug("could not sweep", { path, error: String(error) });
+      });
     }
   }
 
@@ -230,6 +274,17 @@ export class LayerStore {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
       throw fromNodeError(error, `reading ${path} of the snapshots in ${this.dir}`);
     }
+  }
+}
+
+/** False when there was nothing. */
+function renamed(from: string, to: string): boolean {
+  try {
+    renameSync(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw error;
   }
 }
 

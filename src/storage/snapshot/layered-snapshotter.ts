@@ -24,6 +24,30 @@ export interface SnapshotterOptions {
   readonly fetchBlob?: FetchBlob;
 }
 
+/** A committed layer as it lies on disk. */
+export interface StoredLayer {
+  readonly id: string;
+  /** The directory with all that belongs to it. */
+  readonly path: string;
+  /** Held by a live process. */
+  readonly inUse: boolean;
+}
+
+export interface StoredStack {
+  readonly id: string;
+  /** Oldest first; not all of an image's need to be on disk. Empty where the file is damaged, too. */
+  readonly layers: readonly SnapshotLayer[];
+  readonly usedAt: Date;
+  /** In how many processes it was made or opened. */
+  readonly uses: number;
+  readonly inUse: boolean;
+}
+
+export interface StoredSnapshots {
+  readonly layers: readonly StoredLayer[];
+  readonly stacks: readonly StoredStack[];
+}
+
 /** A snapshotter whose unused layers can be collected. */
 export interface CollectableSnapshotter extends Snapshotter {
   /**
@@ -31,6 +55,16 @@ export interface CollectableSnapshotter extends Snapshotter {
    * the ids of the deleted layers.
    */
   removeUnused(keep: ReadonlySet<string>, call: Call): Promise<readonly string[]>;
+  /** What is on disk at this moment. */
+  contents(): StoredSnapshots;
+  /**
+   * Deletes stacks and layers, but for what any live process holds; a stack without all its layers is gone for `open`.
+   * Answers with the ids of what was deleted. Others may be using the store: what they hold when they have looked stays.
+   */
+  remove(
+    ids: { readonly stacks: readonly string[]; readonly layers: readonly string[] },
+    call: Call,
+  ): Promise<readonly string[]>;
 }
 
 /** One way to show stacks of layers as directories. */
@@ -116,26 +150,41 @@ export class LayeredSnapshotter implements CollectableSnapshotter {
   }
 
   async removeUnused(keep: ReadonlySet<string>, call: Call): Promise<readonly string[]> {
+    throwIfAborted(call);
+    const { stacks, layers } = this.contents();
+    const kept = stacks.filter(({ id, inUse }) => inUse || keep.has(id));
+    const needed = new Set([...keep, ...kept.flatMap((stack) => stack.layers.map(({ id }) => id))]);
+    const unused = layers.filter(({ id, inUse }) => !inUse && !needed.has(id)).map(({ id }) => id);
+    const going = stacks.filter((stack) => !kept.includes(stack)).map(({ id }) => id);
+    const removed = new Set(await this.remove({ stacks: going, layers: unused }, call));
+    return unused.filter((id) => removed.has(id));
+  }
+
+  contents(): StoredSnapshots {
     const store = this.#store;
-    const isKept = (id: string) =>
-      keep.has(id) || this.#stacks.isHeld(id) || store.isLeasedHere(id);
-    const leased = store.leasedElsewhere();
-    const needed = new Set(leased);
-    for (const stack of store.stackIds()) {
-      const layers = store.loadStack(stack) ?? [];
-      // Another process may hold the stack when it holds all of its layers.
-      const mayBeHeld = layers.length > 0 && layers.every((layer) => leased.has(layer.id));
-      if (keep.has(stack) || this.#stacks.isHeld(stack) || mayBeHeld) {
-        for (const layer of layers) needed.add(layer.id);
-      } else store.removeStack(stack);
-    }
-    const removed: string[] = [];
-    for (const id of store.layerIds()) {
-      throwIfAborted(call);
-      if (needed.has(id) || isKept(id)) continue;
-      if (await store.remove(id)) removed.push(id);
-    }
-    return removed;
+    const elsewhere = store.leasedElsewhere();
+    const isInUse = (id: string) =>
+      elsewhere.has(id) || this.#stacks.isHeld(id) || store.isLeasedHere(id);
+    return {
+      layers: store.layerIds().map((id) => ({ id, path: store.place(id), inUse: isInUse(id) })),
+      stacks: store.stackIds().flatMap((id) => {
+        const layers = store.readStack(id);
+        const use = store.stackUse(id);
+        if (use === undefined) return [];
+        return [{ id, layers: layers ?? [], usedAt: use.at, uses: use.count, inUse: isInUse(id) }];
+      }),
+    };
+  }
+
+  async remove(
+    { stacks, layers }: { readonly stacks: readonly string[]; readonly layers: readonly string[] },
+    call: Call,
+  ): Promise<readonly string[]> {
+    throwIfAborted(call);
+    const isFree = (id: string) => !this.#stacks.isHeld(id) && !this.#store.isLeasedHere(id);
+    return this.#store
+      .remove({ stacks: stacks.filter(isFree), layers: layers.filter(isFree) })
+      .catch(explain("removing snapshots"));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
