@@ -32,6 +32,13 @@ class OpWriter {
     const number = Number(value);
     if (number >= 0 && number <= 0xffffffff) return this.uint32(number);
     this.#reserve(10);
+    if (number === -1) {
+      // "None", and by far the most frequent: ten bytes of ones.
+      this.#buffer.fill(0xff, this.#length, this.#length + 9);
+      this.#length += 9;
+      this.#buffer[this.#length++] = 1;
+      return this;
+    }
     let rest = BigInt.asUintN(64, BigInt(value));
     for (; rest > 0x7fn; rest >>= 7n) this.#buffer[this.#length++] = Number(rest & 0x7fn) | 0x80;
     this.#buffer[this.#length++] = Number(rest);
