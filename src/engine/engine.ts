@@ -74,13 +74,23 @@ const places = {
  * of the store.
  */
 export async function openEngine(options: EngineOptions): Promise<Engine> {
+  const owned = new AsyncStack();
+  try {
+    return await assemble(options, owned);
+  } catch (error) {
+    await owned[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Puts the parts together; what must be closed, also when it is opened later, goes onto `owned`. */
+async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engine> {
   const at = (place: keyof typeof places) => join(options.root, places[place]);
   try {
     mkdirSync(options.root, { recursive: true, mode: 0o700 });
   } catch (error) {
     throw fromNodeError(error, `making ${options.root}`);
   }
-  await using opening = new AsyncStack();
   const content = await openContentStore(at("content"));
   const registries = createRegistries(options);
   const records = createImageRecords(at("images"));
@@ -88,14 +98,12 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const origins = withMirrors(createBlobOrigins(at("origins")), mirrors);
   const fetchBlob = ({ descriptor }: LayerBlob, call: Call) =>
     createBlobReader({ content, origins, registry: registries.latest() })(descriptor, call);
-  const snapshotter = opening.use(
-    await openOverlaySnapshotter({ dir: at("snapshots"), fetchBlob }),
-  );
-  const metadata = opening.use(await openMetadata(at("metadata")));
+  const snapshotter = owned.use(await openOverlaySnapshotter({ dir: at("snapshots"), fetchBlob }));
+  const metadata = owned.use(await openMetadata(at("metadata")));
   const stores = { content, snapshotter, records, origins };
   const runtime = options.runtime === undefined ? {} : { runtime: options.runtime };
   const executor = lazily(async () =>
-    opening.use(await openExecutor({ stateDir: at("executor"), ...runtime })),
+    owned.use(await openExecutor({ stateDir: at("executor"), ...runtime })),
   );
   const images = createImageSource({ ...stores, registry: registries.of });
   const files = createHttpSources({
@@ -103,7 +111,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     metadata,
     snapshotter,
     userAgent: `kiln/${options.version}`,
-  }).map((source) => opening.use(source));
+  }).map((source) => owned.use(source));
   const native = hostPlatform(process.arch);
   const opParts: OpParts = {
     snapshotter,
@@ -138,7 +146,6 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     platforms: [native],
     now: options.now,
   };
-  const owned = opening.move();
   return {
     async info(call) {
       const platforms = await (await executor()).platforms(call);
