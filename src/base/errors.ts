@@ -46,6 +46,10 @@ export const errorCodes = {
   DOCKERFILE_INVALID: ["invalid-argument", "The Dockerfile has mistakes."],
   DOCKERFILE_NOT_FOUND: ["not-found", "The Dockerfile does not exist."],
   EMULATOR_MISSING: ["failed-precondition", "No emulator runs programs of a wanted platform here."],
+  ENTITLEMENT_MISSING: [
+    "permission-denied",
+    "A step asks for a privilege that the build was not allowed.",
+  ],
   EXPORT_FAILED: ["internal", "The result could not be written where it was asked for."],
   FLAG_INVALID: ["invalid-argument", "A command-line flag or argument is wrong."],
   GIT_FAILED: [
@@ -55,6 +59,7 @@ export const errorCodes = {
   HTTP_FAILED: ["unavailable", "A file could not be downloaded."],
   IMAGE_INVALID: ["invalid-argument", "An image's manifest or configuration is malformed."],
   IMAGE_NOT_FOUND: ["not-found", "The registry does not have the image."],
+  NETWORK_FAILED: ["failed-precondition", "A RUN step could not be given the network it needs."],
   PATH_INVALID: ["invalid-argument", "A path inside an image or context cannot be resolved."],
   PATTERN_INVALID: [
     "invalid-argument",
@@ -82,6 +87,7 @@ export const errorCodes = {
   RUNTIME_FAILED: ["internal", "The container runtime could not start a step."],
   SECRET_NOT_FOUND: ["not-found", "A step needs a secret that was not given to the build."],
   SNAPSHOT_FAILED: ["internal", "A file system snapshot could not be made, mounted or read."],
+  SSH_FAILED: ["failed-precondition", "An SSH agent or key could not be lent to the build."],
   STORE_CORRUPT: ["internal", "Kiln's own data is damaged."],
   UNSUPPORTED: ["unimplemented", "What was asked for is not supported."],
   USER_NOT_FOUND: [

@@ -16,4 +16,3 @@ export * from "./once.ts";
 export * from "./root-path.ts";
 export * from "./tasks.ts";
 export * from "./temp.ts";
-export * from "./tree-size.ts";

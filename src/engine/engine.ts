@@ -12,6 +12,7 @@ import {
   createImageRecords,
   withMirrors,
 } from "../storage/image/index.ts";
+import { openKept } from "../storage/kept/index.ts";
 import { openMetadata } from "../storage/metadata/index.ts";
 import {
   createRegistry,
@@ -100,6 +101,11 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
     createBlobReader({ content, origins, registry: registries.latest() })(descriptor, call);
   const snapshotter = owned.use(await openOverlaySnapshotter({ dir: at("snapshots"), fetchBlob }));
   const metadata = owned.use(await openMetadata(at("metadata")));
+  const kept = {
+    cacheMounts: openKept(at("cacheMounts")),
+    repositories: openKept(join(at("sources"), "git")),
+    statIndexes: openKept(join(at("sources"), "local")),
+  };
   const stores = { content, snapshotter, records, origins };
   const runtime = options.runtime === undefined ? {} : { runtime: options.runtime };
   const executor = lazily(async () =>
@@ -119,10 +125,24 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
     sources: new Map([
       [images.scheme, images],
       ...files.map((source) => [source.scheme, source] as const),
-      ["git", createGitSource({ directory: join(at("sources"), "git"), snapshotter })],
-      ["local", createLocalSource({ directory: at("sources"), snapshotter })],
+      [
+        "git",
+        createGitSource({
+          directory: kept.repositories.directory,
+          snapshotter,
+          onUse: (name, description) => kept.repositories.use(name, description),
+        }),
+      ],
+      [
+        "local",
+        createLocalSource({
+          directory: kept.statIndexes.directory,
+          snapshotter,
+          onUse: (name, description) => kept.statIndexes.use(name, description),
+        }),
+      ],
     ]),
-    cacheMounts: openCacheMounts(at("cacheMounts")),
+    cacheMounts: openCacheMounts(kept.cacheMounts),
     slots: new Limiter(processSlots()),
     defaultPlatform: native,
   };
@@ -142,6 +162,7 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
       now: options.now,
     }),
     images,
+    sources: opParts.sources,
     executor,
     platforms: [native],
     now: options.now,

@@ -1,10 +1,11 @@
 // `RUN --mount=type=cache`: directories that outlive the step, by id and platform, shared as the step says.
-import { createHash, randomUUID } from "node:crypto";
+import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { AsyncStack, type Call, Limiter } from "../../base/index.ts";
 import type { ExecMount as LlbMount } from "../../formats/llb/index.ts";
 import { formatPlatform, type Platform } from "../../formats/oci/index.ts";
+import type { Kept } from "../../storage/kept/index.ts";
 import { copyInto } from "./file/copy.ts";
 import type { OpResult } from "./result.ts";
 import { withView } from "./views.ts";
@@ -19,17 +20,18 @@ export interface CacheMounts {
 }
 
 /**
- * Keeps cache mounts below `directory`. A directory's name is a hash of id, platform and base, so nothing that a
+ * Keeps cache mounts in `kept` (lent). A directory's name is a hash of id, platform and base, so nothing that a
  * Dockerfile says can become a path, and package managers of two processors never share one.
  */
-export function openCacheMounts(directory: string): CacheMounts {
+export function openCacheMounts(kept: Kept): CacheMounts {
+  const { directory } = kept;
   const locks = new Map<string, Limiter>();
   const busy = new Set<string>();
 
   async function prepared(path: string, base: OpResult, call: Call): Promise<void> {
     if (existsSync(path)) return;
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    const temporary = join(directory, `.new-${randomUUID()}`);
+    const temporary = kept.temporary();
     mkdirSync(temporary, { mode: 0o755 });
     if (base) {
       const everything = {
@@ -70,11 +72,17 @@ export function openCacheMounts(directory: string): CacheMounts {
         busy.add(name);
         stack.defer(() => busy.delete(name));
       }
+      kept.use(name, descriptionOf(mount, platform));
       const path = join(directory, name);
       await prepared(path, base, call);
       return { path, [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose]() };
     },
   };
+}
+
+function descriptionOf(mount: LlbMount, platform: Platform): string {
+  const id = mount.cache?.id || mount.target;
+  return `cached mount ${mount.target} with id ${JSON.stringify(id)} for ${formatPlatform(platform)}`;
 }
 
 function nameOf(mount: LlbMount, base: OpResult, platform: Platform): string {

@@ -11,5 +11,6 @@ export type {
 } from "./layered-snapshotter.ts";
 export { enterMountNamespace, mountAt, withMounted } from "./mount.ts";
 export * from "./overlay-snapshotter.ts";
+export { removeTree } from "./remove-tree.ts";
 export * from "./snapshot.ts";
 export * from "./syscalls.ts";

@@ -21,6 +21,8 @@ export interface GitSourceOptions {
   /** Where bare repositories are kept, one a remote. */
   readonly directory: string;
   readonly snapshotter: Snapshotter;
+  /** Told before a repository is looked for: its name in `directory`, and what it is. */
+  readonly onUse?: (name: string, description: string) => void;
 }
 
 /** What a ref stands for at the remote. */
@@ -42,9 +44,15 @@ export function createGitSource(options: GitSourceOptions): Source {
       return {
         cacheKey: digestOf(JSON.stringify(["kiln.git.v1", resolved.commit, shapeOf(request)])),
         pin: `${request.remote}#${resolved.commit}`,
-        async fetch(fetching) {
+        async modified(asking) {
           const fetchOnce = (once: Call) =>
             fetchCommit(options.directory, request, resolved, access, once);
+          const key = `${request.remote} ${resolved.commit}`;
+          const repository = await fetches.run(key, fetchOnce, asking);
+          return await commitTime(repository, resolved.commit, asking);
+        },
+        async fetch(fetching) {
+          const fetchOnce = (once: Call) => fetchCommit(options, request, resolved, access, once);
           const repository = await fetches.run(
             `${request.remote} ${resolved.commit}`,
             fetchOnce,
@@ -123,22 +131,21 @@ function checkCommit(request: GitRequest, { commit }: Resolved): void {
 
 /** The bare repository with the commit in it; made anew when absent. */
 async function fetchCommit(
-  directory: string,
+  options: GitSourceOptions,
   request: GitRequest,
   resolved: Resolved,
   access: Record<string, string>,
   call: Call,
 ): Promise<string> {
   const { remote } = request;
-  const repository = join(
-    directory,
-    createHash("sha256").update(remote).digest("hex").slice(0, 32),
-  );
-  const options: GitOptions = { settings: access, doing: `fetching ${remote}` };
+  const name = createHash("sha256").update(remote).digest("hex").slice(0, 32);
+  options.onUse?.(name, `git repository ${remote}`);
+  const repository = join(options.directory, name);
+  const gitOptions: GitOptions = { settings: access, doing: `fetching ${remote}` };
   if (!existsSync(repository)) await makeRepository(repository, call);
   const has = await git(
     ["-C", repository, "cat-file", "-e", `${resolved.commit}^{commit}`],
-    options,
+    gitOptions,
     call,
   ).then(
     () => true,
@@ -160,7 +167,7 @@ async function fetchCommit(
         remote,
         what,
       ],
-      options,
+      gitOptions,
       call,
     );
   const target = `refs/kiln/${resolved.commit}`;

@@ -20,6 +20,8 @@ export interface LocalSourceOptions {
   /** Where the stat indexes are kept. */
   readonly directory: string;
   readonly snapshotter: Snapshotter;
+  /** Told before an index is looked for: its name in `directory`, and what it is. */
+  readonly onUse?: (name: string, description: string) => void;
   /** Milliseconds since 1970, by the clock that stamps files. */
   readonly now?: () => number;
 }
@@ -63,12 +65,14 @@ async function localSource(
       ...(done ? { done } : {}),
     });
   let bytes = 0;
+  const index = `${hashOf(directory)}.index`;
+  options.onUse?.(index, `local source index of ${directory}`);
   const files = await scanDirectory(directory, compileFilter(directory, filter), call);
   const entries = await hashFiles(
     files,
     {
       directory,
-      index: join(options.directory, `${hashOf(directory)}.index`),
+      index: join(options.directory, index),
       now: options.now ?? Date.now,
       onProgress(seen) {
         bytes = seen;

@@ -1,6 +1,6 @@
 // What files really take on disk: blocks, each inode counted once.
 import { type BigIntStats, lstatSync, readdirSync } from "node:fs";
-import { decodeName, fsPath } from "./file-name.ts";
+import { decodeName, fsPath } from "../../base/index.ts";
 
 /** Entries between two turns for others. */
 const batch = 1000;
