@@ -28,6 +28,8 @@ export interface ResolvedImage {
 /** A solved definition whose files can be read. Owned by the bridge; gone when the build ends. */
 export interface ResultRef {
   readFile(path: string, call: Call): Promise<Uint8Array>;
+  /** At most the first `length` bytes of a file, however large that is; undefined where there is none. */
+  readStart(path: string, length: number, call: Call): Promise<Uint8Array | undefined>;
   readDir(path: string, include: string | undefined, call: Call): Promise<readonly string[]>;
   stat(
     path: string,
@@ -39,6 +41,13 @@ export interface BuildBridge {
   /** Solves now. Undefined is the empty result (scratch). */
   solve(definition: Definition, call: Call): Promise<ResultRef | undefined>;
   resolveImage(reference: string, options: ResolveImageOptions, call: Call): Promise<ResolvedImage>;
+  /**
+   * When the files of a definition were last changed, as their source tells or, for files made of one, as the newest of
+   * them has it. Undefined where nothing tells. `logName` is the words for the progress line.
+   */
+  modified(definition: Definition, logName: string, call: Call): Promise<Date | undefined>;
+  /** Definitions that came with the request, by name (`dockerfile`). */
+  readonly inputs: Readonly<Record<string, Definition>>;
   warn(warning: Warning): void;
   /** What can be built here, native first. */
   readonly platforms: readonly Platform[];

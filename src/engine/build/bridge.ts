@@ -1,9 +1,18 @@
 // What a frontend may touch of a running build: solving definitions, looking up images, warning.
+import { closeSync, openSync, readSync } from "node:fs";
 import type { BuildBridge, ResultRef, Session } from "../../api/index.ts";
 import { type Call, KilnError } from "../../base/index.ts";
-import type { Definition } from "../../formats/llb/index.ts";
+import { type Definition, readDefinition } from "../../formats/llb/index.ts";
 import type { Platform } from "../../formats/oci/index.ts";
-import { type FileView, type OpResult, readView, resolveInView, withView } from "../ops/index.ts";
+import {
+  type FileView,
+  findSource,
+  type OpResult,
+  readView,
+  resolveInView,
+  type Sources,
+  withView,
+} from "../ops/index.ts";
 import type { ImageSource } from "../source/index.ts";
 import { type Emit, runStep } from "./step.ts";
 
@@ -13,6 +22,8 @@ const readLimit = 100 << 20;
 export interface BridgeParts {
   readonly solve: (definition: Definition, call: Call) => Promise<OpResult>;
   readonly images: ImageSource;
+  readonly sources: Sources;
+  readonly inputs: Readonly<Record<string, Definition>>;
   readonly session: Session;
   readonly platforms: readonly Platform[];
   readonly emit: Emit;
@@ -23,6 +34,7 @@ export function createBridge(parts: BridgeParts): BuildBridge {
   const { images, session, emit, now } = parts;
   return {
     platforms: parts.platforms,
+    inputs: parts.inputs,
     async solve(definition, call) {
       const result = await parts.solve(definition, call);
       return result ? refOf(result) : undefined;
@@ -31,6 +43,19 @@ export function createBridge(parts: BridgeParts): BuildBridge {
       const name = options.logName ?? `[internal] load metadata for ${reference}`;
       const look = (step: Call) => images.resolveImage(reference, options, session, step);
       return runStep({ name, key: reference, emit, now }, look, call);
+    },
+    async modified(definition, logName, call) {
+      const { result } = readDefinition(definition);
+      if (!result) return undefined;
+      const { op, platform = nativeOf(parts.platforms) } = result.vertex;
+      if (op.kind === "file") return newestFile(await parts.solve(definition, call), call);
+      if (op.kind !== "source") return undefined;
+      const { source, id } = findSource(op, platform, parts.sources);
+      return runStep(
+        { name: logName, key: op.identifier, emit, now },
+        async (step) => (await source.resolve(id, session, step)).modified?.(step),
+        call,
+      );
     },
     warn: (warning) => emit({ type: "warning", warning, at: now() }),
   };
@@ -51,6 +76,12 @@ function refOf(result: OpResult): ResultRef {
           throw new KilnError("DOCKERFILE_INVALID", `${path} has ${size} bytes`);
         return readView(view, resolved);
       }),
+    readStart: (path, length, call) =>
+      at(path, call, (view, resolved) =>
+        view.lstat(resolved)?.type === "file"
+          ? firstBytes(view.hostPath(resolved), length)
+          : undefined,
+      ),
     readDir: (path, _include, call) => at(path, call, (view, resolved) => view.readdir(resolved)),
     stat: (path, call) =>
       at(path, call, (view, resolved) => {
@@ -58,4 +89,38 @@ function refOf(result: OpResult): ResultRef {
         return stat && { size: stat.size, mode: stat.mode };
       }),
   };
+}
+
+function firstBytes(path: string, length: number): Uint8Array {
+  const file = openSync(path, "r");
+  try {
+    const bytes = new Uint8Array(length);
+    let size = 0;
+    for (let read = -1; read !== 0 && size < length; size += read)
+      read = readSync(file, bytes, size, length - size, null);
+    return bytes.subarray(0, size);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Of regular files: directories and links get their times on the way. */
+function newestFile(result: OpResult, call: Call): Promise<Date | undefined> {
+  return withView(result, call, (view) => {
+    let newest: bigint | undefined;
+    const visit = (path: string): void => {
+      const stat = view.lstat(path);
+      if (stat?.type === "directory")
+        for (const name of view.readdir(path)) visit(path === "/" ? `/${name}` : `${path}/${name}`);
+      if (stat?.type === "file" && (newest === undefined || stat.mtime > newest))
+        newest = stat.mtime;
+    };
+    visit("/");
+    return newest === undefined ? undefined : new Date(Number(newest / 1_000_000n));
+  });
+}
+
+function nativeOf([native]: readonly Platform[]): Platform {
+  if (!native) throw new Error("no platform can be built here");
+  return native;
 }

@@ -14,7 +14,7 @@ import { formatPlatform, type Platform } from "../../formats/oci/index.ts";
 import type { Executor } from "../executor/index.ts";
 import type { Exporter, SolvedResult } from "../exporter/index.ts";
 import type { Frontend } from "../frontend/index.ts";
-import type { OpDefinition, OpResult } from "../ops/index.ts";
+import type { OpDefinition, OpResult, Sources } from "../ops/index.ts";
 import type { Job, Solver } from "../solver/index.ts";
 import type { ImageSource } from "../source/index.ts";
 import { createBridge } from "./bridge.ts";
@@ -28,6 +28,7 @@ export interface BuildParts {
   readonly frontends: ReadonlyMap<string, Frontend>;
   readonly exporters: ReadonlyMap<string, Exporter>;
   readonly images: ImageSource;
+  readonly sources: Sources;
   readonly executor: () => Promise<Executor>;
   readonly platforms: readonly Platform[];
   readonly now: () => Date;
@@ -117,6 +118,7 @@ async function describe(
   const bridge = createBridge({
     ...parts,
     session,
+    inputs: request.inputs ?? {},
     solve: (definition, solving) =>
       solveGraph(readDefinition(definition), job, { session }, solving),
   });

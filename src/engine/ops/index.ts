@@ -3,5 +3,5 @@ export { type CacheMounts, openCacheMounts } from "./cache-mounts.ts";
 export { type FileView, readView, resolveInView } from "./file/view.ts";
 export { createOp, type OpDefinition, type OpParts } from "./ops.ts";
 export type { OpResult } from "./result.ts";
-export type { Sources } from "./source-op.ts";
+export { findSource, type Sources } from "./source-op.ts";
 export { withView } from "./views.ts";

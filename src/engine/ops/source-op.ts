@@ -4,7 +4,7 @@ import { closest, KilnError } from "../../base/index.ts";
 import type { SourceOp } from "../../formats/llb/index.ts";
 import type { Platform } from "../../formats/oci/index.ts";
 import type { Op } from "../solver/index.ts";
-import type { ResolvedSource, Source } from "../source/index.ts";
+import type { ResolvedSource, Source, SourceId } from "../source/index.ts";
 import { unlimited } from "./permits.ts";
 import type { OpResult } from "./result.ts";
 
@@ -17,11 +17,7 @@ export function createSourceOp(
   sources: Sources,
   session: Session,
 ): Op<OpResult> {
-  const cut = op.identifier.indexOf("://");
-  const scheme = op.identifier.slice(0, Math.max(0, cut));
-  const source = sources.get(scheme);
-  if (!source) throw unknownScheme(op.identifier, scheme, sources);
-  const id = { scheme, rest: op.identifier.slice(cut + 3), attrs: op.attrs, platform };
+  const { source, id } = findSource(op, platform, sources);
   let resolved: ResolvedSource | undefined;
   return {
     acquire: unlimited,
@@ -34,6 +30,20 @@ export function createSourceOp(
       return [await resolved.fetch(call)];
     },
   };
+}
+
+/** The source of the identifier's scheme. Throws `UNSUPPORTED` where there is none. */
+export function findSource(
+  op: SourceOp,
+  platform: Platform,
+  sources: Sources,
+): { readonly source: Source; readonly id: SourceId } {
+  const cut = op.identifier.indexOf("://");
+  const scheme = op.identifier.slice(0, Math.max(0, cut));
+  const source = sources.get(scheme);
+  if (!source) throw unknownScheme(op.identifier, scheme, sources);
+  const id = { scheme, rest: op.identifier.slice(cut + 3), attrs: op.attrs, platform };
+  return { source, id };
 }
 
 function unknownScheme(identifier: string, scheme: string, sources: Sources): KilnError {

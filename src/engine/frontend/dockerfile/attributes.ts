@@ -8,9 +8,11 @@ export interface DockerfileRequest {
   readonly filename: string;
   /** True when the name was not asked for: `dockerfile` in lower case will do too. */
   readonly isDefaultFilename: boolean;
-  /** Names of the lent directories. */
-  readonly contextName: string;
+  readonly context: ContextRequest;
+  /** Name of the lent directory with the Dockerfile. */
   readonly dockerfileName: string;
+  /** True when the Dockerfile is there even if the context is fetched from elsewhere. */
+  readonly dockerfileIsLent: boolean;
   /** Empty: whatever follows from this machine. */
   readonly platforms: readonly Platform[];
   readonly multiPlatform: boolean;
@@ -20,9 +22,19 @@ export interface DockerfileRequest {
   readonly options: Omit<ConvertOptions, "buildPlatforms" | "newId" | "targetPlatform">;
 }
 
-/** Throws `FLAG_INVALID` for values that make no sense and `UNSUPPORTED` for what is not done yet. */
+export interface ContextRequest {
+  /** Name of the lent directory. */
+  readonly name: string;
+  /** Address of a context that is no lent directory. */
+  readonly remote?: string;
+  /** Only this directory of a remote context. */
+  readonly subdir?: string;
+  /** Whether a repository's `.git` is part of it. */
+  readonly keepGitDir: boolean;
+}
+
+/** Throws `FLAG_INVALID` for values that make no sense. */
 export function parseDockerfileAttrs(attrs: Attrs, host: Platform): DockerfileRequest {
-  refuseUnsupported(attrs);
   const platforms = attrs["platform"] ? parsePlatformList(attrs["platform"], host) : [];
   const buildArgs = withPrefix(attrs, "build-arg:");
   const filename = attrs["filename"] || "Dockerfile";
@@ -38,8 +50,9 @@ export function parseDockerfileAttrs(attrs: Attrs, host: Platform): DockerfileRe
   return {
     filename,
     isDefaultFilename: !attrs["filename"],
-    contextName: attrs["contextkey"] || "context",
+    context: parseContext(attrs, buildArgs),
     dockerfileName: attrs["dockerfilekey"] || "dockerfile",
+    dockerfileIsLent: Boolean(attrs["dockerfilekey"]),
     platforms,
     multiPlatform,
     ...optional("question", attrs["requestid"]),
@@ -67,16 +80,17 @@ export function parseDockerfileAttrs(attrs: Attrs, host: Platform): DockerfileRe
   };
 }
 
-function refuseUnsupported(attrs: Attrs): void {
-  if (attrs["context"]) {
-    throw new KilnError(
-      "UNSUPPORTED",
-      `a remote build context (${attrs["context"]}) is not supported yet`,
-      {
-        hint: "Clone or download it, and pass the directory.",
-      },
-    );
-  }
+/** BuildKit: `contextkey` names both the lent directory and the attribute that holds the address. */
+function parseContext(attrs: Attrs, buildArgs: Attrs): ContextRequest {
+  const name = attrs["contextkey"] || "context";
+  const keep = buildArgs["BUILDKIT_CONTEXT_KEEP_GIT_DIR"];
+  return {
+    name,
+    // What is not a word for yes or no counts as no, as for the reference.
+    keepGitDir: /^(1|t|true)$/i.test(keep ?? ""),
+    ...optional("remote", attrs[name]),
+    ...optional("subdir", attrs["contextsubdir"]),
+  };
 }
 
 function optional<K extends string, V>(key: K, value: V | undefined): { readonly [key in K]?: V } {

@@ -5,6 +5,7 @@ import { local } from "../../../formats/llb/index.ts";
 import type { Platform } from "../../../formats/oci/index.ts";
 import { readIgnoreFile } from "../../../formats/patterns/index.ts";
 import type { DockerfileRequest } from "./attributes.ts";
+import type { OpenedContext } from "./context.ts";
 
 /** BuildKit's frontend reads no larger Dockerfile either. */
 const dockerfileLimit = 64 << 20;
@@ -23,30 +24,54 @@ export interface LocalReader {
   readonly id: string;
 }
 
-/** Throws `DOCKERFILE_NOT_FOUND`. A list beside the Dockerfile (`NAME.dockerignore`) goes before the context's own. */
+/**
+ * Throws `DOCKERFILE_NOT_FOUND`. A list beside the Dockerfile (`NAME.dockerignore`) goes before the context's own. What is
+ * fetched from elsewhere is used whole, as by the reference: its lists do not count.
+ */
 export async function readBuildFiles(
   request: DockerfileRequest,
+  opened: OpenedContext,
   reader: LocalReader,
   call: Call,
 ): Promise<BuildFiles> {
-  const { filename, dockerfileName, contextName } = request;
-  const names = [filename, `${filename}.dockerignore`];
-  if (request.isDefaultFilename) names.push(filename.toLowerCase());
+  const isRemote = opened.state !== undefined;
   const [beside, context] = await Promise.all([
-    solveLocal(
-      dockerfileName,
-      names,
-      `[internal] load build definition from ${filename}`,
-      reader,
-      call,
-    ),
-    solveLocal(contextName, [".dockerignore"], "[internal] load .dockerignore", reader, call),
+    solveDockerfile(request, opened, reader, call),
+    isRemote
+      ? undefined
+      : solveLocal(
+          request.context.name,
+          [".dockerignore"],
+          "[internal] load .dockerignore",
+          reader,
+          call,
+        ),
   ]);
-  const found = await readDockerfile(request, beside, call);
+  const found = await readDockerfile(request, opened, beside, call);
+  if (isRemote) return { ...found, ignorePatterns: [] };
   const ignore =
     (await readIfThere(beside, `${found.filename}.dockerignore`, ignoreFileLimit, call)) ??
     (await readIfThere(context, ".dockerignore", ignoreFileLimit, call));
   return { ...found, ignorePatterns: ignore ? readIgnoreFile(ignore) : [] };
+}
+
+/** The files among which the Dockerfile is: sent with the request, part of a fetched context, or lent. */
+async function solveDockerfile(
+  { filename, dockerfileName, dockerfileIsLent, isDefaultFilename }: DockerfileRequest,
+  { dockerfile }: OpenedContext,
+  reader: LocalReader,
+  call: Call,
+): Promise<ResultRef | undefined> {
+  const { bridge, native, id } = reader;
+  const sent = dockerfileIsLent ? undefined : bridge.inputs[dockerfileName];
+  if (sent) return await bridge.solve(sent, call);
+  if (dockerfile && !dockerfileIsLent) {
+    return await bridge.solve(dockerfile.marshal({ platform: native, localUniqueId: id }), call);
+  }
+  const names = [filename, `${filename}.dockerignore`];
+  if (isDefaultFilename) names.push(filename.toLowerCase());
+  const title = `[internal] load build definition from ${filename}`;
+  return await solveLocal(dockerfileName, names, title, reader, call);
 }
 
 /** Patterns in the .dockerignore of another lent directory. */
@@ -61,22 +86,23 @@ export async function readIgnorePatterns(
   return ignore ? readIgnoreFile(ignore) : [];
 }
 
-async function readDockerfile(request: DockerfileRequest, ref: ResultRef | undefined, call: Call) {
-  const tried = request.isDefaultFilename
-    ? [request.filename, request.filename.toLowerCase()]
-    : [request.filename];
+async function readDockerfile(
+  request: DockerfileRequest,
+  opened: OpenedContext,
+  ref: ResultRef | undefined,
+  call: Call,
+) {
+  const inContext = opened.filename !== undefined && !request.dockerfileIsLent;
+  const wanted = (inContext && opened.filename) || request.filename;
+  const tried = request.isDefaultFilename ? [wanted, wanted.toLowerCase()] : [wanted];
   for (const filename of tried) {
     const dockerfile = await readIfThere(ref, filename, dockerfileLimit, call);
     if (dockerfile) return { filename, dockerfile };
   }
-  const near = closest(request.filename, (await ref?.readDir("/", undefined, call)) ?? []);
-  throw new KilnError(
-    "DOCKERFILE_NOT_FOUND",
-    `there is no ${request.filename} in the build context`,
-    {
-      hint: near ? `Did you mean -f ${near}?` : "Name it with -f FILE.",
-    },
-  );
+  const near = closest(wanted, (await ref?.readDir("/", undefined, call)) ?? []);
+  throw new KilnError("DOCKERFILE_NOT_FOUND", `there is no ${wanted} in the build context`, {
+    hint: near ? `Did you mean -f ${near}?` : "Name it with -f FILE.",
+  });
 }
 
 async function readIfThere(

@@ -24,6 +24,7 @@ import {
   readBuildFiles,
   readIgnorePatterns,
 } from "./build-files.ts";
+import { openContext } from "./context.ts";
 import { warnOfSyntax } from "./syntax.ts";
 
 export function createDockerfileFrontend(): Frontend {
@@ -35,11 +36,16 @@ export function createDockerfileFrontend(): Frontend {
       // One id for the whole build: stages that do not depend on the target are the same vertices on all platforms.
       const id = randomBytes(16).toString("hex");
       const reader = { bridge, native, id };
-      const files = await readBuildFiles(request, reader, call);
+      const opened = await openContext(request.context, reader, call);
+      const files = await readBuildFiles(request, opened, reader, call);
       const options: ConvertOptions = {
         ...request.options,
         filename: files.filename,
-        context: { ...request.options.context, ignorePatterns: files.ignorePatterns },
+        context: {
+          localName: request.context.name,
+          ignorePatterns: files.ignorePatterns,
+          ...(opened.state ? { state: opened.state } : {}),
+        },
         buildPlatforms: bridge.platforms,
         newId: () => id,
       };
@@ -125,6 +131,10 @@ function ioOver(reader: LocalReader, call: Call): ConvertIo {
         digest: parseDigest(found.digest),
         config: found.rawConfig,
       };
+    },
+    sourceTime: (source, logName) => {
+      const { bridge, native: platform, id } = reader;
+      return bridge.modified(source.marshal({ platform, localUniqueId: id }), logName, call);
     },
     ignorePatterns: (name) => readIgnorePatterns(name, reader, call),
   };

@@ -45,8 +45,7 @@ export function createGitSource(options: GitSourceOptions): Source {
         cacheKey: digestOf(JSON.stringify(["kiln.git.v1", resolved.commit, shapeOf(request)])),
         pin: `${request.remote}#${resolved.commit}`,
         async modified(asking) {
-          const fetchOnce = (once: Call) =>
-            fetchCommit(options.directory, request, resolved, access, once);
+          const fetchOnce = (once: Call) => fetchCommit(options, request, resolved, access, once);
           const key = `${request.remote} ${resolved.commit}`;
           const repository = await fetches.run(key, fetchOnce, asking);
           return await commitTime(repository, resolved.commit, asking);
@@ -67,6 +66,13 @@ export function createGitSource(options: GitSourceOptions): Source {
       };
     },
   };
+}
+
+/** When it was committed. */
+async function commitTime(repository: string, commit: string, call: Call): Promise<Date> {
+  const doing = `reading the time of ${commit}`;
+  const show = ["-C", repository, "show", "-s", "--format=%ct", `${commit}^{commit}`];
+  return new Date(Number((await git(show, { doing }, call)).trim()) * 1000);
 }
 
 /** All that makes one commit give different files. */

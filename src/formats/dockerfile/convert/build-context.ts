@@ -23,6 +23,8 @@ export class UsedPaths {
 export interface BuildContext {
   readonly files: State;
   readonly used: UsedPaths;
+  /** True for a directory that the asking side lends: what is used of it must not be asked for before it is known. */
+  readonly isLent: boolean;
 }
 
 export function createBuildContext(options: ContextOptions = {}): BuildContext {
@@ -40,5 +42,5 @@ export function createBuildContext(options: ContextOptions = {}): BuildContext {
         ...(ignorePatterns === undefined ? {} : { excludePatterns: ignorePatterns }),
       });
     });
-  return { files, used };
+  return { files, used, isLent: state === undefined };
 }

@@ -35,6 +35,8 @@ export function givenEpoch(
 export async function resolveEpoch(value: string, scope: EpochScope): Promise<Date | undefined> {
   if (value === "") return undefined;
   if (/^[+-]?[0-9]+$/.test(value)) return epochDate(value);
+  // Files of a directory have the times of their check-out, which tell nothing.
+  if (value === "context" && scope.context.isLent) return undefined;
   const { source, logName } = await findSource(value, scope);
   return await scope.io.sourceTime?.(source, logName);
 }
