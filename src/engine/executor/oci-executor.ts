@@ -13,7 +13,8 @@ import { initPath, initProgram } from "./emulation/init-program.ts";
 import type { Platforms } from "./emulation/platforms.ts";
 import type { ExecMount, Executor, ProcessSpec, ResourceUsage } from "./executor.ts";
 import { processFailed } from "./failure.ts";
-import { defaultHostname, hostsFile } from "./network.ts";
+import { defaultHostname, hostsFile, resolveGateway } from "./network/hosts.ts";
+import { type Network, type NetworkMode, Networks } from "./network/networks.ts";
 import { environmentValue, ociSpec, type SeccompSetting, type SpecMount } from "./oci-spec.ts";
 import { checkProgram, explainProgram, findProgram, type Program } from "./program.ts";
 import {
@@ -38,6 +39,7 @@ export interface OciExecutorOptions {
   readonly stateDir: string;
   readonly cgroups: CgroupView;
   readonly platforms: Platforms;
+  readonly network: NetworkMode;
   readonly now: () => Date;
 }
 
@@ -48,6 +50,7 @@ export class OciExecutor implements Executor {
   readonly #bounding: ReadonlySet<string>;
   readonly #machine: string = hostPlatform(process.arch).architecture;
   readonly #files: ConstantFiles;
+  readonly #networks: Networks;
   #seccomp: SeccompSetting | undefined;
   #steps = 0;
 
@@ -57,6 +60,7 @@ export class OciExecutor implements Executor {
     this.#bounding = boundingSet(readFileSync("/proc/self/status", "utf8"));
     for (const name of ["state", "files"]) mkdirSync(join(options.directory.path, name));
     this.#files = new ConstantFiles(join(options.directory.path, "files"));
+    this.#networks = new Networks(options.network, options.directory.path);
   }
 
   async platforms(call: Call): Promise<readonly Platform[]> {
@@ -83,20 +87,25 @@ export class OciExecutor implements Executor {
     mkdirSync(directory);
     await using stack = new AsyncStack();
     stack.defer(() => removeWork(directory));
-    const all = [...(await this.#nameFiles(process)), ...mounts];
+    const network = stack.use(
+      await this.#networks.lend(process, (message) => this.#warn(message, call)),
+    );
+    const all = [...(await this.#nameFiles(process, network)), ...mounts];
     const files = stack.use(await openRootFileSystem(directory, rootfs, all));
-    return await this.#runIn({ process, files, directory, number, emulation }, call);
+    return await this.#runIn({ process, files, directory, number, emulation, network }, call);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#networks[Symbol.asyncDispose]();
     await this.#files[Symbol.asyncDispose]();
     this.#options.directory[Symbol.dispose]();
   }
 
-  /** The step's hosts and resolv.conf; it has the host's network, and so asks the host's name servers. */
-  async #nameFiles(process: ProcessSpec): Promise<readonly ReadyMount[]> {
-    const hosts = hostsFile(process.hostname || defaultHostname, process.extraHosts ?? []);
-    const resolver = readHostFile("/etc/resolv.conf");
+  /** The step's hosts and resolv.conf. */
+  async #nameFiles(process: ProcessSpec, network: Network): Promise<readonly ReadyMount[]> {
+    const extra = resolveGateway(process.extraHosts ?? [], network.gateway);
+    const hosts = hostsFile(process.hostname || defaultHostname, extra);
+    const { resolver } = network;
     return [
       { target: "/etc/resolv.conf", readonly: true, ready: await this.#files.file(resolver) },
       { target: "/etc/hosts", readonly: true, ready: await this.#files.file(hosts) },
@@ -104,7 +113,7 @@ export class OciExecutor implements Executor {
   }
 
   async #runIn(step: Step, call: StepCall): Promise<ResourceUsage> {
-    const { process, files, directory, number, emulation } = step;
+    const { process, files, directory, number, emulation, network } = step;
     const cwd = ensureWorkingDirectory(files.path, process.cwd);
     const program = findProgram(files.path, {
       name: process.args[0] ?? "",
@@ -124,6 +133,7 @@ export class OciExecutor implements Executor {
         bounding: this.#bounding,
         machine: this.#machine,
         cgroup: cgroupSetting(this.#options.cgroups, this.#group(number)),
+        network: network.setting,
         seccomp: this.#seccompSetting(),
         terminal,
       },
@@ -176,15 +186,13 @@ export class OciExecutor implements Executor {
     const ceilings = parseLimits(readFileSync("/proc/self/limits", "utf8"));
     const mayRaise = this.#bounding.has("CAP_SYS_RESOURCE");
     const { rlimits, lowered } = fitUlimits(process.ulimits, ceilings, mayRaise);
-    for (const message of lowered) {
-      call.emit({
-        type: "warning",
-        step: call.step,
-        warning: { message },
-        at: this.#options.now(),
-      });
-    }
+    for (const message of lowered) this.#warn(message, call);
     return rlimits;
+  }
+
+  #warn(message: string, call: StepCall): void {
+    const at = this.#options.now();
+    call.emit({ type: "warning", step: call.step, warning: { message }, at });
   }
 
   #group(number: number): string | undefined {
@@ -217,6 +225,7 @@ interface Step {
   readonly directory: string;
   readonly number: number;
   readonly emulation: Emulation;
+  readonly network: Network;
 }
 
 function isValidExit({ validExitCodes }: ProcessSpec, exitCode: number): boolean {
@@ -246,13 +255,4 @@ async function failure(
       details: { exitCode: end.exitCode },
     },
   );
-}
-
-function readHostFile(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    // A host without one resolves names as programs do by default; so does the step.
-    return "";
-  }
 }

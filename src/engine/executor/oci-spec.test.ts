@@ -20,6 +20,7 @@ const setting: SpecSetting = {
   bounding: parseCapabilityMask("1ffffffffff"),
   machine: "amd64",
   cgroup: { namespace: true, mount: false },
+  network: { type: "host" },
   seccomp: { type: "rules" },
   terminal: false,
 };
@@ -34,12 +35,22 @@ it.each([
   [
     "no-network",
     { ...process, network: "none", hostname: "box", shmSize: 1 << 20 },
-    { ...setting, seccomp: { type: "none" }, cgroup: { namespace: false, mount: false } },
+    {
+      ...setting,
+      seccomp: { type: "none" },
+      network: { type: "new" },
+      cgroup: { namespace: false, mount: false },
+    },
   ],
   [
     "compiled-filter",
     { ...process, env: ["PATH=/x", "HOME=/y"] },
-    { ...setting, seccomp: { type: "compiled", program: "AAAA" }, terminal: true },
+    {
+      ...setting,
+      seccomp: { type: "compiled", program: "AAAA" },
+      network: { type: "join", path: "/run/network" },
+      terminal: true,
+    },
   ],
 ] as const)("writes the configuration of a step: %s", async (name, one, how) => {
   const text = `${JSON.stringify(ociSpec(one, how), undefined, 2)}\n`;
@@ -65,7 +76,11 @@ it("has Docker's fourteen capabilities by default", () => {
 it.each([
   { ...process, security: 2 as unknown as "sandbox" },
   { ...process, security: "" as "sandbox" },
-  { ...process, network: "bridge" as "host" },
-])("refuses what it does not know: $security $network", (one) => {
+])("refuses what it does not know: $security", (one) => {
   expect(() => ociSpec(one, setting)).toThrow("unreachable");
+});
+
+it("refuses a network that it does not know", () => {
+  const network = { type: "bridge" } as unknown as SpecSetting["network"];
+  expect(() => ociSpec(process, { ...setting, network })).toThrow("unreachable");
 });

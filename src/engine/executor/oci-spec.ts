@@ -2,7 +2,7 @@
 import { unreachable } from "../../base/index.ts";
 import { defaultCapabilities } from "./capabilities.ts";
 import type { ProcessSpec } from "./executor.ts";
-import { defaultHostname } from "./network.ts";
+import { defaultHostname } from "./network/hosts.ts";
 import { type SeccompProfile, seccompProfile } from "./seccomp.ts";
 import type { Rlimit } from "./ulimits.ts";
 import type { User } from "./user.ts";
@@ -20,6 +20,11 @@ export interface SpecSetting {
   /** GOARCH name of the machine, not of the image. */
   readonly machine: string;
   readonly cgroup: CgroupSetting;
+  /** The machine's, one of its own with loopback alone, or one that is prepared. */
+  readonly network:
+    | { readonly type: "host" }
+    | { readonly type: "new" }
+    | { readonly type: "join"; readonly path: string };
   readonly seccomp: SeccompSetting;
   readonly terminal: boolean;
 }
@@ -68,12 +73,18 @@ export interface OciSpec {
   readonly mounts: readonly SpecMount[];
   readonly annotations?: Readonly<Record<string, string>>;
   readonly linux: {
-    readonly namespaces: readonly { readonly type: string }[];
+    readonly namespaces: readonly Namespace[];
     readonly maskedPaths: readonly string[];
     readonly readonlyPaths: readonly string[];
     readonly cgroupsPath?: string;
     readonly seccomp?: SeccompProfile;
   };
+}
+
+/** One of the step's own, or the one at `path`. */
+export interface Namespace {
+  readonly type: string;
+  readonly path?: string;
 }
 
 /** What programs are searched in when the image does not set PATH. */
@@ -137,7 +148,7 @@ export function ociSpec(process: ProcessSpec, setting: SpecSetting): OciSpec {
     mounts: [...kernelMounts(process, setting, sandboxed), ...setting.mounts],
     ...(compiled === undefined ? {} : { annotations: { "run.oci.seccomp_bpf_data": compiled } }),
     linux: {
-      namespaces: namespaces(process, setting),
+      namespaces: namespaces(setting),
       maskedPaths: sandboxed ? maskedPaths : [],
       readonlyPaths: sandboxed ? readonlyPaths : [],
       ...(setting.cgroup.path === undefined ? {} : { cgroupsPath: setting.cgroup.path }),
@@ -174,20 +185,19 @@ function environment(given: readonly string[], setting: SpecSetting): readonly s
   ];
 }
 
-function namespaces(process: ProcessSpec, setting: SpecSetting): { type: string }[] {
-  const types = ["mount", "pid", "ipc", "uts"];
-  if (setting.cgroup.namespace) types.push("cgroup");
-  switch (process.network) {
-    case "none":
-      types.push("network");
-      break;
-    case "default":
+function namespaces({ cgroup, network }: SpecSetting): readonly Namespace[] {
+  const own = ["mount", "pid", "ipc", "uts", ...(cgroup.namespace ? ["cgroup"] : [])];
+  const all: Namespace[] = own.map((type) => ({ type }));
+  switch (network.type) {
+    case "new":
+      return [...all, { type: "network" }];
+    case "join":
+      return [...all, { type: "network", path: network.path }];
     case "host":
-      break;
+      return all;
     default:
-      return unreachable(process.network);
+      return unreachable(network);
   }
-  return types.map((type) => ({ type }));
 }
 
 function kernelMounts(process: ProcessSpec, setting: SpecSetting, sandboxed: boolean): SpecMount[] {
