@@ -60,7 +60,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     "engine/executor",
     "engine/source",
   ],
-  "engine/usage": ["base", "formats/oci", "api", "storage/*", "engine/cache"],
+  "engine/usage": ["base", "formats/oci", "api", "storage/*", "engine/cache", "engine/exporter"],
   "engine/exporter": ["base", "formats/oci", "formats/archive", "api", "storage/*"],
   "engine/frontend": [
     "base",
@@ -91,7 +91,9 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   "cli/flags": ["base", "formats/oci", "api"],
   "cli/commands": [
     "base",
+    "formats/archive",
     "formats/git",
+    "formats/llb",
     "formats/oci",
     "api",
     "storage/*",

@@ -1,5 +1,7 @@
 // From the flags of `kiln build` to what is asked of the builder; every mistake is found before any work, all at once.
 import type { Attrs, ExportRequest } from "../../api/index.ts";
+import type { Bytes } from "../../base/index.ts";
+import type { Definition } from "../../formats/llb/index.ts";
 import { formatPlatform, hostPlatform } from "../../formats/oci/index.ts";
 import {
   type CallSpec,
@@ -32,7 +34,9 @@ import {
   receiverOf,
   wantedOutputs,
 } from "./build-outputs.ts";
-import { checkSecrets, findNamedContexts, findSources, outputFile } from "./build-sources.ts";
+import { checkSecrets, findSources, outputFile } from "./build-sources.ts";
+import type { StdinSource } from "./build-stdin.ts";
+import { findNamedContexts } from "./named-contexts.ts";
 
 /** Everything that a build needs from this side. */
 export interface BuildPlan {
@@ -42,9 +46,16 @@ export interface BuildPlan {
   readonly receivers: readonly (Receiver | undefined)[];
   /** Shared directories by name: `context`, `dockerfile`, named contexts. Absolute. */
   readonly directories: ReadonlyMap<string, string>;
+  /** OCI layouts that named contexts are of, by the name they are lent under. Absolute. */
+  readonly layouts: ReadonlyMap<string, string>;
+  /** What is sent once, by id: an archive on standard input. */
+  readonly uploads: ReadonlyMap<string, Bytes>;
+  /** Definitions that go with the request: where a Dockerfile behind a URL is. */
+  readonly inputs: Readonly<Record<string, Definition>>;
   readonly secrets: readonly SecretSpec[];
   readonly progress: ProgressMode;
   readonly quiet: boolean;
+  readonly keepGoing: boolean;
   readonly call: CallSpec | undefined;
   /** Path as the user knows it, for messages. */
   readonly dockerfile: string;
@@ -59,8 +70,8 @@ export interface PlanOptions {
   readonly stdoutIsTerminal: boolean;
   /** Build arguments for proxies, from the client's configuration. */
   readonly proxyArgs: Readonly<Record<string, string>>;
-  /** Directory that holds the Dockerfile read from standard input, when `-f -` or `-` asked for it. */
-  readonly stdinDirectory: string | undefined;
+  /** What `-f -` or `-` found on standard input; undefined where neither asked for it. */
+  readonly stdin: StdinSource | undefined;
 }
 
 /** The whole plan, or all mistakes in one `KilnError`. */
@@ -110,9 +121,13 @@ export function planBuild(
     exporters: delivered.map((output) => exportRequest(output, tags, annotations)),
     receivers: delivered.map((output) => receiverOf(output, options.cwd)),
     directories: new Map([...(sources?.directories ?? []), ...(others?.directories ?? [])]),
+    layouts: others?.layouts ?? new Map(),
+    uploads: sources?.uploads ?? new Map(),
+    inputs: sources?.inputs ?? {},
     secrets,
     progress,
     quiet: values.quiet,
+    keepGoing: values["keep-going"],
     call,
     dockerfile: sources?.dockerfile ?? "Dockerfile",
     iidFile,

@@ -1,9 +1,6 @@
 // Runs `kiln build`: flags into a plan, a session to lend, progress to show, results to deliver.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Builder, BuildRequest, BuildResult } from "../../api/index.ts";
-import { AsyncStack, isKilnError, KilnError, readAll } from "../../base/index.ts";
+import { AsyncStack, isKilnError, KilnError } from "../../base/index.ts";
 import type { Flags } from "../flags/index.ts";
 import {
   failureLines,
@@ -17,6 +14,7 @@ import { callAnswer } from "./build-call.ts";
 import { type BuildFlags, ignoredFlags } from "./build-flags.ts";
 import { type BuildPlan, planBuild } from "./build-plan.ts";
 import { reportResult } from "./build-result.ts";
+import { readStdin } from "./build-stdin.ts";
 import { createBuildRef, openBuilder, openClientConfig } from "./builder.ts";
 import { type RunWorld, sayWarning } from "./command.ts";
 import { createLocalSession } from "./local-session.ts";
@@ -31,13 +29,13 @@ export async function runBuild(
   for (const name of ignoredFlags.filter((one) => flags.given(one)))
     sayWarning(world, `--${name} has no effect and is ignored`);
   const config = await openClientConfig(world);
-  const stdinDirectory = await readStdinDockerfile(context, flags.values.file, stack, world);
+  const stdin = await readStdin(context, flags.values.file, stack, world);
   const plan = planBuild(flags, context, {
     env: world.env,
     cwd: world.cwd,
     stdoutIsTerminal: world.stdout.isTerminal,
     proxyArgs: config.proxyArgs(),
-    stdinDirectory,
+    stdin,
   });
   const builder = stack.use(await openBuilder(world));
   const opened = await openDisplay(plan.progress, world.stderr, world);
@@ -65,9 +63,13 @@ async function runPlan(
     frontend: "dockerfile.v0",
     attrs: plan.attrs,
     exporters: plan.exporters,
+    inputs: plan.inputs,
+    ...(plan.keepGoing ? { keepGoing: true } : {}),
   };
   const session = createLocalSession({
     directories: plan.directories,
+    layouts: plan.layouts,
+    uploads: plan.uploads,
     secrets: plan.secrets,
     receivers: plan.receivers,
     env: world.env,
@@ -111,65 +113,19 @@ function sayAfterwards(
 
 /** Mistakes in the Dockerfile are shown under the name the user gave it. */
 function placed(error: unknown, plan: BuildPlan): unknown {
-  if (!isKilnError(error) || error.at === undefined || error.at.file !== plan.attrs["filename"])
-    return error;
+  if (!isKilnError(error) || error.at === undefined) return error;
+  const { context, filename = "Dockerfile" } = plan.attrs;
+  // A context that is nothing but a Dockerfile is called so by the builder.
+  const whole = context !== undefined && error.at.file === "context" ? context : undefined;
+  if (whole === undefined && error.at.file !== filename) return error;
+  const file = whole ?? plan.dockerfile;
   const rename = (one: KilnError): KilnError =>
     new KilnError(one.code, one.message, {
       cause: one.cause,
       details: one.details,
       others: one.others.map(rename),
       ...(one.hint === undefined ? {} : { hint: one.hint }),
-      ...(one.at === undefined ? {} : { at: { ...one.at, file: plan.dockerfile } }),
+      ...(one.at === undefined ? {} : { at: { ...one.at, file } }),
     });
   return rename(error);
-}
-
-/** A Dockerfile is text; more than this is something else. */
-const maxStdinDockerfile = 4 * 1024 * 1024;
-
-/** Reads the Dockerfile that `-` or `-f -` promises into a directory of its own; undefined where none is promised. */
-async function readStdinDockerfile(
-  context: string,
-  file: string,
-  stack: AsyncStack,
-  world: RunWorld,
-): Promise<string | undefined> {
-  if (context !== "-" && file !== "-") return undefined;
-  if (context === "-" && file !== "") {
-    throw new KilnError(
-      "FLAG_INVALID",
-      "standard input cannot be both the context and its Dockerfile",
-      {
-        hint: "Leave out -f: a Dockerfile on standard input is built without a context.",
-      },
-    );
-  }
-  const data = await readAll(world.stdin, maxStdinDockerfile, "the Dockerfile on standard input");
-  if (isArchive(data)) {
-    throw new KilnError(
-      "UNSUPPORTED",
-      "an archive on standard input is not supported as a context yet",
-      {
-        hint: "Unpack it to a directory and build that.",
-      },
-    );
-  }
-  const directory = mkdtempSync(join(tmpdir(), "kiln-stdin-"));
-  stack.defer(() => rmSync(directory, { recursive: true, force: true }));
-  writeFileSync(join(directory, "Dockerfile"), data);
-  mkdirSync(join(directory, "context"));
-  return directory;
-}
-
-/** gzip, bzip2, xz, zstd, or tar by its magic at 257. */
-function isArchive(data: Uint8Array): boolean {
-  const starts = (...bytes: number[]) => bytes.every((byte, at) => data[at] === byte);
-  if (
-    starts(0x1f, 0x8b) ||
-    starts(0x42, 0x5a, 0x68) ||
-    starts(0xfd, 0x37, 0x7a) ||
-    starts(0x28, 0xb5, 0x2f, 0xfd)
-  )
-    return true;
-  return new TextDecoder().decode(data.subarray(257, 262)) === "ustar";
 }

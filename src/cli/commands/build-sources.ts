@@ -1,10 +1,13 @@
 // What `kiln build` reads: the context, the Dockerfile, named contexts, secrets; found and checked before any work.
 import { existsSync, readdirSync, statSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import type { Attrs } from "../../api/index.ts";
-import { closest, KilnError } from "../../base/index.ts";
+import { type Bytes, closest, KilnError } from "../../base/index.ts";
 import { parseGitReference } from "../../formats/git/index.ts";
+import { type Definition, http } from "../../formats/llb/index.ts";
+import { hostPlatform } from "../../formats/oci/index.ts";
 import type { SecretSpec } from "../flags/index.ts";
+import type { StdinSource } from "./build-stdin.ts";
 
 /** Shared directories by name (absolute), and the frontend attributes that name them. */
 export interface Sources {
@@ -15,33 +18,31 @@ export interface Sources {
 export interface BuildSources extends Sources {
   /** Path of the Dockerfile as the user knows it, for messages. */
   readonly dockerfile: string;
+  /** What is sent once, by id. */
+  readonly uploads?: ReadonlyMap<string, Bytes>;
+  /** Definitions that go with the request. */
+  readonly inputs?: Readonly<Record<string, Definition>>;
 }
 
-/** Finds context and Dockerfile. `stdinDirectory` holds the Dockerfile that came from standard input, if one did. */
-export function findSources(
-  context: string,
-  file: string,
-  options: { readonly cwd: string; readonly stdinDirectory: string | undefined },
-): BuildSources {
-  const fromStdin = options.stdinDirectory;
+interface SourceOptions {
+  readonly cwd: string;
+  readonly stdin: StdinSource | undefined;
+}
+
+/** Finds context and Dockerfile, by the same rules and into the same attributes as buildx. */
+export function findSources(context: string, file: string, options: SourceOptions): BuildSources {
   const isLocal = context === "-" || isDirectory(resolve(options.cwd, context));
+  if (options.stdin?.kind === "archive") return archiveContext(file, options.stdin.data);
   if (!isLocal && isRemote(context)) return remoteContext(context, file, options);
   // A Dockerfile alone on standard input has no files around it: its own directory stands in as an empty context.
+  const fromStdin = options.stdin?.directory;
   const directory =
     context === "-" && fromStdin !== undefined
       ? join(fromStdin, "context")
       : resolve(options.cwd, context);
   if (context !== "-") checkContext(context, directory);
-  if (fromStdin !== undefined) {
-    return {
-      attrs: { filename: "Dockerfile", dockerfilekey: "dockerfile" },
-      directories: new Map([
-        ["context", directory],
-        ["dockerfile", fromStdin],
-      ]),
-      dockerfile: "Dockerfile",
-    };
-  }
+  const lent = lentDockerfile(file, options);
+  if (lent) return { ...lent, directories: new Map([...lent.directories, ["context", directory]]) };
   const found = findDockerfile(directory, context, file, options.cwd);
   return {
     attrs: { filename: basename(found) },
@@ -55,28 +56,66 @@ export function findSources(
 
 /** True for what is fetched instead of read from the disk: git and http(s) addresses. */
 export function isRemote(context: string): boolean {
-  return /^https?:\/\//.test(context) || parseGitReference(context).kind !== "not-git";
+  return isUrl(context) || parseGitReference(context).kind !== "not-git";
 }
 
-function isDirectory(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+function isUrl(text: string): boolean {
+  return /^https?:\/\//.test(text);
 }
 
-function remoteContext(
-  context: string,
-  file: string,
-  options: { readonly cwd: string; readonly stdinDirectory: string | undefined },
-): BuildSources {
-  const fromStdin = options.stdinDirectory;
-  if (fromStdin !== undefined) {
-    const attrs = { context, filename: "Dockerfile", dockerfilekey: "dockerfile" };
-    return { attrs, directories: new Map([["dockerfile", fromStdin]]), dockerfile: "Dockerfile" };
+/** A Dockerfile that is in no way part of the context: from standard input, or behind a URL. */
+function lentDockerfile(file: string, { stdin }: SourceOptions): BuildSources | undefined {
+  if (stdin?.kind === "dockerfile") {
+    return {
+      attrs: { filename: "Dockerfile", dockerfilekey: "dockerfile" },
+      directories: new Map([["dockerfile", stdin.directory]]),
+      dockerfile: "Dockerfile",
+    };
+  }
+  if (!isUrl(file)) return undefined;
+  const name = `[internal] load build definition from ${file}`;
+  const platform = hostPlatform(process.arch);
+  const state = http(file, { filename: "Dockerfile", name });
+  return {
+    attrs: { filename: "Dockerfile" },
+    directories: new Map(),
+    dockerfile: file,
+    inputs: { dockerfile: state.marshal({ platform, localUniqueId: "dockerfile" }) },
+  };
+}
+
+/** The builder fetches the archive from the session, as BuildKit's does. */
+function archiveContext(file: string, data: Bytes): BuildSources {
+  const id = "context";
+  return {
+    attrs: { context: `http://buildkit-session/${id}`, ...(file === "" ? {} : { filename: file }) },
+    directories: new Map(),
+    dockerfile: file || "Dockerfile",
+    uploads: new Map([[id, data]]),
+  };
+}
+
+function remoteContext(context: string, file: string, options: SourceOptions): BuildSources {
+  const lent = lentDockerfile(file, options);
+  if (lent) return { ...lent, attrs: { ...lent.attrs, context } };
+  if (isAbsolute(file)) {
+    const found = findDockerfile(dirname(file), dirname(file), file, options.cwd);
+    return {
+      attrs: { context, filename: basename(found), dockerfilekey: "dockerfile" },
+      directories: new Map([["dockerfile", dirname(found)]]),
+      dockerfile: file,
+    };
   }
   return {
-    attrs: { context, filename: file === "" ? "Dockerfile" : file },
+    attrs: { context, ...(file === "" ? {} : { filename: file }) },
     directories: new Map(),
     dockerfile: file || "Dockerfile",
   };
+}
+
+/** True for an existing directory, also behind links. */
+export function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 function checkContext(context: string, directory: string): void {
@@ -128,38 +167,6 @@ function dockerfileHint(directory: string, context: string, wanted: string, file
   if (near !== undefined)
     return `Did you mean -f ${join(file === "" ? context : dirname(file), near)}?`;
   return "Name it with -f PATH.";
-}
-
-/** Named contexts: directories are lent, everything else goes to the frontend as it is. */
-export function findNamedContexts(
-  contexts: Readonly<Record<string, string>>,
-  cwd: string,
-): Sources {
-  const attrs: Record<string, string> = {};
-  const directories = new Map<string, string>();
-  for (const [name, source] of Object.entries(contexts)) {
-    attrs["frontend.caps"] = "moby.buildkit.frontend.contexts+forward";
-    if (
-      (!isDirectory(resolve(cwd, source)) && isRemote(source)) ||
-      /^(docker-image|target|oci-layout):/.test(source)
-    ) {
-      attrs[`context:${name}`] = source;
-      continue;
-    }
-    const directory = resolve(cwd, source);
-    if (!isDirectory(directory)) {
-      throw new KilnError(
-        "CONTEXT_NOT_FOUND",
-        `build context ${name}=${source} is not a directory`,
-        {
-          hint: "For an image, write NAME=docker-image://REF.",
-        },
-      );
-    }
-    attrs[`context:${name}`] = `local:${name}`;
-    directories.set(name, directory);
-  }
-  return { attrs, directories };
 }
 
 /** Secrets larger than this are refused, as by the reference. */

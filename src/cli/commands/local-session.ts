@@ -1,5 +1,6 @@
 // What this side lends to a build in the same process: directories in place, secrets, credentials, receivers of results.
 import {
+  createReadStream,
   createWriteStream,
   mkdirSync,
   readdirSync,
@@ -7,13 +8,15 @@ import {
   renameSync,
   rmSync,
 } from "node:fs";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import type { Credentials, Session } from "../../api/index.ts";
+import type { Credentials, LentLayout, Session } from "../../api/index.ts";
 import {
   type Bytes,
   type Call,
+  type Digest,
   fromNodeError,
   KilnError,
   temporaryName,
@@ -26,6 +29,10 @@ import { maxSecretSize } from "./build-sources.ts";
 
 export interface SessionParts {
   readonly directories: ReadonlyMap<string, string>;
+  /** OCI layouts by name. Absolute. */
+  readonly layouts: ReadonlyMap<string, string>;
+  /** Sent once, by id. */
+  readonly uploads: ReadonlyMap<string, Bytes>;
   readonly secrets: readonly SecretSpec[];
   /** By index of the exporter that delivers. */
   readonly receivers: readonly (Receiver | undefined)[];
@@ -36,8 +43,18 @@ export interface SessionParts {
 
 /** The session of a build in this process: directories are read in place, so no file is listed or sent. */
 export function createLocalSession(parts: SessionParts): Session {
+  const uploads = new Map(parts.uploads);
   return {
     directory: (name) => parts.directories.get(name),
+    layout: (name) => {
+      const path = parts.layouts.get(name);
+      return path === undefined ? undefined : lendLayout(path);
+    },
+    upload: (id) => {
+      const data = uploads.get(id);
+      uploads.delete(id);
+      return data;
+    },
     files: (name) => refuseToSend(name),
     readFile: (name) => refuseToSend(name),
     receive: (name, tar, call) =>
@@ -48,6 +65,31 @@ export function createLocalSession(parts: SessionParts): Session {
         parts.env,
       ),
     credentials: (host, call) => parts.credentials(host, call),
+  };
+}
+
+function lendLayout(path: string): LentLayout {
+  const file = (digest: Digest) => join(path, "blobs", ...digest.split(":"));
+  return {
+    async size(digest) {
+      const stats = await stat(file(digest)).catch((error: unknown) => {
+        if ((error as NodeJS.ErrnoException).code !== "ENOENT")
+          throw fromNodeError(error, `reading ${path}`);
+      });
+      return stats?.isFile() ? stats.size : undefined;
+    },
+    async *read(digest, call) {
+      const { signal } = call;
+      try {
+        for await (const chunk of createReadStream(file(digest), {
+          highWaterMark: 1 << 20,
+          signal,
+        }))
+          yield chunk as Uint8Array;
+      } catch (error) {
+        throw fromNodeError(error, `reading ${path}`);
+      }
+    },
   };
 }
 

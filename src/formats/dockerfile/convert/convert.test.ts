@@ -4,6 +4,7 @@ import { isKilnError, type KilnError } from "../../../base/index.ts";
 import {
   type ExecOp,
   type FileOp,
+  http,
   type LlbVertex,
   type Op,
   readDefinition,
@@ -273,12 +274,21 @@ describe("SOURCE_DATE_EPOCH", () => {
   it("may be told by the build context", async () => {
     const { result } = await convert("FROM scratch\nARG SOURCE_DATE_EPOCH\nLABEL a=b", {
       buildArgs: { SOURCE_DATE_EPOCH: "context" },
+      context: { state: http("https://x.org/context.tar") },
     });
     expect(result.epoch?.toISOString()).toBe("2024-05-06T07:08:09.500Z");
     expect(result.image.history?.map(({ created, created_by }) => [created, created_by])).toEqual([
       ["2024-05-06T07:08:09Z", "ARG SOURCE_DATE_EPOCH=1714979289"],
       ["2024-05-06T07:08:09Z", "LABEL a=b"],
     ]);
+  });
+
+  it("is not told by a directory, of which only what is used is asked for", async () => {
+    const converted = await convert("FROM scratch\nCOPY a /", {
+      buildArgs: { SOURCE_DATE_EPOCH: "context" },
+    });
+    expect(converted.result.epoch).toBeUndefined();
+    expect(opsOf(converted, "source")[0]?.attrs).toMatchObject({ "local.followpaths": '["a"]' });
   });
 
   it("may be told by a stage that only adds something", async () => {
