@@ -8,7 +8,7 @@ const replacements: Readonly<Record<string, string>> = {
   msgpackr: leftOut("Encoder"),
   "weak-lru-cache": leftOut("WeakLRUCache"),
   "node-gyp-build-optional-packages": `
-    const fromLmdb = createRequire(require.resolve("lmdb"));
+    const fromLmdb = createRequire(createRequire(import.meta.url).resolve("lmdb"));
     const prebuilt = \`@lmdb/lmdb-\${process.platform}-\${process.arch}/node\`;
     const candidates = [
       \`\${prebuilt}.abi\${process.versions.modules}.glibc.node\`,

@@ -12,7 +12,7 @@ const probes: Readonly<Record<Need, Probe>> = {
   runtime: () => (onPath("crun") || onPath("runc") ? undefined : "crun or runc"),
   registry: () => (onPath("docker-registry") ? undefined : "docker-registry"),
   bundle: () =>
-    existsSync(join(import.meta.dirname, "../../dist/kiln.mjs"))
+    existsSync(join(import.meta.dirname, "../../dist/kiln.cjs"))
       ? undefined
       : "dist (npm run build)",
   emulation: () => ["aarch64", "arm"].map(handlerMissing).find((one) => one !== undefined),

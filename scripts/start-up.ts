@@ -1,0 +1,136 @@
+// How the bundled command starts: V8 is given the code that it compiled for a build like the one about to run.
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+
+/** The bundle: names of files in `dist`. */
+export interface Program {
+  readonly dist: string;
+  readonly script: string;
+  readonly cache: string;
+}
+
+/** The source of kiln.cjs. V8 refuses code of another version, and compiles the script itself then. */
+export function starter({ script, cache }: Omit<Program, "dist">): string {
+  return `"use strict";
+// Generated. Runs the program with the code that V8 compiled for it when it was built, where V8 accepts that.
+const { readFileSync } = require("node:fs");
+const { Script } = require("node:vm");
+const { pathToFileURL } = require("node:url");
+const filename = __dirname + ${JSON.stringify(`/${script}`)};
+let cachedData;
+try {
+  cachedData = readFileSync(__dirname + ${JSON.stringify(`/${cache}`)});
+} catch {}
+const source = "(function (require, module, exports, __filename, __dirname, __url) {" + readFileSync(filename, "latin1") + "\\n})";
+const script = new Script(source, { filename, cachedData });
+module.exports = { script };
+script.runInThisContext()(require, module, module.exports, filename, __dirname, pathToFileURL(filename).href);
+`;
+}
+
+/** Runs a build twice, as users do, and keeps the code that V8 compiled for it beside the program. */
+export async function writeCodeCache({ dist, script, cache }: Program): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), "kiln-warm-up-"));
+  const registry = await serveImage();
+  const { port } = registry.address() as AddressInfo;
+  const context = join(directory, "context");
+  mkdirSync(context);
+  writeFileSync(join(context, "Dockerfile"), dockerfile(`127.0.0.1:${port}/base`));
+  const recorder = join(directory, "record.cjs");
+  const place = JSON.stringify(join(dist, cache));
+  writeFileSync(
+    recorder,
+    `const { script } = require(${JSON.stringify(join(dist, "kiln.cjs"))});
+    process.on("exit", () => require("node:fs").writeFileSync(${place}, script.createCachedData()));`,
+  );
+  try {
+    const words = [
+      "build",
+      "--root",
+      join(directory, "root"),
+      "--platform",
+      platforms.join(),
+      "-t",
+      "warm:up",
+    ];
+    // The second build starts with the first one's code, and adds its own.
+    for (const name of ["first", "second"]) await runWarmUp([recorder, ...words, context], name);
+  } finally {
+    registry.close();
+    rmSync(directory, { recursive: true, force: true });
+  }
+  void script;
+}
+
+const platforms = ["linux/amd64", "linux/arm64"] as const;
+
+const dockerfile = (base: string): string => `# syntax=docker/dockerfile:1
+FROM ${base} AS files
+WORKDIR /app
+COPY Dockerfile ./
+FROM ${base}
+ARG TARGETARCH
+ENV ARCH=$TARGETARCH
+LABEL org.example.arch="\${TARGETARCH}"
+COPY --from=files --chown=1:1 /app /app
+CMD ["true"]
+`;
+
+async function runWarmUp(argv: readonly string[], name: string): Promise<void> {
+  const child = spawn(process.execPath, argv, { stdio: ["ignore", "ignore", "pipe"] });
+  let said = "";
+  child.stderr.on("data", (chunk: Uint8Array) => {
+    said += new TextDecoder().decode(chunk);
+  });
+  const code = await new Promise<number | null>((done) => child.on("close", done));
+  if (code !== 0) throw new Error(`the ${name} warm-up build failed: ${said.slice(-2000)}`);
+}
+
+/** A registry with one image, one empty directory in one layer, for all platforms of the warm-up. */
+async function serveImage(): Promise<Server> {
+  const blobs = new Map<string, { type: string; data: Uint8Array }>();
+  const add = (type: string, data: Uint8Array, more = {}) => {
+    const digest = `sha256:${createHash("sha256").update(data).digest("hex")}`;
+    blobs.set(digest, { type, data });
+    return { mediaType: type, digest, size: data.length, ...more };
+  };
+  const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+  const tar = new Uint8Array(1024);
+  const layer = add("application/vnd.oci.image.layer.v1.tar+gzip", gzipSync(tar));
+  const diffId = `sha256:${createHash("sha256").update(tar).digest("hex")}`;
+  const manifests = platforms.map((platform) => {
+    const [os, architecture] = platform.split("/");
+    const rootfs = { type: "layers", diff_ids: [diffId] };
+    const config = { os, architecture, rootfs, history: [{ created_by: "base" }], config: {} };
+    const manifest = {
+      schemaVersion: 2,
+      mediaType: "application/vnd.oci.image.manifest.v1+json",
+      config: add("application/vnd.oci.image.config.v1+json", json(config)),
+      layers: [layer],
+    };
+    return add(manifest.mediaType, json(manifest), { platform: { os, architecture } });
+  });
+  const mediaType = "application/vnd.oci.image.index.v1+json";
+  const index = add(mediaType, json({ schemaVersion: 2, mediaType, manifests }));
+  const server = createServer((request, response) => {
+    const name = request.url?.split("/").at(-1) ?? "";
+    const found = blobs.get(name === "latest" ? index.digest : name);
+    if (request.url === "/v2/") return void response.end();
+    if (!found) return void response.writeHead(404).end();
+    const digest = name === "latest" ? index.digest : name;
+    response.writeHead(200, {
+      "content-type": found.type,
+      "content-length": found.data.length,
+      "docker-content-digest": digest,
+    });
+    response.end(request.method === "HEAD" ? undefined : found.data);
+  });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  return server;
+}
