@@ -26,6 +26,8 @@ export interface BuildRequest {
   readonly cacheImports?: readonly ExportRequest[];
   readonly cacheExports?: readonly ExportRequest[];
   readonly entitlements?: readonly string[];
+  /** A failed step does not stop those that do not need it; all failures are told at the end. */
+  readonly keepGoing?: boolean;
 }
 
 /** What came of it; `exporterResponse` has the reference's keys (`image.name`, `containerimage.digest`, ...). */

@@ -32,6 +32,8 @@ export type BuildEvent =
       readonly inputs?: readonly Digest[];
       readonly group?: ProgressGroup;
       readonly error?: string;
+      /** Of a failed step that said something: path of its whole output, on the builder's side. */
+      readonly log?: string;
     }
   | {
       readonly type: "progress";

@@ -68,6 +68,7 @@ const places = {
   sources: "sources",
   executor: "executor",
   cacheMounts: "cache-mounts",
+  logs: "logs",
 } as const;
 
 /**
@@ -166,6 +167,7 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
     executor,
     platforms: [native],
     now: options.now,
+    logs: at("logs"),
   };
   return {
     async info(call) {

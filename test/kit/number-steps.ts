@@ -7,6 +7,7 @@ import {
   createMemoryCacheStore,
   createSolver,
   type Edge,
+  type JobOptions,
   type Op,
   type ResultStorage,
   type Solver,
@@ -124,8 +125,9 @@ export class NumberSolver {
     target: Vertex<NumberStep> | Edge<NumberStep>,
     call: Call,
     emit: (event: BuildEvent) => void = () => {},
+    options: JobOptions = {},
   ): Promise<number> {
-    await using job = this.solver.job(`job ${++this.#jobs}`, emit);
+    await using job = this.solver.job(`job ${++this.#jobs}`, emit, options);
     const edge = "vertex" in target ? target : { vertex: target, output: 0 };
     return (await job.build(edge, call)).value;
   }

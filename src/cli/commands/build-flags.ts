@@ -60,6 +60,10 @@ export const buildFlags = {
   "force-rm": { type: "bool", usage: "Always remove intermediate containers", hidden: true },
   iidfile: { type: "string", value: "path", usage: "Write the image ID to a file" },
   isolation: { type: "string", usage: "Container isolation technology", hidden: true },
+  "keep-going": {
+    type: "bool",
+    usage: "After a failure, do what does not depend on it, and tell all failures at the end",
+  },
   label: { type: "stringArray", value: "key=value", usage: "Set metadata for an image" },
   load: { type: "bool", usage: "Shorthand for --output=type=docker" },
   memory: { type: "string", short: "m", usage: "Memory limit", hidden: true },

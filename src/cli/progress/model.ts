@@ -23,6 +23,8 @@ export interface Line {
   startedMs: number;
   endedMs: number | undefined;
   error: string | undefined;
+  /** Path of the whole output of a failed step. */
+  logPath: string | undefined;
   readonly transfers: Map<string, Transfer>;
   /** Transfers that began after the line had ended, such as layers fetched once they are needed: it runs again meanwhile. */
   readonly late: Set<string>;
@@ -143,6 +145,7 @@ export class ProgressModel {
     member.state = event.state;
     member.endedMs = isOver(event.state) ? at : undefined;
     if (event.error !== undefined) line.error = event.error;
+    if (event.log !== undefined) line.logPath = event.log;
     settle(line);
     const changes: Change[] = known ? [] : [{ type: "started", line }];
     if (isOver(line.state) && (!isOver(was) || !known)) changes.push(...this.#close(line, at));
@@ -160,6 +163,7 @@ export class ProgressModel {
       startedMs: at,
       endedMs: undefined,
       error: undefined,
+      logPath: undefined,
       transfers: new Map(),
       late: new Set(),
       log: [],

@@ -14,6 +14,7 @@ export function failureLines(model: ProgressModel, most: number, style: Style): 
       ` ${style.red(">")} ${style.bold(line.name)}:`,
       ...(left > 0 ? [style.dim(`… ${left} more above`)] : []),
       ...shown.map(({ text, atMs }) => `${style.dim((atMs / 1000).toFixed(3))} ${text}`),
+      ...(line.logPath === undefined ? [] : [style.dim(`whole log: ${line.logPath}`)]),
       "------",
     ];
   });

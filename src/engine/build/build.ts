@@ -20,6 +20,9 @@ import type { ImageSource } from "../source/index.ts";
 import { createBridge } from "./bridge.ts";
 import { EventQueue } from "./event-queue.ts";
 import { checkExports, exportResult, findExporters } from "./export.ts";
+import { runPlatforms } from "./failures.ts";
+import { SecretMask } from "./secret-mask.ts";
+import { StepLogs } from "./step-logs.ts";
 import { toVertexEdge, type VertexBuild } from "./vertices.ts";
 
 /** What a build is made of; lent by the engine. */
@@ -32,6 +35,8 @@ export interface BuildParts {
   readonly executor: () => Promise<Executor>;
   readonly platforms: readonly Platform[];
   readonly now: () => Date;
+  /** Where whole logs of builds are kept. */
+  readonly logs: string;
 }
 
 /** Starts the build at once; cancelling `call` stops everything it began. */
@@ -42,8 +47,19 @@ export function startBuild(
   call: Call,
 ): Build {
   const events = new EventQueue<BuildEvent>();
-  const emit = (event: BuildEvent) => events.push(event);
-  const result = runBuild(request, session, { ...parts, emit }, call).finally(() => events.end());
+  const mask = new SecretMask();
+  const logs = new StepLogs(parts.logs, request.ref);
+  const tell = (event: BuildEvent) => events.push(logs.event(event));
+  const emit = (event: BuildEvent) => mask.event(event).forEach(tell);
+  const result = runBuild(request, mask.watch(session), { ...parts, emit }, call)
+    .catch((error: unknown) => {
+      throw mask.error(error);
+    })
+    .finally(() => {
+      mask.end().forEach(tell);
+      logs[Symbol.dispose]();
+      events.end();
+    });
   // Whoever awaits `result` sees the failure; who only reads events must not crash the process.
   result.catch(() => {});
   return { events, result };
@@ -60,7 +76,8 @@ async function runBuild(
   call: Call,
 ): Promise<BuildResult> {
   const wanted = findExporters(request.exporters, parts.exporters);
-  await using job = parts.solver.job(request.ref, parts.emit);
+  const keepGoing = request.keepGoing ?? false;
+  await using job = parts.solver.job(request.ref, parts.emit, { keepGoing });
   const [described] = await Promise.all([
     describe(request, session, job, parts, call),
     checkExports(wanted, session, call),
@@ -71,9 +88,10 @@ async function runBuild(
   const checked = new Once<"platforms", void>();
   const beforeWork = (working: Call) =>
     checked.run("platforms", (checking) => checkPlatforms(graphs, parts, checking), working);
-  const snapshots = await runAll(
+  const snapshots = await runPlatforms(
     graphs,
     (graph, solving) => solveGraph(graph, job, { session, beforeWork }, solving),
+    keepGoing,
     call,
   );
   const result: SolvedResult = {

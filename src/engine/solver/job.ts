@@ -2,8 +2,9 @@
 import type { BuildEvent, StepState } from "../../api/index.ts";
 import { abortReason, type Call } from "../../base/index.ts";
 import type { Listener } from "./audience.ts";
+import type { EdgeState } from "./edge-state.ts";
 import type { SolverGraph } from "./graph.ts";
-import type { Edge, Job, Vertex } from "./types.ts";
+import type { Edge, Job, JobOptions, Vertex } from "./types.ts";
 import type { VertexState } from "./vertex-state.ts";
 
 /** The solver's side of `Job`. */
@@ -11,6 +12,7 @@ export class JobState<Def, Result> implements Job<Def, Result>, Listener<Def, Re
   readonly emit: (event: BuildEvent) => void;
   readonly #graph: SolverGraph<Def, Result>;
   readonly #now: () => Date;
+  readonly #options: JobOptions;
   readonly #disposal = new AbortController();
   readonly #states = new Map<VertexState<Def, Result>, StepState>();
   readonly #users = new Map<VertexState<Def, Result>, Set<VertexState<Def, Result>>>();
@@ -18,7 +20,13 @@ export class JobState<Def, Result> implements Job<Def, Result>, Listener<Def, Re
   readonly #targets = new Map<VertexState<Def, Result>, number>();
   readonly #builds = new Set<Promise<unknown>>();
 
-  constructor(graph: SolverGraph<Def, Result>, emit: (event: BuildEvent) => void, now: () => Date) {
+  constructor(
+    graph: SolverGraph<Def, Result>,
+    emit: (event: BuildEvent) => void,
+    now: () => Date,
+    options: JobOptions = {},
+  ) {
+    this.#options = options;
     this.#graph = graph;
     this.emit = emit;
     this.#now = now;
@@ -82,6 +90,9 @@ export class JobState<Def, Result> implements Job<Def, Result>, Listener<Def, Re
     for (const vertex of vertices) vertex.audience.addDemand(this);
     try {
       return (await target.outcome.get(call)).result;
+    } catch (error) {
+      if (!this.#options.keepGoing || call.signal.aborted) throw error;
+      throw joined(await failuresBelow(target, call));
     } finally {
       this.#targets.set(target.vertex, (this.#targets.get(target.vertex) ?? 0) - 1);
       for (const vertex of vertices) this.#dropDemand(vertex);
@@ -108,6 +119,38 @@ export class JobState<Def, Result> implements Job<Def, Result>, Listener<Def, Re
       if (unneeded) this.tell(input, input.audience.hasSpoken ? "done" : "cached");
     }
   }
+}
+
+/** Lets all that does not depend on a failure come to its end; returns every failure once. */
+async function failuresBelow<Def, Result>(
+  target: EdgeState<Def, Result>,
+  call: Call,
+): Promise<ReadonlySet<unknown>> {
+  const failures = new Set<unknown>();
+  const seen = new Set([target]);
+  const visit = async (
+    edge: EdgeState<Def, Result>,
+  ): Promise<readonly EdgeState<Def, Result>[]> => {
+    try {
+      await edge.outcome.get(call);
+      return [];
+    } catch (error) {
+      call.signal.throwIfAborted();
+      failures.add(error);
+      return edge.vertex.inputs.filter((input) => !seen.has(input));
+    }
+  };
+  for (let level: readonly EdgeState<Def, Result>[] = [target]; level.length > 0; ) {
+    const below = new Set((await Promise.all(level.map(visit))).flat());
+    for (const edge of below) seen.add(edge);
+    level = [...below];
+  }
+  return failures;
+}
+
+function joined(failures: ReadonlySet<unknown>): unknown {
+  const [first] = failures;
+  return failures.size === 1 ? first : new AggregateError(failures, "several steps failed");
 }
 
 function hasEnded(state: StepState | undefined): boolean {

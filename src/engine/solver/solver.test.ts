@@ -347,6 +347,55 @@ describe("a failure", () => {
     expect(numbers.live.size).toBe(0);
   });
 
+  it("leaves what does not need it to its end where the job keeps going, and all failures are told once", async () => {
+    const numbers = new NumberSolver();
+    const fail = (text: string) => () => {
+      throw new Error(text);
+    };
+    const first = step("first", { run: fail("one") });
+    const slow = step("slow", { run: async () => new Promise((go) => setTimeout(go, 20, [5])) });
+    const second = step("second", { inputs: [slow], run: fail("two") });
+    const needsFirst = step("needs first", { inputs: [first, slow] });
+    const third = step("third", { inputs: [step("far", { inputs: [slow] })] });
+    const top = step("top", { inputs: [needsFirst, first, second, third] });
+    const events: BuildEvent[] = [];
+    const emit = (event: BuildEvent) => events.push(event);
+    const build = numbers.build(top, uncancelled, emit, { keepGoing: true });
+    const error: unknown = await build.catch((reason: unknown) => reason);
+    expect((error as AggregateError).errors.map((one: Error) => one.message).sort()).toEqual([
+      "one",
+      "two",
+    ]);
+    expect(numbers.taken("run").sort()).toEqual(
+      ["first", "slow", "second", "far", "third"].map((name) => `run ${name}`).sort(),
+    );
+    const states = events.map((event) => (event.type === "step" ? event.state : ""));
+    expect(states).not.toContain("cancelled");
+    expect(numbers.live.size).toBe(0);
+  });
+
+  it("stays itself where the job keeps going and nothing else fails, and Ctrl-C still stops it", async () => {
+    const numbers = new NumberSolver();
+    const failure = new Error("exit code 1");
+    const bad = step("bad", {
+      run: () => {
+        throw failure;
+      },
+    });
+    const alone = numbers.build(bad, uncancelled, undefined, { keepGoing: true });
+    await expect(alone).rejects.toBe(failure);
+    const work = gate();
+    const slow = step("slow", { run: async (_, call) => work.wait(call).then(() => [5]) });
+    const controller = new AbortController();
+    const both = step("both", { inputs: [bad, slow] });
+    const build = numbers.build(both, controller, undefined, { keepGoing: true });
+    await work.entered;
+    controller.abort(abortReason("gone"));
+    await expect(build).rejects.toThrow("gone");
+    expect(work.cancelled()).toBe(1);
+    expect(numbers.live.size).toBe(0);
+  });
+
   it("is not remembered for the next build", async () => {
     const numbers = new NumberSolver();
     let broken = true;

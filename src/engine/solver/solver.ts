@@ -13,5 +13,5 @@ export function createSolver<Def, Result>(
 ): Solver<Def, Result> {
   const around = { options, cache: advisory(options.cache), executing: new Map() };
   const graph = new SolverGraph<Def, Result>(around);
-  return { job: (_id, emit) => new JobState(graph, emit, options.now) };
+  return { job: (_id, emit, how = {}) => new JobState(graph, emit, options.now, how) };
 }

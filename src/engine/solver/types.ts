@@ -52,7 +52,16 @@ export interface SolverOptions<Def, Result> {
 
 export interface Solver<Def, Result> {
   /** Jobs running at once share equal vertices. Disposing a job lets go of its results. */
-  job(id: string, emit: (event: BuildEvent) => void): Job<Def, Result>;
+  job(id: string, emit: (event: BuildEvent) => void, options?: JobOptions): Job<Def, Result>;
+}
+
+/** How one job wants its work done. */
+export interface JobOptions {
+  /**
+   * After a failure, what does not depend on it is still done; more than one failure is an `AggregateError` of them all.
+   * Without it the first failure ends the job's work.
+   */
+  readonly keepGoing?: boolean;
 }
 
 export interface Job<Def, Result> extends AsyncDisposable {
