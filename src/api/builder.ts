@@ -14,6 +14,23 @@ export interface ExportRequest {
   readonly attrs: Attrs;
 }
 
+/** Limits of one step's processes, as far as the machine can hold them (LLB's LinuxResources). */
+export interface StepResources {
+  /** Bytes. */
+  readonly memory?: number;
+  /** Memory and swap together, in bytes; -1 for no limit. */
+  readonly memorySwap?: number;
+  /** A weight; 1024 is the ordinary one. */
+  readonly cpuShares?: number;
+  /** Microseconds. */
+  readonly cpuPeriod?: number;
+  /** Microseconds of processor time in a period. */
+  readonly cpuQuota?: number;
+  /** Such as `0-2,4`. */
+  readonly cpusetCpus?: string;
+  readonly cpusetMems?: string;
+}
+
 /** What to build: BuildKit's SolveRequest. Either a frontend with its attributes, or a definition. */
 export interface BuildRequest {
   readonly ref: string;
@@ -25,9 +42,16 @@ export interface BuildRequest {
   readonly exporters: readonly ExportRequest[];
   readonly cacheImports?: readonly ExportRequest[];
   readonly cacheExports?: readonly ExportRequest[];
+  /** What steps may have beyond the sandbox: `network.host`, `security.insecure`, `device`. */
   readonly entitlements?: readonly string[];
+  /** Limits of every step's processes; no part of cache keys. */
+  readonly resources?: StepResources;
   /** A failed step does not stop those that do not need it; all failures are told at the end. */
   readonly keepGoing?: boolean;
+  /** Tell of every step that runs why it was not cached. */
+  readonly explain?: boolean;
+  /** The build fails before anything is exported when a step had to run. */
+  readonly expectCached?: boolean;
 }
 
 /** What came of it; `exporterResponse` has the reference's keys (`image.name`, `containerimage.digest`, ...). */

@@ -24,7 +24,14 @@ import {
   openOverlaySnapshotter,
   type Snapshotter,
 } from "../storage/snapshot/index.ts";
-import { type BuildParts, type RunImageRequest, runImage, startBuild } from "./build/index.ts";
+import {
+  allEntitlements,
+  type BuildParts,
+  type Entitlement,
+  type RunImageRequest,
+  runImage,
+  startBuild,
+} from "./build/index.ts";
 import { openCacheStore } from "./cache/index.ts";
 import { openExecutor } from "./executor/index.ts";
 import { createExporters } from "./exporter/index.ts";
@@ -47,6 +54,8 @@ export interface EngineOptions {
   readonly now: () => Date;
   /** Path or name of the container runtime, instead of the first that is found. */
   readonly runtime?: string;
+  /** What requests may ask for beyond the sandbox; everything that there is, where absent. */
+  readonly entitlements?: readonly Entitlement[];
 }
 
 export type { RunImageRequest } from "./build/index.ts";
@@ -147,6 +156,7 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
     slots: new Limiter(processSlots()),
     defaultPlatform: native,
   };
+  const entitlements = options.entitlements ?? allEntitlements;
   const parts: BuildParts = {
     solver: createSolver({
       op: (vertex) => createOp(vertex.def, opParts),
@@ -165,6 +175,7 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
     images,
     sources: opParts.sources,
     executor,
+    entitlements,
     platforms: [native],
     now: options.now,
     logs: at("logs"),
@@ -176,7 +187,7 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
     },
     build: (request, session, call) => startBuild(request, session, parts, call),
     runImage: (request, session, call) =>
-      runImage(request, { images, snapshotter, executor }, session, call),
+      runImage(request, { images, snapshotter, executor, entitlements }, session, call),
     diskUsage: async () => [],
     prune: async function* () {},
     [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
@@ -193,8 +204,7 @@ function createRegistries(options: EngineOptions) {
   ): Registry => {
     const known = clients.get(session) ?? new Map<boolean, Registry>();
     clients.set(session, known);
-    const client =
-      known.get(insecure) ??
+    const open = () =>
       createRegistry({
         credentials: (host, call) => session.credentials(host, call),
         hosts: options.hosts,

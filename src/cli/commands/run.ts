@@ -89,6 +89,8 @@ function runRequest(
     pull: values.pull,
     env,
     network,
+    // Who types the command may give what he asks for.
+    ...(network === "host" ? { entitlements: ["network.host"] } : {}),
     ...(flags.given("entrypoint") ? { entrypoint } : {}),
     ...(command.length > 0 ? { command } : {}),
     ...(values.user === "" ? {} : { user: values.user }),

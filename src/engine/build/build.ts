@@ -9,7 +9,7 @@ import type {
   Session,
 } from "../../api/index.ts";
 import { type Call, KilnError, Once, runAll } from "../../base/index.ts";
-import { type LlbGraph, readDefinition } from "../../formats/llb/index.ts";
+import type { LlbGraph } from "../../formats/llb/index.ts";
 import { formatPlatform, type Platform } from "../../formats/oci/index.ts";
 import type { Executor } from "../executor/index.ts";
 import type { Exporter, SolvedResult } from "../exporter/index.ts";
@@ -18,6 +18,7 @@ import type { OpDefinition, OpResult, Sources } from "../ops/index.ts";
 import type { Job, Solver } from "../solver/index.ts";
 import type { ImageSource } from "../source/index.ts";
 import { createBridge } from "./bridge.ts";
+import { type Entitlement, grantEntitlements, readAllowed } from "./entitlements.ts";
 import { EventQueue } from "./event-queue.ts";
 import { checkExports, exportResult, findExporters } from "./export.ts";
 import { runPlatforms } from "./failures.ts";
@@ -35,6 +36,8 @@ export interface BuildParts {
   readonly executor: () => Promise<Executor>;
   readonly platforms: readonly Platform[];
   readonly now: () => Date;
+  /** What requests may ask for beyond the sandbox. */
+  readonly entitlements: readonly Entitlement[];
   /** Where whole logs of builds are kept. */
   readonly logs: string;
 }
@@ -76,21 +79,23 @@ async function runBuild(
   call: Call,
 ): Promise<BuildResult> {
   const wanted = findExporters(request.exporters, parts.exporters);
+  const granted = grantEntitlements(request.entitlements ?? [], parts.entitlements);
   const keepGoing = request.keepGoing ?? false;
   await using job = parts.solver.job(request.ref, parts.emit, { keepGoing });
   const [described] = await Promise.all([
-    describe(request, session, job, parts, call),
+    describe(request, session, job, { ...parts, granted }, call),
     checkExports(wanted, session, call),
   ]);
   const graphs = described.platforms.map((one) =>
-    one.definition ? readDefinition(one.definition) : undefined,
+    one.definition ? readAllowed(one.definition, granted) : undefined,
   );
   const checked = new Once<"platforms", void>();
   const beforeWork = (working: Call) =>
     checked.run("platforms", (checking) => checkPlatforms(graphs, parts, checking), working);
   const snapshots = await runPlatforms(
     graphs,
-    (graph, solving) => solveGraph(graph, job, { session, beforeWork }, solving),
+    (graph, solving) =>
+      solveGraph(graph, job, { ...shared(request, session), beforeWork }, solving),
     keepGoing,
     call,
   );
@@ -122,12 +127,17 @@ async function solveGraph(
   return graph?.result ? job.build(toVertexEdge(graph.result, build), call) : undefined;
 }
 
+/** What all steps of a build have in common. */
+function shared({ resources }: BuildRequest, session: Session): VertexBuild {
+  return { session, ...(resources === undefined ? {} : { resources }) };
+}
+
 /** What is to be solved and exported: as the frontend says, or the request's own definition for the native platform. */
 async function describe(
   request: BuildRequest,
   session: Session,
   job: BuildJob,
-  parts: RunningParts,
+  parts: RunningParts & { readonly granted: ReadonlySet<Entitlement> },
   call: Call,
 ): Promise<FrontendResult> {
   if (request.frontend === undefined) return definitionResult(request, parts.platforms);
@@ -138,7 +148,7 @@ async function describe(
     session,
     inputs: request.inputs ?? {},
     solve: (definition, solving) =>
-      solveGraph(readDefinition(definition), job, { session }, solving),
+      solveGraph(readAllowed(definition, parts.granted), job, shared(request, session), solving),
   });
   return await frontend.solve(request.attrs, bridge, call);
 }

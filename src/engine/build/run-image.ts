@@ -5,6 +5,7 @@ import { type ContainerConfig, type Platform, platformOfConfig } from "../../for
 import type { Snapshotter } from "../../storage/snapshot/index.ts";
 import type { Executor, ProcessSpec } from "../executor/index.ts";
 import type { ImageSource } from "../source/index.ts";
+import { checkPrivileges, type Entitlement, grantEntitlements } from "./entitlements.ts";
 
 /** What is to be run; what is absent is taken from the image. */
 export interface RunImageRequest {
@@ -22,6 +23,8 @@ export interface RunImageRequest {
   readonly user?: string;
   readonly cwd?: string;
   readonly network: ProcessSpec["network"];
+  /** What the asking side allows beyond the sandbox. */
+  readonly entitlements?: readonly string[];
 }
 
 /** Lent by the engine. */
@@ -29,6 +32,7 @@ export interface RunImageParts {
   readonly images: ImageSource;
   readonly snapshotter: Snapshotter;
   readonly executor: () => Promise<Executor>;
+  readonly entitlements: readonly Entitlement[];
 }
 
 const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -52,6 +56,7 @@ export async function runImage(
   );
   const platform = platformOfConfig(image.config);
   const spec = processOf(request, image.config.config ?? {}, platform);
+  checkPrivileges(spec, grantEntitlements(request.entitlements ?? [], parts.entitlements));
   const executor = await parts.executor();
   await executor.checkPlatform(platform, call);
   const source = await parts.images.resolve(

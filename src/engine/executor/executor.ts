@@ -1,5 +1,5 @@
 // Running one process of a step in a container of its own.
-import type { StepCall } from "../../api/index.ts";
+import type { StepCall, StepResources } from "../../api/index.ts";
 import type { Call } from "../../base/index.ts";
 import type { Platform } from "../../formats/oci/index.ts";
 import type { Mount } from "../../storage/snapshot/index.ts";
@@ -22,6 +22,7 @@ export interface ProcessSpec {
   }[];
   readonly shmSize?: number;
   readonly cgroupParent?: string;
+  readonly resources?: StepResources;
   /** Exit codes that count as success; only 0 where absent. */
   readonly validExitCodes?: readonly number[];
   /** What the programs were built for; decides whether and how they are emulated. */

@@ -1,5 +1,5 @@
 // LLB's ExecOp: a process in a root file system made of mounts, whose writable mounts become results.
-import type { Session, StepCall } from "../../api/index.ts";
+import type { Session, StepCall, StepResources } from "../../api/index.ts";
 import {
   AsyncStack,
   type Call,
@@ -32,6 +32,8 @@ export interface ExecParts {
   readonly snapshotter: Snapshotter;
   readonly cacheMounts: CacheMounts;
   readonly session: Session;
+  /** Limits of the build's processes. */
+  readonly resources?: StepResources;
   /** Slots for processes. */
   readonly slots: Limiter;
 }
@@ -106,6 +108,12 @@ class ExecRun implements AsyncDisposable {
   }
 
   async perform(call: StepCall): Promise<readonly OpResult[]> {
+    const device = this.#op.devices.find(({ optional }) => !optional);
+    if (device) {
+      throw new KilnError("UNSUPPORTED", `devices (${device.name}) cannot be lent to steps yet`, {
+        hint: "Leave --device out, or mark the device as not required.",
+      });
+    }
     const root = this.#op.mounts.find((mount) => mount.target === "/");
     if (!root) throw new KilnError("DEFINITION_INVALID", "exec op: no mount at /");
     if (root.selector !== "" && root.selector !== "/") {
@@ -135,6 +143,7 @@ class ExecRun implements AsyncDisposable {
       platform: this.#platform,
       network: op.network === "sandbox" ? "default" : op.network,
       security: op.security,
+      ...(this.#parts.resources === undefined ? {} : { resources: this.#parts.resources }),
       extraHosts: op.extraHosts,
       ulimits: op.ulimits,
       ...(op.user === "" ? {} : { user: op.user }),

@@ -1,6 +1,7 @@
 // LLB's ops as the solver runs them.
 export { type CacheMounts, openCacheMounts } from "./cache-mounts.ts";
 export { type FileView, readView, resolveInView } from "./file/view.ts";
+export { placeOf } from "./locate-failures.ts";
 export { createOp, type OpDefinition, type OpParts } from "./ops.ts";
 export type { OpResult } from "./result.ts";
 export { findSource, type Sources } from "./source-op.ts";

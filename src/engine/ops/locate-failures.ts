@@ -44,7 +44,8 @@ function locate(error: unknown, vertex: LlbVertex): unknown {
   });
 }
 
-function placeOf(vertex: LlbVertex): SourcePlace | undefined {
+/** Where in the user's file an op was written. */
+export function placeOf(vertex: LlbVertex): SourcePlace | undefined {
   const [location] = vertex.locations;
   const range = location?.ranges[0];
   if (!location || !range || range.start.line < 1) return undefined;

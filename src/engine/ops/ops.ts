@@ -1,5 +1,5 @@
 // From an LLB vertex to the work behind it.
-import type { Session } from "../../api/index.ts";
+import type { Session, StepResources } from "../../api/index.ts";
 import type { Call } from "../../base/index.ts";
 import { KilnError } from "../../base/index.ts";
 import type { LlbVertex } from "../../formats/llb/index.ts";
@@ -17,11 +17,13 @@ import { createDiffOp, createMergeOp } from "./stack-ops.ts";
 export interface OpDefinition {
   readonly vertex: LlbVertex;
   readonly session: Session;
+  /** Limits of that build's processes; no part of what a step is. */
+  readonly resources?: StepResources;
   /** Awaited before anything is executed: for checks that are in vain when all is cached. */
   readonly beforeWork?: (call: Call) => Promise<void>;
 }
 
-export interface OpParts extends Omit<ExecParts, "session"> {
+export interface OpParts extends Omit<ExecParts, "session" | "resources"> {
   readonly snapshotter: Snapshotter;
   readonly sources: Sources;
   /** For vertices that name no platform. */
@@ -42,7 +44,7 @@ export function createOp(definition: OpDefinition, parts: OpParts): Op<OpResult>
   };
 }
 
-function createBareOp({ vertex, session }: OpDefinition, parts: OpParts): Op<OpResult> {
+function createBareOp({ vertex, session, resources }: OpDefinition, parts: OpParts): Op<OpResult> {
   const { op } = vertex;
   const platform = vertex.platform ?? parts.defaultPlatform;
   const inputCount = vertex.inputs.length;
@@ -50,7 +52,11 @@ function createBareOp({ vertex, session }: OpDefinition, parts: OpParts): Op<OpR
     case "source":
       return createSourceOp(op, platform, parts.sources, session);
     case "exec":
-      return createExecOp(op, platform, inputCount, { ...parts, session });
+      return createExecOp(op, platform, inputCount, {
+        ...parts,
+        session,
+        ...(resources === undefined ? {} : { resources }),
+      });
     case "file":
       return createFileOp(op, inputCount, parts.snapshotter);
     case "merge":

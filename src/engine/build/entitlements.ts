@@ -1,0 +1,126 @@
+// What a process may do beyond the sandbox: asked here by everything that starts one, allowed by request and engine both.
+import { closest, KilnError, type SourcePlace } from "../../base/index.ts";
+import {
+  type Definition,
+  type LlbGraph,
+  type LlbVertex,
+  readDefinition,
+} from "../../formats/llb/index.ts";
+import type { ProcessSpec } from "../executor/index.ts";
+import { placeOf } from "../ops/index.ts";
+
+/** BuildKit's words, each with what it allows. */
+export const entitlements = {
+  "network.host": "the machine's own network",
+  "security.insecure": "all privileges, without a sandbox",
+  device: "the machine's devices",
+} as const;
+
+export type Entitlement = keyof typeof entitlements;
+
+export const allEntitlements: readonly Entitlement[] = Object.keys(entitlements) as Entitlement[];
+
+/**
+ * What a request may have: each word must be known, and allowed by the engine. Throws `FLAG_INVALID` or
+ * `ENTITLEMENT_MISSING`. A word may say more after `=`, as `device=KIND` does.
+ */
+export function grantEntitlements(
+  wanted: readonly string[],
+  engine: readonly Entitlement[],
+): ReadonlySet<Entitlement> {
+  const granted = new Set<Entitlement>();
+  for (const text of wanted) {
+    const word = text.split("=", 1)[0] ?? "";
+    if (!isEntitlement(word)) throw unknownEntitlement(text);
+    if (!engine.includes(word)) {
+      throw new KilnError("ENTITLEMENT_MISSING", `this builder does not allow ${word}`, {
+        hint: `Add "${word}" to insecure-entitlements in its configuration.`,
+      });
+    }
+    granted.add(word);
+  }
+  return granted;
+}
+
+/** A process as far as its privileges go. Any other value than the named ones counts as the most that there is. */
+export interface Privileges extends Pick<ProcessSpec, "network" | "security"> {
+  readonly devices?: readonly unknown[];
+}
+
+/** Throws `ENTITLEMENT_MISSING` for a process that asks for more than is granted. */
+export function checkPrivileges(
+  process: Privileges,
+  granted: ReadonlySet<Entitlement>,
+  at?: SourcePlace,
+): void {
+  const missing = neededBy(process).filter((one) => !granted.has(one));
+  if (missing.length > 0) throw refusal(missing, at);
+}
+
+/**
+ * Reads a definition that is to be solved, and checks every step of it, cached or not; all that are refused are told at
+ * once. Nothing is solved that did not come through here.
+ */
+export function readAllowed(definition: Definition, granted: ReadonlySet<Entitlement>): LlbGraph {
+  const graph = readDefinition(definition);
+  checkGraph(graph, granted);
+  return graph;
+}
+
+/** Throws `ENTITLEMENT_MISSING` for the steps that ask for more than is granted. */
+export function checkGraph(graph: LlbGraph, granted: ReadonlySet<Entitlement>): void {
+  const errors = graph.vertices.flatMap((vertex) => {
+    const missing = neededByVertex(vertex).filter((one) => !granted.has(one));
+    return missing.length === 0 ? [] : [refusal(missing, placeOf(vertex), vertex.name)];
+  });
+  const [first, ...others] = errors;
+  if (first === undefined) return;
+  throw new KilnError(first.code, first.message, {
+    others,
+    details: first.details,
+    ...(first.hint === undefined ? {} : { hint: first.hint }),
+    ...(first.at === undefined ? {} : { at: first.at }),
+  });
+}
+
+function neededByVertex({ op }: LlbVertex): readonly Entitlement[] {
+  if (op.kind !== "exec") return [];
+  const network = op.network === "sandbox" ? "default" : op.network;
+  return neededBy({ network, security: op.security, devices: op.devices });
+}
+
+function neededBy({ network, security, devices = [] }: Privileges): readonly Entitlement[] {
+  const needed: Entitlement[] = [];
+  if (network !== "default" && network !== "none") needed.push("network.host");
+  if (security !== "sandbox") needed.push("security.insecure");
+  if (devices.length > 0) needed.push("device");
+  return needed;
+}
+
+function refusal(
+  missing: readonly Entitlement[],
+  at: SourcePlace | undefined,
+  step?: string,
+): KilnError {
+  const what = missing.map((one) => `${entitlements[one]} (${one})`).join(" and ");
+  const flags = missing.map((one) => `--allow ${one}`).join(" ");
+  return new KilnError("ENTITLEMENT_MISSING", `a step asks for ${what}, which is not allowed`, {
+    hint: `Add ${flags} if you trust what is built.`,
+    details: { entitlement: missing.join(","), ...(step === undefined ? {} : { step }) },
+    ...(at === undefined ? {} : { at }),
+  });
+}
+
+function isEntitlement(word: string): word is Entitlement {
+  return Object.hasOwn(entitlements, word);
+}
+
+function unknownEntitlement(text: string): KilnError {
+  const near = closest(text, Object.keys(entitlements));
+  return new KilnError("FLAG_INVALID", `there is no entitlement ${JSON.stringify(text)}`, {
+    hint:
+      near === undefined
+        ? `Entitlements are ${Object.keys(entitlements).join(", ")}.`
+        : `Did you mean ${near}?`,
+  });
+}
