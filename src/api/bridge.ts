@@ -11,6 +11,8 @@ export type ResolveMode = "default" | "pull" | "local";
 export interface ResolveImageOptions {
   readonly platform: Platform;
   readonly mode?: ResolveMode;
+  /** Set where the image is in an OCI layout that the asking side lends, under this name; the reference has a digest then. */
+  readonly layout?: string;
   /** Words for the progress line, such as `[internal] load metadata for docker.io/library/busybox:latest`. */
   readonly logName?: string;
 }

@@ -36,6 +36,8 @@ export interface Credentials {
 
 /** Blobs of an OCI layout (image-spec, image-layout.md), by digest. */
 export interface LentLayout {
+  /** Where it lies, for messages. */
+  readonly place: string;
   /** In bytes; undefined when the layout does not have the blob. */
   size(digest: Digest, call: Call): Promise<number | undefined>;
   /** The bytes as they lie there: who reads checks the digest. */

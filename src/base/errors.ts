@@ -76,6 +76,7 @@ export const errorCodes = {
     "failed-precondition",
     "A RUN step's program was built for a processor that does not run here.",
   ],
+  PROGRAM_MISSING: ["failed-precondition", "A program that is needed is not installed."],
   REFERENCE_INVALID: ["invalid-argument", "An image name is malformed."],
   REGISTRY_DENIED: ["permission-denied", "The registry refused the credentials or the action."],
   REGISTRY_FAILED: [

@@ -71,6 +71,7 @@ export function createLocalSession(parts: SessionParts): Session {
 function lendLayout(path: string): LentLayout {
   const file = (digest: Digest) => join(path, "blobs", ...digest.split(":"));
   return {
+    place: path,
     async size(digest) {
       const stats = await stat(file(digest)).catch((error: unknown) => {
         if ((error as NodeJS.ErrnoException).code !== "ENOENT")

@@ -17,4 +17,5 @@ export * from "./image/options.ts";
 export { createImageSource } from "./image/source.ts";
 export type { Absence } from "./local/absence.ts";
 export { createLocalSource, type LocalSourceOptions } from "./local/source.ts";
+export { withLayouts } from "./oci-layout/repository.ts";
 export * from "./source.ts";

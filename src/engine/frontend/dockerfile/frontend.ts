@@ -124,8 +124,10 @@ function warnOnce(files: BuildFiles, bridge: BuildBridge): (warning: LintWarning
 
 function ioOver(reader: LocalReader, call: Call): ConvertIo {
   return {
-    async resolveImage(reference, { platform, mode, logName }) {
-      const found = await reader.bridge.resolveImage(reference, { platform, mode, logName }, call);
+    async resolveImage(reference, { platform, mode, logName, layout }) {
+      const lent = layout?.storeId === undefined ? {} : { layout: layout.storeId };
+      const options = { platform, mode, logName, ...lent };
+      const found = await reader.bridge.resolveImage(reference, options, call);
       return {
         reference: found.reference,
         digest: parseDigest(found.digest),

@@ -1,10 +1,14 @@
 // ADD's unpacking: a local archive becomes its contents, anything else is left to the copy.
 import { closeSync, openSync, readSync } from "node:fs";
-import type { Bytes, Call } from "../../../base/index.ts";
-import { resolveInRoot } from "../../../base/index.ts";
-import { decompress, detectCompression, isTarHeader } from "../../../formats/archive/index.ts";
+import { type Bytes, type Call, isKilnError, resolveInRoot } from "../../../base/index.ts";
+import {
+  type Compression,
+  detectCompression,
+  isTarHeader,
+} from "../../../formats/archive/index.ts";
 import { extractTar } from "../../../storage/snapshot/index.ts";
 import { type CopyOptions, makeDirectories } from "./copy.ts";
+import { expand } from "./decompress.ts";
 import { type FileView, resolveInView } from "./view.ts";
 
 const chunkSize = 1 << 20;
@@ -24,7 +28,8 @@ export async function unpackInto(
   const from = resolveInView(view, source, options.followSymlink);
   if (view.lstat(from)?.type !== "file") return false;
   const path = view.hostPath(from);
-  if (!(await isArchive(path, source))) return false;
+  const compression = detectCompression(firstBytes(path));
+  if (!(await isArchive(path, compression, source, call))) return false;
   makeDirectories(root, target, options);
   const directory = resolveInRoot(root, target, { followLast: true });
   const extract = {
@@ -32,22 +37,28 @@ export async function unpackInto(
     whiteouts: "none",
     ...(options.owner ? { owner: options.owner } : {}),
   } as const;
-  await extractTar(decompress(readChunks(path), source), extract, call);
+  await extractTar(expand(readChunks(path), compression, source, call), extract, call);
   return true;
 }
 
 /** The reference takes what is compressed in a known way for an archive only if a tar header comes out. */
-async function isArchive(path: string, what: string): Promise<boolean> {
-  const start = firstBytes(path);
-  if (detectCompression(start) === "none") return isTarHeader(start);
+async function isArchive(
+  path: string,
+  compression: Compression,
+  what: string,
+  call: Call,
+): Promise<boolean> {
+  if (compression === "none") return isTarHeader(firstBytes(path));
   try {
     let head: Uint8Array<ArrayBufferLike> = new Uint8Array();
-    for await (const chunk of decompress(readChunks(path), what)) {
+    for await (const chunk of expand(readChunks(path), compression, what, call)) {
       head = head.length === 0 ? chunk : joined(head, chunk);
       if (head.length >= 512) return isTarHeader(head.subarray(0, 512));
     }
-  } catch {
-    return false;
+  } catch (error) {
+    // What is damaged is copied as it is; what cannot be looked into must not be taken for something else.
+    if (isKilnError(error, "ARCHIVE_INVALID")) return false;
+    throw error;
   }
   return false;
 }

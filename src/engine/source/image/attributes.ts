@@ -6,6 +6,8 @@ export interface ImageAttributes {
   readonly mode: ResolveMode;
   /** Only so many layers, counted from the oldest. */
   readonly layerLimit: number | undefined;
+  /** Name of the lent OCI layout, where it is not that of the image. */
+  readonly layout: string | undefined;
   /** What the name must stand for. */
   readonly checksum: Digest | undefined;
 }
@@ -14,7 +16,8 @@ export interface ImageAttributes {
 export function parseImageAttributes(attrs: Attrs): ImageAttributes {
   return {
     mode: parseMode(attrs["image.resolvemode"]),
-    layerLimit: parseLimit(attrs["image.layerlimit"]),
+    layerLimit: parseLimit(attrs["image.layerlimit"] ?? attrs["oci.layerlimit"]),
+    layout: attrs["oci.store"] || undefined,
     checksum: parseChecksum(attrs["image.checksum"]),
   };
 }

@@ -1,4 +1,4 @@
-// Scheme `docker-image`: images of registries and of the local store, looked up at once and fetched when needed.
+// Schemes `docker-image` and `oci-layout`: images of registries, of the local store and of lent layouts, looked up at once and fetched when needed.
 import type { ResolveMode, Session, StepCall } from "../../../api/index.ts";
 import { type Bytes, type Call, digestOf, isKilnError, KilnError } from "../../../base/index.ts";
 import {
@@ -20,6 +20,7 @@ import {
   resolveImage,
 } from "../../../storage/image/index.ts";
 import type { LazyLayer } from "../../../storage/snapshot/index.ts";
+import { layoutOrigin } from "../oci-layout/repository.ts";
 import type { ResolvedSource } from "../source.ts";
 import { type ImageAttributes, parseImageAttributes } from "./attributes.ts";
 import type { ImageSource, ImageSourceOptions } from "./options.ts";
@@ -39,14 +40,16 @@ export function createImageSource(options: ImageSourceOptions): ImageSource {
     async resolve(id, session, call) {
       const attributes = parseImageAttributes(id.attrs);
       const reference = parseReference(id.rest);
-      const wanted = { reference, platform: id.platform, mode: attributes.mode };
+      const layout =
+        id.scheme === "oci-layout" ? (attributes.layout ?? layoutOf(reference)) : undefined;
+      const wanted = { reference, platform: id.platform, mode: attributes.mode, layout };
       const found = await find(wanted, session, call);
       checkDigest(reference, found.image.root, attributes);
       return resolved(options, { ...found, reference, attributes, session });
     },
-    async resolveImage(text, { platform, mode = "default" }, session, call) {
+    async resolveImage(text, { platform, mode = "default", layout }, session, call) {
       const reference = parseReference(text);
-      const { image } = await find({ reference, platform, mode }, session, call);
+      const { image } = await find({ reference, platform, mode, layout }, session, call);
       return {
         reference: pinned(reference, image.root),
         digest: image.root.digest,
@@ -57,10 +60,17 @@ export function createImageSource(options: ImageSourceOptions): ImageSource {
   };
 }
 
+/** The name before tag and digest. */
+function layoutOf(reference: Reference): string {
+  return familiarReference(reference).replace(/[:@].*$/, "");
+}
+
 interface Wanted {
   readonly reference: Reference;
   readonly platform: Platform;
   readonly mode: ResolveMode;
+  /** Name of the lent OCI layout that has it; undefined for images of registries. */
+  readonly layout: string | undefined;
 }
 
 interface FoundImage {
@@ -76,14 +86,15 @@ interface FoundImage {
 async function findImage(
   options: ImageSourceOptions,
   lookups: SessionLookups,
-  { reference, platform, mode }: Wanted,
+  { reference, platform, mode, layout }: Wanted,
   session: Session,
   call: Call,
 ): Promise<FoundImage> {
   const { content, records } = options;
   const name = formatReference(withDefaultTag(reference));
   const pulled = formatReference(parsePullReference(formatReference(reference)));
-  const record = reference.digest === undefined ? records.get(name) : undefined;
+  const record =
+    reference.digest === undefined && layout === undefined ? records.get(name) : undefined;
   const local = record && {
     repository: localRepository(record.descriptor, content),
     reference: name,
@@ -95,7 +106,7 @@ async function findImage(
     origin: undefined,
   });
   if (local && mode === "local") return findLocal(local);
-  const origin = repositoryName(reference);
+  const origin = layout === undefined ? repositoryName(reference) : layoutOrigin(layout);
   const repository = lookups.pull(options.registry(session), origin);
   try {
     const request = { repository, reference: pulled, platform, content };
