@@ -43,6 +43,7 @@ import {
   createHttpSources,
   createImageSource,
   createLocalSource,
+  withLayouts,
 } from "./source/index.ts";
 
 export interface EngineOptions {
@@ -134,6 +135,7 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
     executor,
     sources: new Map([
       [images.scheme, images],
+      ["oci-layout", images],
       ...files.map((source) => [source.scheme, source] as const),
       [
         "git",
@@ -211,6 +213,7 @@ function createRegistries(options: EngineOptions) {
         userAgent: `kiln/${options.version}`,
         ...(insecure ? { insecure } : {}),
       });
+    const client = known.get(insecure) ?? withLayouts(open(), session);
     known.set(insecure, client);
     latest = client;
     return client;
