@@ -90,6 +90,7 @@ export const errorCodes = {
   SNAPSHOT_FAILED: ["internal", "A file system snapshot could not be made, mounted or read."],
   SSH_FAILED: ["failed-precondition", "An SSH agent or key could not be lent to the build."],
   STORE_CORRUPT: ["internal", "Kiln's own data is damaged."],
+  TEMPLATE_INVALID: ["invalid-argument", "A Go template of --format cannot be read or run."],
   UNSUPPORTED: ["unimplemented", "What was asked for is not supported."],
   USER_NOT_FOUND: [
     "not-found",

@@ -37,6 +37,7 @@ import { openExecutor } from "./executor/index.ts";
 import { createExporters } from "./exporter/index.ts";
 import { createDockerfileFrontend } from "./frontend/index.ts";
 import { createOp, type OpParts, type OpResult, openCacheMounts } from "./ops/index.ts";
+import type { GcOptions } from "./retention/index.ts";
 import { createSolver } from "./solver/index.ts";
 import {
   createGitSource,
@@ -45,6 +46,13 @@ import {
   createLocalSource,
   withLayouts,
 } from "./source/index.ts";
+import {
+  createActivity,
+  createCollector,
+  diskUsage,
+  prune,
+  type UsageParts,
+} from "./usage/index.ts";
 
 export interface EngineOptions {
   /** Absolute; all that the engine keeps lies below it. Several engines may share it, also in other processes. */
@@ -53,6 +61,8 @@ export interface EngineOptions {
   readonly hosts: Readonly<Record<string, RegistryHostConfig>>;
   readonly version: string;
   readonly now: () => Date;
+  /** When to remove what without being asked; the reference's rules where absent. */
+  readonly gc?: GcOptions;
   /** Path or name of the container runtime, instead of the first that is found. */
   readonly runtime?: string;
   /** What requests may ask for beyond the sandbox; everything that there is, where absent. */
@@ -182,17 +192,40 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
     now: options.now,
     logs: at("logs"),
   };
+  const usageParts: UsageParts = {
+    root: options.root,
+    content,
+    snapshotter,
+    images: records,
+    metadata,
+    madeLayers: join(at("exports"), "layers"),
+    origins: at("origins"),
+    kept: [
+      { things: kept.cacheMounts, type: "exec.cachemount" },
+      { things: kept.repositories, type: "source.git.checkout" },
+      { things: kept.statIndexes, type: "source.local" },
+    ],
+    now: options.now,
+  };
+  const activity = createActivity(createCollector(usageParts, options.gc ?? {}), () => {
+    for (const store of [content, ...Object.values(kept)]) store.release();
+  });
   return {
     async info(call) {
       const platforms = await (await executor()).platforms(call);
       return { name: "embedded", version: options.version, platforms, labels: {} };
     },
-    build: (request, session, call) => startBuild(request, session, parts, call),
+    build(request, session, call) {
+      return activity.during(startBuild(request, session, parts, call), call);
+    },
     runImage: (request, session, call) =>
       runImage(request, { images, snapshotter, executor, entitlements }, session, call),
-    diskUsage: async () => [],
-    prune: async function* () {},
-    [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
+    diskUsage: (call) => diskUsage(usageParts, call),
+    prune: (filter, call) => prune(filter, usageParts, call),
+    async [Symbol.asyncDispose]() {
+      await activity.ended();
+      await owned[Symbol.asyncDispose]();
+    },
   };
 }
 

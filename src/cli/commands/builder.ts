@@ -5,6 +5,7 @@ import { resolve } from "node:path";
 import type { Builder, Credentials } from "../../api/index.ts";
 import { type Call, KilnError } from "../../base/index.ts";
 import type { Engine } from "../../engine/engine.ts";
+import type { GcOptions } from "../../engine/retention/index.ts";
 import type { RegistryHostConfig } from "../../storage/registry/index.ts";
 import { createDockerCredentials, readConfig, stateRoot } from "../config/index.ts";
 import type { RunWorld } from "./command.ts";
@@ -16,6 +17,7 @@ export interface ClientConfig {
   /** Absolute. */
   readonly root: string;
   readonly hosts: Readonly<Record<string, RegistryHostConfig>>;
+  readonly gc: GcOptions;
   /** Build arguments for the proxies of docker's configuration. */
   proxyArgs(): Readonly<Record<string, string>>;
   credentials(host: string, call: Call): Promise<Credentials | undefined>;
@@ -29,6 +31,7 @@ export async function openClientConfig(world: RunWorld): Promise<ClientConfig> {
   return {
     root: rootOf(world, config.root),
     hosts: config.registries,
+    gc: config.gc,
     proxyArgs: () => proxyBuildArgs(world.env),
     credentials: (host, call) => docker.credentials(host, call),
   };
@@ -51,9 +54,9 @@ export const userAgent: string = `kiln/${kilnVersion}`;
 /** The engine in this process. Loaded here and nowhere else, so that help and version start without it. */
 export async function openBuilder(world: RunWorld): Promise<Builder> {
   if (world.openBuilder) return world.openBuilder(world);
-  const { root, hosts } = await openClientConfig(world);
+  const { root, hosts, gc } = await openClientConfig(world);
   const { openEngine } = await import("../../engine/engine.ts");
-  return openEngine({ root, hosts, version: kilnVersion, now: world.now });
+  return openEngine({ root, hosts, gc, version: kilnVersion, now: world.now });
 }
 
 /** The engine as what runs images. Tests give one too. */

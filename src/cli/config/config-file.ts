@@ -3,8 +3,10 @@ import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { isRecord, KilnError } from "../../base/index.ts";
+import type { GcOptions } from "../../engine/retention/index.ts";
 import type { RegistryHostConfig } from "../../storage/registry/index.ts";
 import { type ConfigText, configInvalid, lineOfKey, unknownKey } from "./config-text.ts";
+import { readGc } from "./gc-tables.ts";
 import { readRegistries } from "./registry-tables.ts";
 
 /** Environment variables, as `process.env` has them. */
@@ -15,6 +17,7 @@ export interface KilnConfig {
   readonly file: string | undefined;
   /** By host; `docker.io` for the hub. */
   readonly registries: Readonly<Record<string, RegistryHostConfig>>;
+  readonly gc: GcOptions;
   /** Absolute. */
   readonly root?: string;
 }
@@ -39,7 +42,7 @@ export async function readConfig(
   environment: Environment,
 ): Promise<KilnConfig> {
   const found = findConfig(path, environment);
-  if (!found) return { file: undefined, registries: {} };
+  if (!found) return { file: undefined, registries: {}, gc: {} };
   const { parse, TomlError } = await import("smol-toml");
   let document: Readonly<Record<string, unknown>>;
   try {
@@ -73,6 +76,7 @@ function interpret(document: Readonly<Record<string, unknown>>, config: ConfigTe
   return {
     file: config.file,
     registries: readRegistries(registry, config),
+    gc: readGc(document["worker"], config),
     ...(root ? { root: resolve(dirname(config.file), root) } : {}),
   };
 }

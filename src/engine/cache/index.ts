@@ -1,2 +1,7 @@
 // Cache stores: this machine's; later those that travel.
-export { openCacheStore } from "./local-cache-store.ts";
+export {
+  type CacheContents,
+  openCacheContents,
+  openCacheStore,
+  type RememberedResult,
+} from "./local-cache-store.ts";

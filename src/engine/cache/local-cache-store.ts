@@ -11,6 +11,9 @@ import type {
   ResultStorage,
 } from "../solver/index.ts";
 
+const linkTable = "cache-links";
+const recordTable = "cache-records";
+
 /** What is written of a result. The place of its name, `<key> <id>`, tells the rest. */
 interface StoredRecord {
   /** Milliseconds since 1970. */
@@ -38,8 +41,8 @@ export function openCacheStore<Result>({
   readonly metadata: Metadata;
   readonly results: ResultStorage<Result>;
 }): CacheStore<Result> {
-  const links = metadata.table<LinkTime>("cache-links");
-  const records = metadata.table<StoredRecord>("cache-records");
+  const links = metadata.table<LinkTime>(linkTable);
+  const records = metadata.table<StoredRecord>(recordTable);
   const add = ({ key, links: ways, at }: CacheEntry) => {
     for (const { from, link } of ways) links.put(`${wayOf(from, link)}${key}`, at.getTime());
   };
@@ -87,4 +90,70 @@ function toStored(entry: CacheEntry, step: CachedStep): StoredRecord {
     ...(link.selector === undefined ? {} : { selector: link.selector }),
   }));
   return { createdAt: entry.at.getTime(), step, inputs };
+}
+
+/** A result that the cache remembers. */
+export interface RememberedResult {
+  /** As `ResultStorage.save` named it. */
+  readonly id: string;
+  /** Of the step that made it. */
+  readonly name: string;
+  readonly createdAt: Date;
+}
+
+/** The cache seen as a list, for those who clear it. */
+export interface CacheContents {
+  list(): readonly RememberedResult[];
+  /** Forgets these results, with the ways that led to nothing else. Builds that look for them run their steps again. */
+  forget(ids: ReadonlySet<string>): void;
+}
+
+export function openCacheContents(metadata: Metadata): CacheContents {
+  const links = metadata.table<LinkTime>(linkTable);
+  const records = metadata.table<StoredRecord>(recordTable);
+  const idOf = (key: string) => key.slice(key.lastIndexOf(" ") + 1);
+  return {
+    list: () =>
+      records.range("").map(({ key, value }) => ({
+        id: idOf(key),
+        name: value.step.name,
+        createdAt: new Date(value.createdAt),
+      })),
+    forget(ids) {
+      metadata.transaction(() => {
+        const known = records.range("");
+        const gone = known.filter(({ key }) => ids.has(idOf(key)));
+        if (gone.length === 0) return;
+        for (const { key } of gone) records.delete(key);
+        const left = known.filter(({ key }) => !ids.has(idOf(key)));
+        const useful = new Set(left.map(({ key }) => key.slice(0, key.lastIndexOf(" "))));
+        for (const way of deadEnds(
+          links.range("").map(({ key }) => key),
+          useful,
+        ))
+          links.delete(way);
+      });
+    },
+  };
+}
+
+/** Ways from which no useful key can be reached. */
+function deadEnds(ways: readonly string[], useful: ReadonlySet<string>): readonly string[] {
+  const into = new Map<string, { readonly way: string; readonly from: string }[]>();
+  for (const way of ways) {
+    const key = way.slice(way.lastIndexOf(" ") + 1);
+    const from = way.slice(0, way.indexOf(" "));
+    into.set(key, [...(into.get(key) ?? []), { way, from }]);
+  }
+  const live = new Set<string>();
+  const pending = [...useful];
+  const reached = new Set(useful);
+  for (let key = pending.pop(); key !== undefined; key = pending.pop()) {
+    for (const { way, from } of into.get(key) ?? []) {
+      live.add(way);
+      if (!reached.has(from)) pending.push(from);
+      reached.add(from);
+    }
+  }
+  return ways.filter((way) => !live.has(way));
 }

@@ -1,4 +1,5 @@
 // Where results go: registries, archives, directories.
 export * from "./create-exporters.ts";
 export * from "./exporter.ts";
+export { listMadeLayers, type MadeLayer } from "./image/made-layers.ts";
 export * from "./parts.ts";

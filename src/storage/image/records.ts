@@ -18,6 +18,8 @@ export interface ImageRecords {
   get(name: string): ImageRecord | undefined;
   set(record: ImageRecord): void;
   delete(name: string): void;
+  /** The file of a name's record, whether it is there or not. */
+  file(name: string): string;
   /** By name. Files that cannot be read as records are left out. */
   list(): readonly ImageRecord[];
 }
@@ -27,6 +29,7 @@ export function createImageRecords(directory: string): ImageRecords {
   const file = (name: string) =>
     join(directory, `${createHash("sha256").update(name).digest("hex")}.json`);
   return {
+    file,
     get: (name) => readRecord(file(name)),
     set(record) {
       mkdirSync(directory, { recursive: true });

@@ -1,8 +1,8 @@
 // Which blob a layer was packed as, so that a layer is packed once and found again by later builds.
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { isDigest, isRecord, writeFileAtomic } from "../../../base/index.ts";
+import { type Digest, isDigest, isRecord, writeFileAtomic } from "../../../base/index.ts";
 import type { LayerBlob } from "../../../storage/snapshot/index.ts";
 
 /** One small file a layer and way of packing below `directory`. */
@@ -24,6 +24,36 @@ export function createMadeLayers(directory: string): MadeLayers {
       writeFileAtomic(file(key), JSON.stringify({ key, descriptor, diffId }));
     },
   };
+}
+
+/** A note that a layer was packed. */
+export interface MadeLayer {
+  /** Of the layer: its id, or its diff ID where it came from an image. */
+  readonly layer: string;
+  readonly blob: Digest;
+  readonly path: string;
+}
+
+/** All notes below `directory`, for those who clear up; deleting one costs packing the layer again. */
+export function listMadeLayers(directory: string): readonly MadeLayer[] {
+  const names = (at: string) => readdirSync(at).map((name) => join(at, name));
+  try {
+    return names(directory).flatMap(names).flatMap(describeLayer);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+}
+
+function describeLayer(path: string): readonly MadeLayer[] {
+  try {
+    const { key, descriptor } = JSON.parse(readFileSync(path, "utf8"));
+    const [, layer] = JSON.parse(key);
+    const blob = descriptor.digest;
+    return typeof layer === "string" && isDigest(blob) ? [{ layer, blob, path }] : [];
+  } catch {
+    return [];
+  }
 }
 
 function readLayer(path: string, key: string): LayerBlob | undefined {

@@ -1,0 +1,95 @@
+// Filters of usage records: `KEY=VALUE`, `KEY!=VALUE`, `KEY~=PATTERN` or a bare word (X-53).
+import type { UsageRecord } from "../../api/index.ts";
+import { closest, KilnError, parseBool, parseDuration } from "../../base/index.ts";
+
+export interface UsageFilter {
+  readonly key: string;
+  readonly operator: "=" | "!=" | "~=";
+  readonly value: string;
+}
+
+const keys = [
+  "until",
+  "id",
+  "parents",
+  "description",
+  "inuse",
+  "mutable",
+  "immutable",
+  "shared",
+  "private",
+  "type",
+];
+const flagsOf: Readonly<Record<string, (record: UsageRecord) => boolean>> = {
+  inuse: (record) => record.inUse,
+  mutable: (record) => record.mutable,
+  immutable: (record) => !record.mutable,
+  shared: (record) => record.shared,
+  private: (record) => !record.shared,
+};
+
+/** Reads the values of `--filter`; `==` is `=`, as in containerd's filters. Throws `FLAG_INVALID`. */
+export function parseFilters(values: readonly string[]): readonly UsageFilter[] {
+  return values.map((value) => {
+    const match = /^([a-z]+)(?:(!=|~=|==?)(.*))?$/s.exec(value);
+    const key = match?.[1] ?? value;
+    if (!match || !keys.includes(key)) {
+      const near = closest(key, keys);
+      throw new KilnError(
+        "FLAG_INVALID",
+        `invalid value ${JSON.stringify(value)} for --filter: no such key`,
+        {
+          hint: near === undefined ? `Keys are ${keys.join(", ")}.` : `Did you mean ${near}?`,
+        },
+      );
+    }
+    const filter: UsageFilter = {
+      key,
+      operator: (match[2] ?? "=").replace("==", "=") as UsageFilter["operator"],
+      value: match[3] ?? "",
+    };
+    return checked(filter, value);
+  });
+}
+
+function checked(filter: UsageFilter, text: string): UsageFilter {
+  const wrong = (why: string) =>
+    new KilnError("FLAG_INVALID", `invalid value ${JSON.stringify(text)} for --filter: ${why}`);
+  if (filter.key === "until" && parseDuration(filter.value) === undefined)
+    throw wrong("until needs a duration such as 24h");
+  if (flagsOf[filter.key] && filter.value !== "" && parseBool(filter.value) === undefined)
+    throw wrong("must be true or false");
+  if (filter.operator === "~=") {
+    try {
+      new RegExp(filter.value);
+    } catch {
+      throw wrong("not a regular expression");
+    }
+  }
+  return filter;
+}
+
+/** True when the record passes all filters. */
+export function matchesFilters(
+  record: UsageRecord,
+  filters: readonly UsageFilter[],
+  now: Date,
+): boolean {
+  return filters.every((filter) => matches(record, filter, now));
+}
+
+function matches(record: UsageRecord, { key, operator, value }: UsageFilter, now: Date): boolean {
+  const flag = flagsOf[key];
+  if (flag)
+    return (flag(record) === (value === "" || parseBool(value) === true)) === (operator !== "!=");
+  if (key === "until") {
+    const used = record.lastUsedAt ?? record.createdAt;
+    return now.getTime() - used.getTime() >= (parseDuration(value) ?? 0);
+  }
+  const texts =
+    key === "parents"
+      ? record.parents
+      : [key === "id" ? record.id : key === "type" ? record.type : record.description];
+  if (operator === "~=") return texts.some((text) => new RegExp(value).test(text));
+  return texts.includes(value) === (operator === "=");
+}
