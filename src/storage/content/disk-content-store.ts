@@ -5,12 +5,14 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
+  utimesSync,
   writeSync,
 } from "node:fs";
-import { open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { open, readdir, rename, rm, stat } from "node:fs/promises";
 import {
   type Bytes,
   type Call,
@@ -33,6 +35,8 @@ import type { ContentStore, StoredBlob } from "./content.ts";
 
 /** Large enough that reading costs little more than hashing. */
 const readSize = 1024 * 1024;
+/** Up to this, as manifests and configurations are, a turn in the thread pool takes longer than reading all of it. */
+const smallBlob = 64 * 1024;
 /** How old unfinished blobs of processes in other pid namespaces must be before they count as left behind. */
 const unknownOwnerAge = 24 * 3600 * 1000;
 
@@ -63,7 +67,7 @@ class DiskContentStore implements ContentStore {
   async has(digest: Digest, call: Call): Promise<boolean> {
     throwIfAborted(call);
     this.#hold(digest);
-    return (await this.#sizeOf(digest)) !== undefined;
+    return this.#sizeOf(digest) !== undefined;
   }
 
   async *read(blob: Descriptor, call: Call): Bytes {
@@ -81,8 +85,7 @@ class DiskContentStore implements ContentStore {
 
   async write(blob: Descriptor, data: () => Bytes, call: Call): Promise<void> {
     this.#hold(blob.digest);
-    const size = await this.#sizeOf(blob.digest);
-    if (size === blob.size) return;
+    if (this.#sizeOf(blob.digest) === blob.size) return;
     await this.#writing.run(blob.digest, (once) => this.#writeNew(blob, data, once), call);
   }
 
@@ -140,7 +143,7 @@ class DiskContentStore implements ContentStore {
   }
 
   async #writeNew(blob: Descriptor, data: () => Bytes, call: Call): Promise<void> {
-    if ((await this.#sizeOf(blob.digest)) === blob.size) return;
+    if (this.#sizeOf(blob.digest) === blob.size) return;
     const what = `blob ${blob.digest}`;
     const written = await this.#receive(verified(data(), blob.digest, blob.size, what), call);
     await this.#publish(written.path, blob.digest);
@@ -182,50 +185,60 @@ class DiskContentStore implements ContentStore {
   }
 
   async *#chunks(digest: Digest, call: Call): Bytes {
-    const file = await open(this.#path(digest), "r").catch((error: unknown) => {
-      if (isMissing(error))
-        throw new KilnError("BLOB_NOT_FOUND", `blob ${digest} is not in the store`);
-      throw error;
-    });
+    const path = this.#path(digest);
     try {
-      await this.#touch(digest);
-      for (;;) {
-        throwIfAborted(call);
-        const chunk = new Uint8Array(readSize);
-        const { bytesRead } = await file.read(chunk, 0, readSize, null);
-        if (bytesRead === 0) return;
-        yield chunk.subarray(0, bytesRead);
-      }
-    } finally {
-      await file.close();
+      const { size } = statSync(path);
+      this.#touch(digest);
+      if (size > smallBlob) yield* readLarge(path, call);
+      else if (size > 0) yield readFileSync(path);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+      throw new KilnError("BLOB_NOT_FOUND", `blob ${digest} is not in the store`);
     }
   }
 
   /** The modification time says when a blob was last used; once per process is enough to tell old from new. */
-  async #touch(digest: Digest): Promise<void> {
+  #touch(digest: Digest): void {
     if (this.#touched.has(digest)) return;
     this.#touched.add(digest);
     const now = new Date();
-    await utimes(this.#path(digest), now, now).catch(() => {});
+    try {
+      utimesSync(this.#path(digest), now, now);
+    } catch {
+      // The blob counts as older than it is, or is about to be missed.
+    }
   }
 
   /** So that the next build fetches it again; unless the caller was wrong about the size. */
   async #dropDamaged(blob: Descriptor): Promise<void> {
-    const size = await this.#sizeOf(blob.digest);
-    if (size === undefined) return;
+    if (this.#sizeOf(blob.digest) === undefined) return;
     const digester = createDigester();
     for await (const chunk of this.#chunks(blob.digest, { signal: new AbortController().signal }))
       digester.update(chunk);
     if (digester.digest() !== blob.digest) await this.delete(blob.digest);
   }
 
-  async #sizeOf(digest: Digest): Promise<number | undefined> {
-    const found = await stat(this.#path(digest)).catch(ifMissing);
-    return found?.size;
+  #sizeOf(digest: Digest): number | undefined {
+    return statSync(this.#path(digest), { throwIfNoEntry: false })?.size;
   }
 
   #path(digest: Digest): string {
     return `${this.#dir}/blobs/sha256/${digestHex(digest)}`;
+  }
+}
+
+async function* readLarge(path: string, call: Call): Bytes {
+  const file = await open(path, "r");
+  try {
+    for (;;) {
+      throwIfAborted(call);
+      const chunk = new Uint8Array(readSize);
+      const { bytesRead } = await file.read(chunk, 0, readSize, null);
+      if (bytesRead === 0) return;
+      yield chunk.subarray(0, bytesRead);
+    }
+  } finally {
+    await file.close();
   }
 }
 
