@@ -227,8 +227,9 @@ describe("named contexts", () => {
     ]);
     expect(await from("https://example.com/x.tar")).toEqual(["https://example.com/x.tar"]);
     expect(await from(`oci-layout://store@${digest}`)).toEqual([
-      `oci-layout://docker.io/library/store@${digest}`,
+      `oci-layout://docker.io/library/x@${digest}`,
     ]);
+    expect(await from("docker-image://scratch")).toEqual([]);
     expect(await refused("FROM x", { namedContexts: { x: "ftp://y" } })).toMatchObject({
       code: "DOCKERFILE_INVALID",
     });

@@ -1,5 +1,5 @@
 // Named contexts: `--build-context name=…` puts other files in the place of an image or a stage.
-import { deferred, image, local, ociLayout, type State } from "../../llb/index.ts";
+import { deferred, image, local, ociLayout, type State, scratch } from "../../llb/index.ts";
 import {
   familiarReference,
   formatPlatformFully,
@@ -60,9 +60,10 @@ async function loadContext(
   const prefix = `[context ${shown}]`;
   switch (scheme) {
     case "docker-image":
+      if (rest === "scratch") return { files: scratch(), image: undefined };
       return await imageContext(rest, prefix, question, options, io);
     case "oci-layout":
-      return await layoutContext(rest, prefix, question, io);
+      return await layoutContext(name, rest, prefix, question, io);
     case "local":
       return {
         files: await localContext(name, rest, prefix, question, options, io),
@@ -106,24 +107,28 @@ async function imageContext(
   return { files, image: parseImageConfig(answer.config) };
 }
 
+/** `value` names the lent layout; for people, the image is called as the context is. */
 async function layoutContext(
   name: string,
+  value: string,
   prefix: string,
   { platform }: ContextQuestion,
   io: ConvertIo,
 ): Promise<{ readonly files: State; readonly image: ImageConfig }> {
-  const reference = parseReference(name);
-  if (reference.digest === undefined) {
+  const lent = parseReference(value);
+  const { digest } = lent;
+  if (digest === undefined) {
     throw dockerfileError(
-      `oci-layout reference ${name} has no digest`,
+      `oci-layout reference ${value} has no digest`,
       "Write oci-layout://NAME@sha256:…",
     );
   }
-  const full = formatReference(reference);
-  const layout = { storeId: familiarReference(reference).replace(/[:@].*$/, "") };
+  const { tag: _, ...named } = parseReference(name.replace(/::.*$/, ""));
+  const full = formatReference({ ...named, digest });
+  const layout = { storeId: familiarReference(lent).replace(/[:@].*$/, "") };
   const logName = `${prefix} load metadata for ${full}`;
   const answer = await io.resolveImage(full, { platform, mode: "default", logName, layout });
-  const files = ociLayout(full, { platform, name: `${prefix} ${full}`, ...layout });
+  const files = ociLayout(full, { platform, name: `${prefix} OCI load from client`, ...layout });
   return { files, image: parseImageConfig(answer.config) };
 }
 
