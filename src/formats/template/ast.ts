@@ -1,0 +1,36 @@
+// A parsed template: what parse.ts makes and execute.ts walks.
+
+/** A value that is written out in the template, or found by following names from somewhere. */
+export type Operand =
+  | { readonly kind: "literal"; readonly value: string | number | boolean | null }
+  | { readonly kind: "dot"; readonly path: readonly string[] }
+  | { readonly kind: "variable"; readonly name: string; readonly path: readonly string[] }
+  | { readonly kind: "function"; readonly name: string; readonly path: readonly string[] }
+  | { readonly kind: "group"; readonly pipe: Pipe; readonly path: readonly string[] };
+
+/** `a | b | c`, its commands in order; each is its operands. With `$x :=` or `$x =` before it. */
+export interface Pipe {
+  readonly variables: readonly string[];
+  readonly declares: boolean;
+  readonly commands: readonly (readonly Operand[])[];
+}
+
+export type Block = readonly Node[];
+
+export type Node =
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "print"; readonly pipe: Pipe }
+  | {
+      readonly kind: "if" | "with" | "range";
+      readonly pipe: Pipe;
+      readonly body: Block;
+      readonly otherwise: Block;
+    }
+  | { readonly kind: "template"; readonly name: string; readonly pipe: Pipe | undefined }
+  | { readonly kind: "break" | "continue" };
+
+/** The template, and those that it defines by `define` and `block`. */
+export interface Tree {
+  readonly main: Block;
+  readonly defined: ReadonlyMap<string, Block>;
+}
