@@ -22,7 +22,7 @@ export interface Outcome {
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  readonly input?: string;
+  readonly input?: string | Uint8Array;
   /** Called with the process, e.g. to send it signals. */
   readonly started?: (child: ChildProcess) => void;
 }

@@ -11,14 +11,16 @@ export function toVertexEdge(
   edge: LlbEdge,
   build: VertexBuild,
   known: Map<string, Vertex<OpDefinition>> = new Map(),
+  user?: LlbVertex,
 ): Edge<OpDefinition> {
-  return { vertex: toVertex(edge.vertex, build, known), output: edge.output };
+  return { vertex: toVertex(edge.vertex, build, known, user), output: edge.output };
 }
 
 function toVertex(
   vertex: LlbVertex,
   build: VertexBuild,
   known: Map<string, Vertex<OpDefinition>>,
+  user: LlbVertex | undefined,
 ): Vertex<OpDefinition> {
   const seen = known.get(vertex.digest);
   if (seen) return seen;
@@ -26,11 +28,20 @@ function toVertex(
   const made: Vertex<OpDefinition> = {
     digest: vertex.digest,
     name: vertex.name,
-    def: { vertex, ...build },
-    inputs: vertex.inputs.map((input) => toVertexEdge(input, build, known)),
+    def: { vertex: writtenWhere(vertex, user), ...build },
+    inputs: vertex.inputs.map((input) => toVertexEdge(input, build, known, vertex)),
     ...(ignoreCache ? { ignoreCache } : {}),
     ...(progressGroup ? { group: progressGroup } : {}),
   };
   known.set(vertex.digest, made);
   return made;
+}
+
+/** Only the step that ADD becomes says where it was written: what it fetches was written there too. */
+function writtenWhere(vertex: LlbVertex, user: LlbVertex | undefined): LlbVertex {
+  const { op, locations } = vertex;
+  const fetched = op.kind === "source" && !op.identifier.startsWith("local://");
+  return fetched && locations.length === 0 && user
+    ? { ...vertex, locations: user.locations }
+    : vertex;
 }
