@@ -84,7 +84,7 @@ function memory(size: number | undefined, { directory, stack, flags }: SourcePla
   const path = join(directory, "source");
   mkdirSync(path);
   const options = ["mode=1777", ...(size === undefined ? [] : [`size=${size}`])].join(",");
-  loadSyscalls().mount("tmpfs", path, "tmpfs", MS_NOSUID | flags, options);
+  loadSyscalls().mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV | flags, options);
   stack.defer(() => detach(path));
   return { path, kind: "directory" };
 }
@@ -107,7 +107,8 @@ function expose(place: Pin, { directory, stack, flags }: SourcePlace): MountSour
   else closeSync(openSync(path, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600));
   bindMount(pin.path, path);
   stack.defer(() => detach(path));
-  if (flags !== 0) loadSyscalls().mount("none", path, "", MS_BIND | MS_REMOUNT | flags, "");
+  // Steps may make device nodes, as with Docker, but nothing opens one.
+  loadSyscalls().mount("none", path, "", MS_BIND | MS_REMOUNT | MS_NODEV | flags, "");
   return { path, kind };
 }
 

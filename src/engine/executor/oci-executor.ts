@@ -126,7 +126,8 @@ export class OciExecutor implements Executor {
     const spec = ociSpec(
       { ...process, cwd, args: init === undefined ? process.args : init.args },
       {
-        rootfs: files.path,
+        rootfs: { path: files.path, readonly: files.readonly },
+        mountProgram: this.#options.runtime.mount,
         user: lookUpUser(files.path, process.user ?? ""),
         rlimits: this.#rlimits(process, call),
         mounts: init === undefined ? files.mounts : [...files.mounts, init.mount],

@@ -13,7 +13,8 @@ const process: ProcessSpec = {
 };
 
 const setting: SpecSetting = {
-  rootfs: "/run/root",
+  rootfs: { path: "/run/root", readonly: false },
+  mountProgram: "/usr/bin/mount",
   user: { uid: 1, gid: 2, additionalGids: [2, 3], home: "/home/one" },
   rlimits: [],
   mounts: [],

@@ -9,8 +9,10 @@ import type { User } from "./user.ts";
 
 /** What this machine allows and the step's surroundings, found out before. */
 export interface SpecSetting {
-  /** Host path of the assembled root file system. */
-  readonly rootfs: string;
+  /** The assembled root file system: its host path, and whether the step may not write to it. */
+  readonly rootfs: { readonly path: string; readonly readonly: boolean };
+  /** mount(8) of the host, absolute. */
+  readonly mountProgram: string;
   readonly user: User;
   readonly rlimits: readonly Rlimit[];
   /** What lies below /dev, /proc or /sys, which only the runtime can mount upon. */
@@ -69,6 +71,7 @@ export interface OciSpec {
     readonly rlimits: readonly Rlimit[];
   };
   readonly root: { readonly path: string };
+  readonly hooks?: { readonly createContainer: readonly Hook[] };
   readonly hostname: string;
   readonly mounts: readonly SpecMount[];
   readonly annotations?: Readonly<Record<string, string>>;
@@ -79,6 +82,12 @@ export interface OciSpec {
     readonly cgroupsPath?: string;
     readonly seccomp?: SeccompProfile;
   };
+}
+
+/** A program of the host that the runtime runs in the step's mount namespace, before its root becomes the root. */
+export interface Hook {
+  readonly path: string;
+  readonly args: readonly string[];
 }
 
 /** One of the step's own, or the one at `path`. */
@@ -118,6 +127,15 @@ const readonlyPaths: readonly string[] = [
   "/proc/sysrq-trigger",
 ];
 
+/**
+ * The devices of a step: Docker's list. They are the machine's own, mounted (read-only: that concerns their mode and owner,
+ * not what is written to them). Any other that a step makes cannot be opened, as all its file systems are `nodev`; no
+ * control group is needed for that.
+ */
+const devices: readonly string[] = ["full", "null", "random", "tty", "urandom", "zero"].map(
+  (name) => `/dev/${name}`,
+);
+
 /** Docker's and the reference's defaults for everything that `process` leaves open. */
 export function ociSpec(process: ProcessSpec, setting: SpecSetting): OciSpec {
   const sandboxed = isSandboxed(process);
@@ -143,7 +161,8 @@ export function ociSpec(process: ProcessSpec, setting: SpecSetting): OciSpec {
       capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
       rlimits: setting.rlimits,
     },
-    root: { path: setting.rootfs },
+    root: { path: setting.rootfs.path },
+    ...(sandboxed || setting.rootfs.readonly ? { hooks: rootHooks(setting, sandboxed) } : {}),
     hostname: process.hostname || defaultHostname,
     mounts: [...kernelMounts(process, setting, sandboxed), ...setting.mounts],
     ...(compiled === undefined ? {} : { annotations: { "run.oci.seccomp_bpf_data": compiled } }),
@@ -185,6 +204,16 @@ function environment(given: readonly string[], setting: SpecSetting): readonly s
   ];
 }
 
+/** crun mounts the root anew without the flags that it had, so they are set again after that. */
+function rootHooks(
+  { rootfs, mountProgram }: SpecSetting,
+  sandboxed: boolean,
+): { readonly createContainer: readonly Hook[] } {
+  const flags = [...(sandboxed ? ["nodev"] : []), ...(rootfs.readonly ? ["ro"] : [])];
+  const args = ["mount", "-o", ["remount", "bind", ...flags].join(","), rootfs.path];
+  return { createContainer: [{ path: mountProgram, args }] };
+}
+
 function namespaces({ cgroup, network }: SpecSetting): readonly Namespace[] {
   const own = ["mount", "pid", "ipc", "uts", ...(cgroup.namespace ? ["cgroup"] : [])];
   const all: Namespace[] = own.map((type) => ({ type }));
@@ -212,7 +241,16 @@ function kernelMounts(process: ProcessSpec, setting: SpecSetting, sandboxed: boo
   });
   return [
     mount("/proc", "proc", "proc", hidden),
-    mount("/dev", "tmpfs", "tmpfs", ["nosuid", "strictatime", "mode=755", "size=65536k"]),
+    mount("/dev", "tmpfs", "tmpfs", [
+      "nosuid",
+      ...(sandboxed ? ["nodev"] : []),
+      "strictatime",
+      "mode=755",
+      "size=65536k",
+    ]),
+    ...(sandboxed ? devices : []).map((path) =>
+      mount(path, "none", path, ["bind", "ro", "nosuid", "noexec"]),
+    ),
     mount("/dev/pts", "devpts", "devpts", [
       "nosuid",
       "noexec",

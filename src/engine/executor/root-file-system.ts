@@ -16,6 +16,8 @@ const kernelDirectories = ["/dev", "/proc", "/sys"] as const;
 export interface RootFileSystem extends AsyncDisposable {
   /** Host path, visible in this process's mount namespace. */
   readonly path: string;
+  /** Whether the step is to see it read-only: runtimes lose such flags of the root. */
+  readonly readonly: boolean;
   /** What the runtime has to mount, in this order. */
   readonly mounts: readonly SpecMount[];
 }
@@ -61,6 +63,9 @@ export async function openRootFileSystem(
   const owned = stack.move();
   return {
     path: root,
+    readonly: rootfs.every((mount) =>
+      mount.type === "bind" ? mount.readonly : mount.upper === undefined,
+    ),
     mounts: specMounts,
     [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
   };
@@ -124,7 +129,7 @@ async function place(mount: ExecMount | ReadyMount, tree: Tree): Promise<readonl
   }
   const source = await sourceOf(mount, tree);
   if (kernelDirectoryOf(target) !== undefined) {
-    const options = ["rbind", mount.readonly ? "ro" : "rw", "rprivate"];
+    const options = ["rbind", mount.readonly ? "ro" : "rw", "nodev", "rprivate"];
     return [{ destination: target, type: "none", source: source.path, options }];
   }
   using at = points.ensure(root, target, source.kind);

@@ -12,6 +12,8 @@ export interface Runtime {
   readonly path: string;
   /** Programs that tie its life to ours, absolute, put before it; empty where they are not installed. */
   readonly leash: readonly string[];
+  /** mount(8), absolute. */
+  readonly mount: string;
 }
 
 /** In order of preference: crun starts a step in a third of the time. */
@@ -34,7 +36,8 @@ export function findRuntime(wanted: string | undefined, path: string): Runtime {
         hint: `Choose one of: ${known.join(", ")}.`,
       });
     }
-    if (found !== undefined && isExecutable(found)) return { name, path: found, leash };
+    if (found === undefined || !isExecutable(found)) continue;
+    return { name, path: found, leash, mount: findMount(path) };
   }
   throw new KilnError(
     "RUNTIME_MISSING",
@@ -63,6 +66,15 @@ export function runCommand(
   // runc looks for processes in /proc by the numbers of its own namespace.
   const proc = name === "runc" && leash.length > 0 ? ["--mount-proc"] : [];
   return [...leash, ...proc, path, ...flags, "run", "--bundle", options.bundle, options.id];
+}
+
+/** util-linux's or busybox's: no machine is without. */
+function findMount(path: string): string {
+  const found = findInPath("mount", path);
+  if (found !== undefined) return found;
+  throw new KilnError("RUNTIME_MISSING", "RUN steps need the program mount, which was not found", {
+    hint: "Install util-linux.",
+  });
 }
 
 /** util-linux's programs; others of the same names lack the options, and a step without a leash is better than none. */

@@ -13,7 +13,10 @@ const debug = log("snapshot");
 const newMountNamespace = 0x20000;
 const mountRecursive = 0x4000;
 const mountPrivate = 1 << 18;
+/** As a flag of mount(2) and as an attribute of fsmount(2) alike. */
 const mountReadonly = 1;
+/** The same, both ways: device nodes that images bring along, or steps make, are files that cannot be opened. */
+const mountNoDevices = 4;
 const unmountDetach = 2;
 
 type OverlayMount = Mount & { readonly type: "overlay" };
@@ -146,7 +149,7 @@ function detachedBind(mount: Mount & { readonly type: "bind" }): number {
   const syscalls = loadSyscalls();
   const fd = syscalls.openTree(mount.source);
   try {
-    if (mount.readonly) syscalls.mountReadonly(fd);
+    syscalls.setMountAttributes(fd, mountNoDevices | (mount.readonly ? mountReadonly : 0));
     return fd;
   } catch (error) {
     closeSync(fd);
@@ -178,7 +181,7 @@ function detachedOverlay(mount: OverlayMount): number | undefined {
       if (error instanceof Error && said !== "") error.message = `${error.message} (${said})`;
       throw error;
     }
-    return syscalls.fsmount(fs, mount.upper === undefined ? mountReadonly : 0);
+    return syscalls.fsmount(fs, mountNoDevices | (mount.upper === undefined ? mountReadonly : 0));
   } finally {
     closeSync(fs);
   }
@@ -253,7 +256,7 @@ function attachOldOverlay(mount: OverlayMount, target: string): void {
       value === undefined ? key : `${key}=${escapeOption(value)}`,
     );
     process.chdir("/proc/self/fd");
-    const flags = mount.upper === undefined ? mountReadonly : 0;
+    const flags = mountNoDevices | (mount.upper === undefined ? mountReadonly : 0);
     loadSyscalls().mount(
       "overlay",
       target,

@@ -27,7 +27,8 @@ export interface Syscalls {
   fsmount(fd: number, attributes: number): number;
   /** A detached clone of the mount at `path`, as a file descriptor. */
   openTree(path: string): number;
-  mountReadonly(fd: number): void;
+  /** Adds `attributes` (MOUNT_ATTR_*) to a detached mount. */
+  setMountAttributes(fd: number, attributes: number): void;
   /** Attaches a detached mount. */
   moveMount(fd: number, target: string): void;
 }
@@ -187,15 +188,15 @@ function bindMounts(call: Bind): Omit<Syscalls, FileCalls> {
     fsmount: (fd, attributes) => fsmount(undefined, nr.fsmount, fd, 1, attributes),
     openTree: (path) =>
       openTree(path, nr.openTree, currentDirectory, cstring(path), 1 | closeOnExec),
-    mountReadonly(fd) {
-      // struct mount_attr { set, clear, propagation, userns }, with MOUNT_ATTR_RDONLY = 1.
+    setMountAttributes(fd, attributes) {
+      // struct mount_attr { set, clear, propagation, userns }
       setattr(
         undefined,
         nr.mountSetattr,
         fd,
         "",
         emptyPath,
-        new BigUint64Array([1n, 0n, 0n, 0n]),
+        new BigUint64Array([BigInt(attributes), 0n, 0n, 0n]),
         32,
       );
     },
