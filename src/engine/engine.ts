@@ -34,6 +34,7 @@ import {
 } from "./build/index.ts";
 import { openCacheStore } from "./cache/index.ts";
 import { openExecutor } from "./executor/index.ts";
+import { openStepHistory } from "./explain/index.ts";
 import { createExporters } from "./exporter/index.ts";
 import { createDockerfileFrontend } from "./frontend/index.ts";
 import { createOp, type OpParts, type OpResult, openCacheMounts } from "./ops/index.ts";
@@ -52,6 +53,7 @@ import {
   diskUsage,
   prune,
   type UsageParts,
+  verifyStore,
 } from "./usage/index.ts";
 
 export interface EngineOptions {
@@ -75,6 +77,8 @@ export type { RunImageRequest } from "./build/index.ts";
 export interface Engine extends Builder {
   /** Attached to this process's input and output. Resolves with the program's exit code. */
   runImage(request: RunImageRequest, session: Session, call: Call): Promise<number>;
+  /** What is wrong with the store, one sentence each; reads all of it. */
+  verify(call: Call): Promise<readonly string[]>;
 }
 
 /** Below the root, by what lies there. */
@@ -169,10 +173,11 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
     defaultPlatform: native,
   };
   const entitlements = options.entitlements ?? allEntitlements;
+  const results = snapshotResults(snapshotter);
   const parts: BuildParts = {
     solver: createSolver({
       op: (vertex) => createOp(vertex.def, opParts),
-      cache: openCacheStore<OpResult>({ metadata, results: snapshotResults(snapshotter) }),
+      cache: openCacheStore<OpResult>({ metadata, results }),
       clone: (result) => result?.clone(),
       release: async (result) => result?.[Symbol.asyncDispose](),
       now: options.now,
@@ -190,6 +195,7 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
     entitlements,
     platforms: [native],
     now: options.now,
+    history: openStepHistory(metadata),
     logs: at("logs"),
   };
   const usageParts: UsageParts = {
@@ -207,9 +213,10 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
     ],
     now: options.now,
   };
-  const activity = createActivity(createCollector(usageParts, options.gc ?? {}), () => {
+  const letGo = () => {
     for (const store of [content, ...Object.values(kept)]) store.release();
-  });
+  };
+  const activity = createActivity(createCollector(usageParts, options.gc ?? {}), letGo);
   return {
     async info(call) {
       const platforms = await (await executor()).platforms(call);
@@ -222,8 +229,10 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
       runImage(request, { images, snapshotter, executor, entitlements }, session, call),
     diskUsage: (call) => diskUsage(usageParts, call),
     prune: (filter, call) => prune(filter, usageParts, call),
+    verify: (call) => verifyStore(usageParts, results.opens, call),
     async [Symbol.asyncDispose]() {
       await activity.ended();
+      letGo();
       await owned[Symbol.asyncDispose]();
     },
   };
@@ -270,14 +279,21 @@ function processSlots(): number {
 const scratchId = "scratch";
 
 function snapshotResults(snapshotter: Snapshotter) {
+  const load = async (id: string): Promise<{ readonly result: OpResult } | undefined> => {
+    if (id === scratchId) return { result: undefined };
+    const result = await snapshotter.open(id, uncancelled);
+    return result && { result };
+  };
   return {
+    load,
+    /** Whether it is still there. */
+    async opens(id: string): Promise<boolean> {
+      const loaded = await load(id);
+      await loaded?.result?.[Symbol.asyncDispose]();
+      return loaded !== undefined;
+    },
     // Views of the asking side's directory are made anew by every build.
     save: async (result: OpResult) => (result?.tree ? undefined : (result?.id ?? scratchId)),
-    async load(id: string): Promise<{ readonly result: OpResult } | undefined> {
-      if (id === scratchId) return { result: undefined };
-      const result = await snapshotter.open(id, uncancelled);
-      return result && { result };
-    },
   };
 }
 

@@ -3,3 +3,4 @@ export { type Activity, createActivity } from "./activity.ts";
 export { type Collector, createCollector } from "./collector.ts";
 export type { UsageParts } from "./parts.ts";
 export { diskUsage, prune } from "./prune.ts";
+export { verifyStore } from "./verify.ts";

@@ -70,6 +70,10 @@ export function openKept(directory: string): Kept {
       leases.sweep();
       const elsewhere = leases.heldElsewhere();
       const names = namesIn(directory).filter((name) => !name.startsWith("."));
+      for (const name of namesIn(`${directory}/.cards`)) {
+        const isUsed = elsewhere.has(name) || leases.isHeldHere(name);
+        if (!isUsed && !names.includes(name)) rmSync(card(name), { force: true });
+      }
       return names.flatMap((name) => {
         const inUse = elsewhere.has(name) || leases.isHeldHere(name);
         return describe(`${directory}/${name}`, card(name), { name, inUse });

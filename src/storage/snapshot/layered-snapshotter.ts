@@ -57,6 +57,8 @@ export interface CollectableSnapshotter extends Snapshotter {
   removeUnused(keep: ReadonlySet<string>, call: Call): Promise<readonly string[]>;
   /** What is on disk at this moment. */
   contents(): StoredSnapshots;
+  /** What is wrong with it, one sentence each: layers without files or description. */
+  check(): readonly string[];
   /**
    * Deletes stacks and layers, but for what any live process holds; a stack without all its layers is gone for `open`.
    * Answers with the ids of what was deleted. Others may be using the store: what they hold when they have looked stays.
@@ -174,6 +176,18 @@ export class LayeredSnapshotter implements CollectableSnapshotter {
         return [{ id, layers: layers ?? [], usedAt: use.at, uses: use.count, inUse: isInUse(id) }];
       }),
     };
+  }
+
+  check(): readonly string[] {
+    return this.#store.layerIds().flatMap((id) => {
+      if (!this.#store.has(id)) return [`layer ${id}: its files are gone`];
+      try {
+        this.#store.info(id);
+        return [];
+      } catch (error) {
+        return [error instanceof Error ? error.message : String(error)];
+      }
+    });
   }
 
   async remove(

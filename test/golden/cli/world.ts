@@ -116,6 +116,7 @@ function fakeBuilder(stage: Stage, requests: BuildRequest[], sessions: Session[]
       return { events: events(), result: result() };
     },
     runImage: async (request) => (await stage.program?.(request)) ?? 0,
+    verify: async () => [],
     diskUsage: async () => stage.usage ?? [],
     async *prune() {
       yield* stage.usage ?? [];
