@@ -1,5 +1,6 @@
 // What a build says while it runs: typed events; rendering is somebody else's work.
 import type { Call, Digest, SourcePlace } from "../base/index.ts";
+import type { Explanation } from "./explanation.ts";
 
 /** Steps shown as one line, such as the ops of one Dockerfile instruction (LLB's ProgressGroup). */
 export interface ProgressGroup {
@@ -58,6 +59,13 @@ export type BuildEvent =
       readonly type: "warning";
       readonly step?: Digest;
       readonly warning: Warning;
+      readonly at: Date;
+    }
+  /** Only in builds that were asked to explain: a step begins that was not cached. */
+  | {
+      readonly type: "explanation";
+      readonly step: Digest;
+      readonly explanation: Explanation;
       readonly at: Date;
     };
 

@@ -89,6 +89,10 @@ export const errorCodes = {
   SECRET_NOT_FOUND: ["not-found", "A step needs a secret that was not given to the build."],
   SNAPSHOT_FAILED: ["internal", "A file system snapshot could not be made, mounted or read."],
   SSH_FAILED: ["failed-precondition", "An SSH agent or key could not be lent to the build."],
+  STEP_NOT_CACHED: [
+    "failed-precondition",
+    "A step had to run in a build that was to find everything in the cache (--expect-cached).",
+  ],
   STORE_CORRUPT: ["internal", "Kiln's own data is damaged."],
   TEMPLATE_INVALID: ["invalid-argument", "A Go template of --format cannot be read or run."],
   UNSUPPORTED: ["unimplemented", "What was asked for is not supported."],

@@ -123,6 +123,8 @@ export class ProgressModel {
         return this.#log(event, at);
       case "warning":
         return this.#warning(event.warning);
+      case "explanation":
+        return [];
     }
   }
 

@@ -27,12 +27,13 @@ export class RawJsonDisplay implements Display {
   }
 
   event(event: BuildEvent): void {
-    this.#out.write(`${JSON.stringify(this.#document(event))}\n`);
+    const document = this.#document(event);
+    if (document) this.#out.write(`${JSON.stringify(document)}\n`);
   }
 
   end(): void {}
 
-  #document(event: BuildEvent): Readonly<Record<string, unknown>> {
+  #document(event: BuildEvent): Readonly<Record<string, unknown>> | undefined {
     switch (event.type) {
       case "step":
         return { vertexes: [this.#vertex(event)] };
@@ -51,6 +52,9 @@ export class RawJsonDisplay implements Display {
         };
       case "warning":
         return { warnings: [warningJson(event.warning, event.step)] };
+      case "explanation":
+        // No part of the reference's format.
+        return undefined;
     }
   }
 

@@ -12,19 +12,21 @@ import { type Call, KilnError, Once, runAll } from "../../base/index.ts";
 import type { LlbGraph } from "../../formats/llb/index.ts";
 import { formatPlatform, type Platform } from "../../formats/oci/index.ts";
 import type { Executor } from "../executor/index.ts";
+import type { StepHistory } from "../explain/index.ts";
 import type { Exporter, SolvedResult } from "../exporter/index.ts";
 import type { Frontend } from "../frontend/index.ts";
 import type { OpDefinition, OpResult, Sources } from "../ops/index.ts";
-import type { Job, Solver } from "../solver/index.ts";
+import type { Solver } from "../solver/index.ts";
 import type { ImageSource } from "../source/index.ts";
 import { createBridge } from "./bridge.ts";
 import { type Entitlement, grantEntitlements, readAllowed } from "./entitlements.ts";
 import { EventQueue } from "./event-queue.ts";
+import { type ExplainedJob, openJob } from "./explained-job.ts";
 import { checkExports, exportResult, findExporters } from "./export.ts";
 import { runPlatforms } from "./failures.ts";
 import { SecretMask } from "./secret-mask.ts";
 import { StepLogs } from "./step-logs.ts";
-import { toVertexEdge, type VertexBuild } from "./vertices.ts";
+import type { VertexBuild } from "./vertices.ts";
 
 /** What a build is made of; lent by the engine. */
 export interface BuildParts {
@@ -38,6 +40,7 @@ export interface BuildParts {
   readonly now: () => Date;
   /** What requests may ask for beyond the sandbox. */
   readonly entitlements: readonly Entitlement[];
+  readonly history: StepHistory;
   /** Where whole logs of builds are kept. */
   readonly logs: string;
 }
@@ -80,8 +83,7 @@ async function runBuild(
 ): Promise<BuildResult> {
   const wanted = findExporters(request.exporters, parts.exporters);
   const granted = grantEntitlements(request.entitlements ?? [], parts.entitlements);
-  const keepGoing = request.keepGoing ?? false;
-  await using job = parts.solver.job(request.ref, parts.emit, { keepGoing });
+  await using job = openJob(request, session, parts);
   const [described] = await Promise.all([
     describe(request, session, job, { ...parts, granted }, call),
     checkExports(wanted, session, call),
@@ -94,11 +96,11 @@ async function runBuild(
     checked.run("platforms", (checking) => checkPlatforms(graphs, parts, checking), working);
   const snapshots = await runPlatforms(
     graphs,
-    (graph, solving) =>
-      solveGraph(graph, job, { ...shared(request, session), beforeWork }, solving),
-    keepGoing,
+    (graph, solving) => job.solve(graph, { ...shared(request, session), beforeWork }, solving),
+    request.keepGoing ?? false,
     call,
   );
+  if (request.expectCached) job.expectCached();
   const result: SolvedResult = {
     platforms: described.platforms.map(({ platform, id, config }, index) => ({
       platform,
@@ -116,17 +118,6 @@ async function runBuild(
   };
 }
 
-type BuildJob = Job<OpDefinition, OpResult>;
-
-async function solveGraph(
-  graph: LlbGraph | undefined,
-  job: BuildJob,
-  build: VertexBuild,
-  call: Call,
-): Promise<OpResult> {
-  return graph?.result ? job.build(toVertexEdge(graph.result, build), call) : undefined;
-}
-
 /** What all steps of a build have in common. */
 function shared({ resources }: BuildRequest, session: Session): VertexBuild {
   return { session, ...(resources === undefined ? {} : { resources }) };
@@ -136,7 +127,7 @@ function shared({ resources }: BuildRequest, session: Session): VertexBuild {
 async function describe(
   request: BuildRequest,
   session: Session,
-  job: BuildJob,
+  job: ExplainedJob,
   parts: RunningParts & { readonly granted: ReadonlySet<Entitlement> },
   call: Call,
 ): Promise<FrontendResult> {
@@ -148,7 +139,7 @@ async function describe(
     session,
     inputs: request.inputs ?? {},
     solve: (definition, solving) =>
-      solveGraph(readAllowed(definition, parts.granted), job, shared(request, session), solving),
+      job.solve(readAllowed(definition, parts.granted), shared(request, session), solving),
   });
   return await frontend.solve(request.attrs, bridge, call);
 }

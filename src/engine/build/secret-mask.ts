@@ -69,6 +69,8 @@ export class SecretMask {
         return [{ ...event, id: this.text(event.id) }];
       case "warning":
         return [{ ...event, warning: this.#warning(event.warning) }];
+      case "explanation":
+        return [{ ...event, explanation: this.#everyText(event.explanation) }];
     }
   }
 
@@ -119,6 +121,15 @@ export class SecretMask {
     masked.name = error.name;
     masked.stack = stack;
     return masked;
+  }
+
+  /** Any plain data with its texts masked. */
+  #everyText<T>(value: T): T {
+    if (typeof value === "string") return this.text(value) as T;
+    if (typeof value !== "object" || value === null || value instanceof Date) return value;
+    if (Array.isArray(value)) return value.map((one) => this.#everyText(one)) as T;
+    const entries = Object.entries(value).map(([key, one]) => [key, this.#everyText(one)]);
+    return Object.fromEntries(entries) as T;
   }
 
   #warning(warning: Warning): Warning {

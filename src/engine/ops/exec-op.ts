@@ -13,11 +13,11 @@ import { formatPlatform, type Platform } from "../../formats/oci/index.ts";
 import type { ActiveSnapshot, Mount, Snapshotter } from "../../storage/snapshot/index.ts";
 import type { ExecMount, Executor, ProcessSpec } from "../executor/index.ts";
 import type { CacheMap, Op } from "../solver/index.ts";
-import { contentDigest } from "../source/index.ts";
+import { ContentLister, contentDigest } from "../source/index.ts";
 import type { CacheMounts } from "./cache-mounts.ts";
 import { resolveInView } from "./file/view.ts";
 import type { OpResult } from "./result.ts";
-import { fileFromSecret, secretEnvironment } from "./secrets.ts";
+import { fileFromSecret, secretEnvironment, socketFromAgent } from "./secrets.ts";
 import { withView } from "./views.ts";
 
 /** Raised when the same definition begins to give other files. */
@@ -66,12 +66,15 @@ function execCacheMap(op: ExecOp, platform: Platform, inputCount: number): Cache
       const users = op.mounts.filter((mount) => mount.input === input);
       if (users.length === 0 || users.some(countsByHistory)) return {};
       const selected = [...new Set(users.map((mount) => mount.selector || "/"))].sort();
+      const lister = new ContentLister();
       return {
         selector: digestOf(goJson(selected)),
+        listing: () => lister.listing(),
         contentDigest: (result: OpResult, call: Call) =>
           withView(result, call, (view) => {
             const paths = selected.map((path) => resolveInView(view, path, true));
-            return contentDigest(view, { paths }, call);
+            lister.restart();
+            return contentDigest(view, { paths, lister }, call);
           }),
       };
     }),
@@ -175,11 +178,10 @@ class ExecRun implements AsyncDisposable {
         const file = await fileFromSecret(mount, this.#parts.session, call);
         return file ? [{ target, readonly: true, what: file }] : [];
       }
-      case "ssh":
-        if (mount.ssh?.optional) return [];
-        throw new KilnError("UNSUPPORTED", "no SSH agent was offered to this build", {
-          hint: "Pass --ssh default, or mark the mount as not required.",
-        });
+      case "ssh": {
+        const socket = await socketFromAgent(mount, this.#parts.session, call);
+        return socket ? [{ target, readonly: false, what: socket }] : [];
+      }
     }
   }
 

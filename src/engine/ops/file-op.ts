@@ -11,6 +11,7 @@ import type {
 import type { ActiveSnapshot, Snapshot, Snapshotter } from "../../storage/snapshot/index.ts";
 import { withMounted } from "../../storage/snapshot/index.ts";
 import type { CacheMap, Op } from "../solver/index.ts";
+import { ContentLister } from "../source/index.ts";
 import { makeDirectory, makeFile, makeSymlink, performCopy, remove } from "./file/actions.ts";
 import { copiedContent } from "./file/copied-content.ts";
 import { resolveOwner } from "./file/owner.ts";
@@ -51,10 +52,12 @@ function fileCacheMap(op: FileOp, inputCount: number): CacheMap<OpResult> {
     inputs: Array.from({ length: inputCount }, (_, input) => {
       const copied = copies.get(input);
       if (!copied || bases.has(input)) return {};
+      const lister = new ContentLister();
       return {
         selector: digestOf(describe(copied.map(selectionOf))),
         contentDigest: (result: OpResult, call: Call) =>
-          withView(result, call, (view) => copiedContent(view, copied, call)),
+          withView(result, call, (view) => copiedContent(view, copied, lister, call)),
+        listing: () => lister.listing(),
       };
     }),
   };

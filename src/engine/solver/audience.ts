@@ -2,13 +2,14 @@
 import type { BuildEvent, StepCall, StepState } from "../../api/index.ts";
 import { type Call, isAbortError } from "../../base/index.ts";
 import { Demand } from "./lasting-work.ts";
-import type { Op, SolverOptions, Vertex } from "./types.ts";
+import type { Op, SolverOptions, StepFact, Vertex } from "./types.ts";
 import type { VertexState } from "./vertex-state.ts";
 
 /** A job, as its vertices see it. */
 export interface Listener<Def, Result> {
   tell(vertex: VertexState<Def, Result>, state: StepState, error?: string): void;
   emit(event: BuildEvent): void;
+  trace(fact: StepFact): void;
 }
 
 /** The op of the job on whose behalf a vertex works. */
@@ -75,6 +76,13 @@ export class Audience<Def, Result> {
     const text = error === undefined ? undefined : messageOf(error);
     for (const holder of this.demand.holders) {
       if (!(holder instanceof Audience)) holder.tell(this.#vertex, state, text);
+    }
+  }
+
+  trace(fact: Omit<StepFact, "vertex">): void {
+    for (const holder of this.demand.holders) {
+      if (!(holder instanceof Audience))
+        holder.trace({ ...fact, vertex: this.#vertex.vertex.digest });
     }
   }
 

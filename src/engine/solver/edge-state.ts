@@ -12,7 +12,7 @@ import {
   stepKey,
 } from "./keys.ts";
 import { LastingWork } from "./lasting-work.ts";
-import type { CacheMap } from "./types.ts";
+import type { CacheMap, StepFact } from "./types.ts";
 import type { VertexState } from "./vertex-state.ts";
 
 export interface Outcome<Result> {
@@ -75,7 +75,9 @@ export class EdgeState<Def, Result> {
   async #findFast(call: Call): Promise<Matched<Result>> {
     const map = await this.vertex.cacheMap.get(call);
     const inputs = await Promise.all(this.vertex.inputs.map((input) => input.fastKeys(call)));
-    return await this.#match(map, inputs, call);
+    const matched = await this.#match(map, inputs, call);
+    this.#trace("named", matched, matched.keys.names[0]);
+    return matched;
   }
 
   async #match(
@@ -195,11 +197,16 @@ export class EdgeState<Def, Result> {
     return false;
   }
 
+  #trace(stage: StepFact["stage"], { map, inputs }: Matched<Result>, name = ""): void {
+    if (this.#output === 0) this.vertex.trace(stage, name, map, inputs);
+  }
+
   async #load(
-    { keys }: Matched<Result>,
+    matched: Matched<Result>,
     tried: Set<string>,
     call: Call,
   ): Promise<Outcome<Result> | undefined> {
+    const { keys } = matched;
     if (keys.fresh) return undefined;
     const { cache } = this.vertex.around;
     for (const name of keys.names) {
@@ -210,6 +217,7 @@ export class EdgeState<Def, Result> {
         const loaded = await cache.load(record, call);
         if (!loaded) continue;
         this.vertex.audience.announce("cached");
+        this.#trace("cached", matched, name);
         const names = [name, ...keys.names.filter((other) => other !== name)];
         return { keys: { names, fresh: false }, result: loaded.result, loaded: true };
       }

@@ -4,7 +4,7 @@ import { abortReason, type Call } from "../../base/index.ts";
 import type { Listener } from "./audience.ts";
 import type { EdgeState } from "./edge-state.ts";
 import type { SolverGraph } from "./graph.ts";
-import type { Edge, Job, JobOptions, Vertex } from "./types.ts";
+import type { Edge, Job, JobOptions, StepFact, Vertex } from "./types.ts";
 import type { VertexState } from "./vertex-state.ts";
 
 /** The solver's side of `Job`. */
@@ -62,6 +62,10 @@ export class JobState<Def, Result> implements Job<Def, Result>, Listener<Def, Re
     const { digest, name } = vertex.vertex;
     const failure = error === undefined ? {} : { error };
     this.emit({ type: "step", step: digest, name, at: this.#now(), state, ...failure });
+  }
+
+  trace(fact: StepFact): void {
+    this.#options.trace?.(fact);
   }
 
   /** Called once for every vertex that this job loads, inputs first. */

@@ -1,7 +1,7 @@
 // The generic solver's vocabulary. Containers are unknown here: results can be integers, and in the tests they are.
 import type { BuildEvent, ProgressGroup, StepCall } from "../../api/index.ts";
 import type { Call, Digest } from "../../base/index.ts";
-import type { CacheStore } from "./cache-store.ts";
+import type { CacheKeyId, CacheStore } from "./cache-store.ts";
 
 /** One piece of work of a definition. */
 export interface Vertex<Def> {
@@ -37,6 +37,8 @@ export interface CacheMap<Result> {
     readonly selector?: Digest;
     /** The slow key: digest of the content that matters. Asked for only when fast keys miss. */
     readonly contentDigest?: (input: Result, call: Call) => Promise<Digest>;
+    /** What `contentDigest` found when it was last asked, for people. */
+    readonly listing?: () => ContentListing | undefined;
   }[];
 }
 
@@ -62,7 +64,31 @@ export interface JobOptions {
    * Without it the first failure ends the job's work.
    */
   readonly keepGoing?: boolean;
+  /** Called with what the cache knows of steps, as it comes out; see `StepFact`. Must not throw. */
+  readonly trace?: (fact: StepFact) => void;
 }
+
+/** What is known of one step's place in the cache: for who explains, not for who solves. */
+export interface StepFact {
+  readonly vertex: Digest;
+  /** Its name follows from its definition; a result was found and loaded; or it has to run. In this order, if at all. */
+  readonly stage: "named" | "cached" | "run";
+  readonly ignoresCache: boolean;
+  /** `CacheMap.digest`. */
+  readonly step: Digest;
+  /** The (first) name of its result. */
+  readonly key: CacheKeyId;
+  readonly inputs: readonly {
+    readonly names: readonly CacheKeyId[];
+    /** The input is newer than what the cache has under its names. */
+    readonly fresh: boolean;
+    readonly content?: CacheKeyId;
+    readonly listing?: () => ContentListing | undefined;
+  }[];
+}
+
+/** What a content digest was made of: what counts of each path. Undefined where there are too many. */
+export type ContentListing = ReadonlyMap<string, string>;
 
 export interface Job<Def, Result> extends AsyncDisposable {
   /** The result is lent until the job is disposed: clone it to keep it longer. */

@@ -5,7 +5,7 @@ import type { CacheEntry, CacheKeyId, CacheStore } from "./cache-store.ts";
 import { EdgeState } from "./edge-state.ts";
 import { contentKey, edgeKey, type InputKeys, isFresh, linkOf, stepKey } from "./keys.ts";
 import { LastingWork } from "./lasting-work.ts";
-import type { CacheMap, Op, SolverOptions, Vertex } from "./types.ts";
+import type { CacheMap, Op, SolverOptions, StepFact, Vertex } from "./types.ts";
 
 /** What every vertex of a solver is given. */
 export interface Surroundings<Def, Result> {
@@ -92,6 +92,30 @@ export class VertexState<Def, Result> {
     for (const edge of this.#edges.values()) edge.forgetFailure();
   }
 
+  /** Tells who listens what has come out about the step. */
+  trace(
+    stage: StepFact["stage"],
+    key: CacheKeyId,
+    map: CacheMap<Result>,
+    inputs: readonly InputKeys[],
+  ): void {
+    this.audience.trace({
+      stage,
+      key,
+      ignoresCache: this.ignoreCache,
+      step: map.digest,
+      inputs: inputs.map(({ names, fresh, content }, index) => {
+        const listing = map.inputs[index]?.listing;
+        return {
+          names,
+          fresh,
+          ...(content === undefined ? {} : { content }),
+          ...(listing ? { listing } : {}),
+        };
+      }),
+    });
+  }
+
   async #findCacheMap(call: Call): Promise<CacheMap<Result>> {
     return await this.#attempt(call, (op) => {
       // What a source does to find its key (asking a registry, reading a directory) is worth showing.
@@ -128,6 +152,7 @@ export class VertexState<Def, Result> {
 
   async #findOutputs(call: Call): Promise<readonly Result[]> {
     const ready = await this.ready.get(call);
+    this.trace("run", edgeKey(ready.key, 0), ready.map, ready.inputs);
     const { executing } = this.around;
     const apart = this.ignoreCache || isFresh(ready.inputs);
     // The identity of a fresh vertex is its job's; others that ignore the cache must not get its result.

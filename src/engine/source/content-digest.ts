@@ -1,5 +1,6 @@
 // What files are worth to the cache: one digest over names, kinds, owners, modes and contents, wherever the files lie.
 import { type Call, createDigester, type Digest, type Digester } from "../../base/index.ts";
+import type { ContentLister } from "./content-lister.ts";
 import { hashFile } from "./hash-file.ts";
 
 /** What counts of one path. Times do not: equal files have equal digests whenever they were made. */
@@ -25,6 +26,8 @@ export interface ContentView {
   readlink(path: string): string;
   /** Where the file's bytes can be opened. */
   hostPath(path: string): string;
+  /** Its files' digests are known, and it can still be looked at when the digest has been made. */
+  readonly lasting?: boolean;
 }
 
 /** Which files of a view are meant. */
@@ -38,6 +41,8 @@ export interface ContentSelection {
    * wanted but something below it may be: it counts only if something does. Absent: everything.
    */
   readonly includes?: (relative: string, directory: boolean) => "yes" | "no" | "inside";
+  /** Is told what the digest is made of. */
+  readonly lister?: ContentLister;
 }
 
 /** How often a long walk lets others run and looks at the call, in milliseconds. */
@@ -54,7 +59,9 @@ export function contentDigest(
   selection: ContentSelection,
   call: Call,
 ): Promise<Digest> {
-  if (selection.includes) return computeDigest(view, selection, call);
+  const { lister } = selection;
+  if (lister && view.lasting) lister.addLater(() => list(view, selection, lister));
+  if (selection.includes || (lister && !view.lasting)) return computeDigest(view, selection, call);
   const known = digests.get(view) ?? new Map<string, Promise<Digest>>();
   digests.set(view, known);
   const key = selectionKey(selection);
@@ -77,12 +84,13 @@ async function computeDigest(
   call: Call,
 ): Promise<Digest> {
   const records = createRecords();
+  const lister = view.lasting ? undefined : selection.lister;
   for (const path of selection.paths) {
     const name = selection.names ? path.slice(path.lastIndexOf("/") + 1) : "";
     records.write(`:${name}\0`);
     const stat = view.lstat(path);
     if (!stat) records.write("missing\0");
-    else await walk({ view, records, includes: selection.includes }, path, stat, call);
+    else await walk({ view, records, includes: selection.includes, lister }, path, stat, call);
   }
   return records.digest();
 }
@@ -91,6 +99,7 @@ interface Walk {
   readonly view: ContentView;
   readonly records: Records;
   readonly includes: ContentSelection["includes"];
+  readonly lister: ContentLister | undefined;
 }
 
 interface Pending {
@@ -124,9 +133,34 @@ async function walk(at: Walk, path: string, stat: ContentStat, call: Call): Prom
       const content = await contentOf(at.view, next, call);
       at.records.write(header(at.view, next));
       at.records.write(content);
+      at.lister?.add(next.path, next.stat, content || linkTarget(at.view, next));
     }
     if (directory) pushChildren(at.view, next, stack);
   }
+}
+
+/** The same walk over files whose digests are known. Without time for others: it is short. */
+function list(
+  view: ContentView,
+  { paths, includes }: ContentSelection,
+  lister: ContentLister,
+): void {
+  for (const start of paths) {
+    const stat = view.lstat(start);
+    const stack: Pending[] = stat ? [{ path: start, relative: "", stat }] : [];
+    for (let next = stack.pop(); next && !lister.isFull; next = stack.pop()) {
+      const directory = next.stat.type === "directory";
+      const wanted = next.relative === "" ? "yes" : (includes?.(next.relative, directory) ?? "yes");
+      if (wanted === "no") continue;
+      const content = next.stat.digest ?? linkTarget(view, next);
+      if (wanted === "yes") lister.add(next.path, next.stat, content);
+      if (directory) pushChildren(view, next, stack);
+    }
+  }
+}
+
+function linkTarget(view: ContentView, { path, stat }: Pending): string {
+  return stat.type === "symlink" ? view.readlink(path) : "";
 }
 
 function pushChildren(view: ContentView, parent: Pending, stack: Pending[]): void {

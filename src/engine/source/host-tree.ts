@@ -74,6 +74,7 @@ function createView(tree: HostTree): HostTreeView {
     return index;
   };
   return {
+    lasting: true,
     lstat(path) {
       if (path === "/") return treeRoot;
       const entry = indexed().entries.get(path);

@@ -5,6 +5,7 @@ export {
   type ContentView,
   contentDigest,
 } from "./content-digest.ts";
+export { ContentLister } from "./content-lister.ts";
 export { createGitSource, type GitSourceOptions } from "./git/source.ts";
 export {
   directoryContent,

@@ -2,17 +2,19 @@
 import { type Call, type Digest, digestOf } from "../../../base/index.ts";
 import type { CopyAction } from "../../../formats/llb/index.ts";
 import { createPathFilter } from "../../../formats/patterns/index.ts";
-import { contentDigest } from "../../source/index.ts";
+import { type ContentLister, contentDigest } from "../../source/index.ts";
 import { type FileView, resolveInView } from "./view.ts";
 import { expandWildcards } from "./wildcards.ts";
 
-/** Digest of all that `copies` take from `view`; missing files are a content of their own. */
+/** Digest of all that `copies` take from `view`; missing files are a content of their own. `lister` is told of them anew. */
 export async function copiedContent(
   view: FileView,
   copies: readonly CopyAction[],
+  lister: ContentLister,
   call: Call,
 ): Promise<Digest> {
   const digests: string[] = [];
+  lister.restart();
   for (const copy of copies) {
     const sources = copy.allowWildcard
       ? expandWildcards(view, copy.src, copy.followSymlink)
@@ -24,7 +26,8 @@ export async function copiedContent(
       : undefined;
     const includes =
       filter && ((path: string, directory: boolean) => filter.decide(path, directory));
-    const selection = { paths, names: copy.allowWildcard, ...(includes ? { includes } : {}) };
+    const names = copy.allowWildcard;
+    const selection = { paths, names, lister, ...(includes ? { includes } : {}) };
     digests.push(await contentDigest(view, selection, call));
   }
   return digestOf(digests.join("\n"));

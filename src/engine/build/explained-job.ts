@@ -1,0 +1,80 @@
+// The solver's job of one build, with what is to be told of steps that were not cached.
+import type { BuildEvent, BuildRequest, Session } from "../../api/index.ts";
+import { type Call, digestOf, KilnError, log } from "../../base/index.ts";
+import type { LlbGraph } from "../../formats/llb/index.ts";
+import { BuildExplainer, type StepHistory } from "../explain/index.ts";
+import type { OpDefinition, OpResult } from "../ops/index.ts";
+import type { Solver, StepFact } from "../solver/index.ts";
+import { toVertexEdge, type VertexBuild } from "./vertices.ts";
+
+const debug = log("explain");
+
+export interface ExplainedJob extends AsyncDisposable {
+  /** The graph's result, lent until the job is disposed; undefined is scratch. */
+  solve(graph: LlbGraph | undefined, build: VertexBuild, call: Call): Promise<OpResult>;
+  /** Throws `STEP_NOT_CACHED` when a step had to run. */
+  expectCached(): void;
+}
+
+export interface ExplainedJobParts {
+  readonly solver: Solver<OpDefinition, OpResult>;
+  readonly history: StepHistory;
+  readonly emit: (event: BuildEvent) => void;
+  readonly now: () => Date;
+}
+
+/** Opens a job; disposing it also writes down what later builds will be compared with. */
+export function openJob(
+  request: BuildRequest,
+  session: Session,
+  { solver, history, emit, now }: ExplainedJobParts,
+): ExplainedJob {
+  const explainer = attempt(() => new BuildExplainer(history, projectOf(request, session), now));
+  const trace = (fact: StepFact): void => {
+    const explanation = attempt(() => explainer?.fact(fact));
+    if (!explanation || !request.explain) return;
+    emit({ type: "explanation", step: fact.vertex, explanation, at: now() });
+  };
+  const listen = (event: BuildEvent): void => {
+    explainer?.event(event);
+    emit(event);
+  };
+  const job = solver.job(request.ref, listen, { keepGoing: request.keepGoing ?? false, trace });
+  return {
+    async solve(graph, build, call) {
+      if (!graph?.result) return undefined;
+      explainer?.learn(graph.vertices);
+      return await job.build(toVertexEdge(graph.result, build), call);
+    },
+    expectCached() {
+      const ran = explainer?.explanations ?? [];
+      if (ran.length === 0) return;
+      const steps = [...new Set(ran.map(({ name }) => name))];
+      throw new KilnError(
+        "STEP_NOT_CACHED",
+        `${steps.length === 1 ? "a step" : `${steps.length} steps`} had to run:\n${steps.join("\n")}`,
+        { hint: "Build with --explain to see why; nothing was exported." },
+      );
+    },
+    async [Symbol.asyncDispose]() {
+      await job[Symbol.asyncDispose]();
+      attempt(() => explainer?.remember());
+    },
+  };
+}
+
+/** What is built again and again: a context with a Dockerfile's name. */
+function projectOf({ attrs }: BuildRequest, session: Session): string {
+  const context = session.directory("context") ?? attrs["context"] ?? "";
+  return digestOf(JSON.stringify([context, attrs["filename"] ?? ""]));
+}
+
+/** Explaining must not stop a build. */
+function attempt<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    debug.debug("not explained", { error: String(error) });
+    return undefined;
+  }
+}

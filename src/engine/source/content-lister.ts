@@ -1,0 +1,52 @@
+// What a content digest was made of, path by path, for people who ask why it changed. Bounded: it is kept for each step.
+
+/** Of more paths nobody is told each. */
+const mostPaths = 5000;
+
+/** Hexadecimal digits of a file's digest that are kept. */
+const shortDigest = 12;
+
+/** Collects what counts of each path: `file 644 0:0 1a2b3c4d5e6f`, `symlink - 0:0 target`. */
+export class ContentLister {
+  #paths = new Map<string, string>();
+  #later: (() => void)[] = [];
+
+  /** Before a digest is made (again). */
+  restart(): void {
+    this.#paths = new Map();
+    this.#later = [];
+  }
+
+  /** More would not be listed: no need to go on. */
+  get isFull(): boolean {
+    return this.#paths.size > mostPaths;
+  }
+
+  add(
+    path: string,
+    stat: {
+      readonly type: string;
+      readonly mode: number;
+      readonly uid: number;
+      readonly gid: number;
+    },
+    content: string,
+  ): void {
+    if (this.isFull) return;
+    const { type, mode, uid, gid } = stat;
+    const bits = type === "symlink" ? "-" : mode.toString(8);
+    const short = type === "file" ? content.replace(/^sha256:/, "").slice(0, shortDigest) : content;
+    this.#paths.set(path, `${type} ${bits} ${uid}:${gid} ${short}`.trimEnd());
+  }
+
+  /** For files that can be looked at again without reading them: done when the listing is asked for. */
+  addLater(list: () => void): void {
+    this.#later.push(list);
+  }
+
+  /** Undefined where there are too many paths, or where nothing was looked at. */
+  listing(): ReadonlyMap<string, string> | undefined {
+    for (const list of this.#later.splice(0)) if (!this.isFull) list();
+    return this.isFull || this.#paths.size === 0 ? undefined : this.#paths;
+  }
+}
