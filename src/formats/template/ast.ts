@@ -17,15 +17,20 @@ export interface Pipe {
 
 export type Block = readonly Node[];
 
+/** A block that runs or not, or several times. */
+export interface Control<K extends string> {
+  readonly kind: K;
+  readonly pipe: Pipe;
+  readonly body: Block;
+  readonly otherwise: Block;
+}
+
 export type Node =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "print"; readonly pipe: Pipe }
-  | {
-      readonly kind: "if" | "with" | "range";
-      readonly pipe: Pipe;
-      readonly body: Block;
-      readonly otherwise: Block;
-    }
+  | Control<"if">
+  | Control<"with">
+  | Control<"range">
   | { readonly kind: "template"; readonly name: string; readonly pipe: Pipe | undefined }
   | { readonly kind: "break" | "continue" };
 

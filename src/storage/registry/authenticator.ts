@@ -17,10 +17,18 @@ export interface AuthTarget {
 /** Credentials are asked for again after this time (milliseconds): CI systems hand out short-lived ones. */
 const credentialsLifetime = 5 * 60_000;
 
+export interface AuthenticatorExtras {
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
+  /** With it, token servers are asked for a token to keep as well, which is handed to it. */
+  readonly onRefreshToken?: (token: string) => void;
+}
+
 export class Authenticator {
   readonly #options: Pick<RegistryOptions, "credentials">;
   readonly #send: SendToRealm;
   readonly #now: () => number;
+  readonly #onRefreshToken: ((token: string) => void) | undefined;
   readonly #challenges = new Map<string, Challenge>();
   readonly #tokens = new Map<string, Token>();
   readonly #fetching = new Once<string, Token>();
@@ -33,11 +41,12 @@ export class Authenticator {
   constructor(
     options: Pick<RegistryOptions, "credentials">,
     send: SendToRealm,
-    now: () => number = Date.now,
+    { now = Date.now, onRefreshToken }: AuthenticatorExtras = {},
   ) {
     this.#options = options;
     this.#send = send;
     this.#now = now;
+    this.#onRefreshToken = onRefreshToken;
   }
 
   /** The Authorization header to send at first; undefined as long as the host has not asked for one. */
@@ -93,6 +102,7 @@ export class Authenticator {
       credentials,
       registry: target.registry,
       now: this.#now,
+      ...(this.#onRefreshToken ? { onRefreshToken: this.#onRefreshToken } : {}),
     };
     const token = await this.#fetching.run(
       key,

@@ -11,15 +11,22 @@ import { Authenticator } from "./authenticator.ts";
 import { createHostTable, type Endpoint, type HostTable, mirrorsOf, originOf } from "./endpoint.ts";
 import { type ClientParts, EndpointClient, type HostGates } from "./endpoint-client.ts";
 import { defaultLimits, mirrorLimits, requestsPerHost } from "./limits.ts";
+import { createListing } from "./listing.ts";
+import { tryLogin } from "./login.ts";
 import { createPullRepository } from "./pull-repository.ts";
 import { createPushRepository } from "./push-repository.ts";
-import type { Registry, RegistryHostConfig, RegistryLimits, RegistryOptions } from "./registry.ts";
+import type {
+  RegistryClient,
+  RegistryHostConfig,
+  RegistryLimits,
+  RegistryOptions,
+} from "./registry.ts";
 import type { SendToRealm } from "./token.ts";
 import { unreachable } from "./unreachable.ts";
 import { cancelUpload, openUpload } from "./upload.ts";
 
 /** Makes a client. Nothing is connected before it is used; disposing closes idle connections. */
-export function createRegistry(options: RegistryOptions): Registry & Disposable {
+export function createRegistry(options: RegistryOptions): RegistryClient {
   const hosts = createHostTable(options);
   const limits: RegistryLimits = { ...defaultLimits, ...options.limits };
   const connections = new Connections(options.environment ?? process.env);
@@ -51,6 +58,8 @@ export function createRegistry(options: RegistryOptions): Registry & Disposable 
       const doing = `checking that ${repository} can be pushed to`;
       await cancelUpload(origin, await openUpload(origin, doing, call), doing, call);
     },
+    listing: (repository) => createListing(client(originOf(repository, hosts))),
+    login: (host, credentials, call) => tryLogin(host, credentials, parts, askRealm, call),
     [Symbol.dispose]: () => connections[Symbol.dispose](),
   };
 }

@@ -77,7 +77,7 @@ export class EndpointClient {
   }
 
   /** `repository:PATH:ACTIONS` of this repository. */
-  scope(actions: "pull" | "pull,push"): string {
+  scope(actions: "pull" | "pull,push" | "delete"): string {
     return `repository:${this.endpoint.repository}:${actions}`;
   }
 
@@ -199,7 +199,8 @@ export class EndpointClient {
 
   #url({ to, query, method }: ClientRequest, base: URL): URL {
     if (to instanceof URL) return to;
-    const url = new URL(`${this.endpoint.repository}/${to}`, base);
+    const { repository } = this.endpoint;
+    const url = new URL(repository === "" ? to : `${repository}/${to}`, base);
     for (const [name, value] of Object.entries(query ?? {})) url.searchParams.set(name, value);
     const { namespace } = this.endpoint;
     if (namespace !== undefined && (method === "GET" || method === "HEAD"))

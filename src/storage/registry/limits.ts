@@ -26,5 +26,13 @@ export const maxTokenBody: number = 1024 * 1024;
 export const maxTokenLength: number = 48 * 1024;
 /** Characters of a registry's own words that are shown. */
 export const maxMessageLength = 300;
+/** Tags asked for at once. */
+export const tagsPerPage = 1000;
+/** Pages of one listing: a registry must not keep us turning them for ever. */
+export const maxListPages = 1000;
+/** Descriptors that may refer to one image. */
+export const maxReferrers = 10_000;
+/** The largest piece of an upload that a registry can insist on, in bytes. */
+export const maxChunkMinimum: number = 1024 * 1024 * 1024;
 /** Repositories that are tried as the origin of a blob to mount. */
 export const maxMountCandidates = 3;

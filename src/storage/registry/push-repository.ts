@@ -7,7 +7,7 @@ import type { EndpointClient } from "./endpoint-client.ts";
 import { maxMountCandidates } from "./limits.ts";
 import { readManifest, resolveManifest, writeManifest } from "./manifests.ts";
 import type { PushOptions, PushRepository } from "./registry.ts";
-import { cancelUpload, mountBlob, uploadBlob } from "./upload.ts";
+import { cancelUpload, mountBlob, type UploadSession, uploadBlob } from "./upload.ts";
 
 /** `repository` is normalised; `client` is for its own host. */
 export function createPushRepository(repository: string, client: EndpointClient): PushRepository {
@@ -53,7 +53,7 @@ async function pushBlob(
 ): Promise<"exists" | "mounted" | "uploaded"> {
   if (await hasBlob(client, blob.digest, [client.scope("pull,push")], call)) return "exists";
   const doing = `pushing blob ${blob.digest} to ${repository}`;
-  let session: URL | undefined;
+  let session: UploadSession | undefined;
   for (const from of mountCandidates(repository, mountFrom)) {
     if (session) await cancelUpload(client, session, doing, call);
     const outcome = await mountBlob(client, blob, from, doing, call);

@@ -1,5 +1,5 @@
 // The distribution protocol (OCI distribution-spec v1.1) as seen by those who pull and push.
-import type { Bytes, Call } from "../../base/index.ts";
+import type { Bytes, Call, Digest } from "../../base/index.ts";
 import type { Descriptor } from "../../formats/oci/index.ts";
 import type { BlobSink, BlobSource } from "../content/index.ts";
 import type { HostSettings, Patience } from "../http/index.ts";
@@ -77,6 +77,33 @@ export interface PushRepository extends BlobSource, BlobSink, Manifests {
     options: PushOptions,
     call: Call,
   ): Promise<"exists" | "mounted" | "uploaded">;
+}
+
+/** What a repository's own host says and does beyond pulling and pushing. */
+export interface RepositoryListing {
+  /** All tags, as the registry orders them. */
+  tags(call: Call): AsyncIterable<string>;
+  /** What names `subject` as its subject: by the OCI 1.1 API, else by the tag `sha256-HEX`. */
+  referrers(subject: Digest, call: Call): Promise<readonly Descriptor[]>;
+  /** Makes a manifest that was pushed findable by its subject, where the registry does not do that by itself. */
+  addReferrer(subject: Digest, referrer: Descriptor, call: Call): Promise<void>;
+  /** By digest, or by tag where the registry can. Throws `IMAGE_NOT_FOUND`, and `UNSUPPORTED` where it is not allowed. */
+  deleteManifest(reference: string, call: Call): Promise<void>;
+  deleteBlob(digest: Digest, call: Call): Promise<void>;
+}
+
+/** What a registry gave for a name and a password. */
+export interface LoginResult {
+  /** To be kept instead of the password. */
+  readonly identityToken?: string;
+}
+
+/** A registry with all that its host can be asked. */
+export interface RegistryClient extends Registry, Disposable {
+  /** `repository` is normalised. */
+  listing(repository: string): RepositoryListing;
+  /** Tries these credentials out. Throws `REGISTRY_DENIED` when they are refused. */
+  login(host: string, credentials: RegistryCredentials, call: Call): Promise<LoginResult>;
 }
 
 export interface Registry {

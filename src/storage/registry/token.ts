@@ -20,6 +20,8 @@ export interface TokenRequest {
   /** The registry that asks for it. */
   readonly registry: URL;
   readonly now: () => number;
+  /** With it, a refresh token is asked for beside, and handed to it where there is one. */
+  readonly onRefreshToken?: (token: string) => void;
 }
 
 /** Sends one request to a token server, with retries, without following redirects to other hosts. */
@@ -74,7 +76,7 @@ function realmOf({ challenge, registry }: TokenRequest): URL {
 }
 
 function passwordRequest(
-  { challenge, scopes, credentials }: TokenRequest,
+  { challenge, scopes, credentials, onRefreshToken }: TokenRequest,
   realm: URL,
 ): HttpRequest {
   const url = new URL(realm);
@@ -85,6 +87,10 @@ function passwordRequest(
   const { username, password } = credentials ?? {};
   if (username === undefined || password === undefined) return { method: "GET", url, headers: {} };
   url.searchParams.set("account", username);
+  if (onRefreshToken) {
+    url.searchParams.set("offline_token", "true");
+    url.searchParams.set("client_id", clientId);
+  }
   return { method: "GET", url, headers: { authorization: basic(username, password) } };
 }
 
@@ -110,7 +116,11 @@ function refreshRequest({ challenge, scopes, credentials }: TokenRequest, url: U
   };
 }
 
-function readToken(body: Uint8Array, { registry, now }: TokenRequest, realm: URL): Token {
+function readToken(
+  body: Uint8Array,
+  { registry, now, onRefreshToken }: TokenRequest,
+  realm: URL,
+): Token {
   const nonsense = () =>
     new KilnError("REGISTRY_FAILED", `${realm.host} answered without a token for ${registry.host}`);
   let answer: unknown;
@@ -122,11 +132,18 @@ function readToken(body: Uint8Array, { registry, now }: TokenRequest, realm: URL
   if (!isRecord(answer)) throw nonsense();
   const value = answer["token"] || answer["access_token"];
   // Only what may stand in a header (RFC 9110, 5.5).
-  if (typeof value !== "string" || value.length > maxTokenLength || !/^[\x21-\x7e]+$/.test(value))
-    throw nonsense();
+  if (!isToken(value)) throw nonsense();
+  const refresh = answer["refresh_token"];
+  if (onRefreshToken && isToken(refresh)) onRefreshToken(refresh);
   const lifetime =
     typeof answer["expires_in"] === "number" ? answer["expires_in"] : defaultLifetime;
   return { value, goodUntil: now() + Math.max(lifetime, defaultLifetime) * 1000 * usableShare };
+}
+
+function isToken(value: unknown): value is string {
+  return (
+    typeof value === "string" && value.length <= maxTokenLength && /^[\x21-\x7e]+$/.test(value)
+  );
 }
 
 /** The value of an Authorization header with name and password (RFC 7617). */

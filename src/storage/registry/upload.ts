@@ -4,7 +4,7 @@ import type { Descriptor } from "../../formats/oci/index.ts";
 import { Backoff, type HttpResponse, NetworkFailure, type RequestBody } from "../http/index.ts";
 import { ByteWindow } from "./byte-window.ts";
 import type { EndpointClient } from "./endpoint-client.ts";
-import { cutsBeforePieces } from "./limits.ts";
+import { cutsBeforePieces, maxChunkMinimum } from "./limits.ts";
 import { unreachable } from "./unreachable.ts";
 
 const lost = new NetworkFailure("ECONNRESET", "the registry has forgotten the upload");
@@ -14,8 +14,16 @@ export interface Upload {
   readonly data: () => Bytes;
   readonly onProgress: (sent: number) => void;
   /** An upload that the server has already opened, as a mount that was not possible leaves it. */
-  readonly session: URL | undefined;
+  readonly session: UploadSession | undefined;
   readonly doing: string;
+}
+
+/** An upload that a server has opened. */
+export interface UploadSession {
+  /** Where the data goes. */
+  readonly to: URL;
+  /** Smallest piece that the server takes, but for the last, in bytes (`OCI-Chunk-Min-Length`). */
+  readonly minChunk: number;
 }
 
 /** Answers that mean: this upload is not known (any more), as behind a balancer without common state. */
@@ -30,7 +38,7 @@ export async function mountBlob(
   from: string,
   doing: string,
   call: Call,
-): Promise<"mounted" | URL | undefined> {
+): Promise<"mounted" | UploadSession | undefined> {
   const scopes = [client.scope("pull,push"), `repository:${from}:pull`];
   const query = { mount: blob.digest, from };
   let response: HttpResponse;
@@ -44,29 +52,45 @@ export async function mountBlob(
   }
   response.discard();
   if (response.status === 201) return "mounted";
-  return response.status === 202 ? locationOf(response, client, doing) : undefined;
+  return response.status === 202 ? sessionOf(response, client, doing) : undefined;
 }
 
 /** Opens an upload. Throws `REGISTRY_DENIED` where pushing is not allowed. */
-export async function openUpload(client: EndpointClient, doing: string, call: Call): Promise<URL> {
+export async function openUpload(
+  client: EndpointClient,
+  doing: string,
+  call: Call,
+): Promise<UploadSession> {
   const scopes = [client.scope("pull,push")];
   const response = await client.send({ method: "POST", to: "blobs/uploads/", scopes, doing }, call);
   if (response.status !== 202)
     throw await client.failure(response, { method: "POST", doing }, call);
   response.discard();
-  return locationOf(response, client, doing);
+  return sessionOf(response, client, doing);
+}
+
+function sessionOf(response: HttpResponse, client: EndpointClient, doing: string): UploadSession {
+  const said = Number(response.headers["oci-chunk-min-length"] ?? 0);
+  const minChunk = Number.isSafeInteger(said) && said > 0 ? Math.min(said, maxChunkMinimum) : 0;
+  return { to: locationOf(response, client, doing), minChunk };
 }
 
 /** Gives an upload up. Servers that do not know how forget it by themselves. */
 export async function cancelUpload(
   client: EndpointClient,
-  session: URL,
+  session: UploadSession,
   doing: string,
   call: Call,
 ): Promise<void> {
   try {
     const response = await client.send(
-      { method: "DELETE", to: session, scopes: [client.scope("pull,push")], doing, retry: false },
+      {
+        method: "DELETE",
+        to: session.to,
+        scopes: [client.scope("pull,push")],
+        doing,
+        retry: false,
+      },
       call,
     );
     response.discard();
@@ -124,13 +148,13 @@ export async function uploadBlob(
 async function attempt(
   client: EndpointClient,
   upload: Upload,
-  session: URL,
+  session: UploadSession,
   whole: boolean,
   call: Call,
 ): Promise<HttpResponse | NetworkFailure> {
   try {
     return await (whole
-      ? sendWhole(client, upload, session, call)
+      ? sendWhole(client, upload, session.to, call)
       : sendPieces(client, upload, session, call));
   } catch (error) {
     if (error instanceof NetworkFailure) return error;
@@ -153,15 +177,16 @@ function sendWhole(
 async function sendPieces(
   client: EndpointClient,
   upload: Upload,
-  session: URL,
+  session: UploadSession,
   call: Call,
 ): Promise<HttpResponse> {
   const { blob, data, onProgress, doing } = upload;
+  const chunkSize = Math.max(client.limits.chunkSize, session.minChunk);
   await using window = new ByteWindow(data);
-  let location = session;
+  let location = session.to;
   for (let offset = 0; offset < blob.size; ) {
     const from = offset;
-    const size = Math.min(client.limits.chunkSize, blob.size - from);
+    const size = Math.min(chunkSize, blob.size - from);
     const body: RequestBody = {
       size,
       open: () => counted(window.read(from, size), from, onProgress),
