@@ -1,4 +1,5 @@
 // What the asking side lends while its build runs: files, secrets, credentials. In-process a plain object; over gRPC, callbacks.
+import type { Duplex } from "node:stream";
 import type { Bytes, Call, Digest } from "../base/index.ts";
 
 /** Which files of a shared directory are wanted: patterns as in .dockerignore, with the reference's exact matching. */
@@ -44,6 +45,12 @@ export interface LentLayout {
   read(digest: Digest, call: Call): Bytes;
 }
 
+/** An SSH agent (draft-miller-ssh-agent) of the asking side. It lists keys and signs; it lets nobody change its keys. */
+export interface LentAgent {
+  /** One conversation; whoever asked for it ends it. */
+  connect(): Duplex;
+}
+
 export interface Session {
   /** Lists a shared directory (`context`, `dockerfile`, a named context) in path order. */
   files(name: string, filter: FileFilter, call: Call): AsyncIterable<FileEntry>;
@@ -62,6 +69,8 @@ export interface Session {
   receive(name: string, tar: Bytes, call: Call): Promise<void>;
   /** Undefined when there is no such secret. At most 500 KiB. */
   secret(id: string, call: Call): Promise<Uint8Array | undefined>;
+  /** Undefined when no agent was offered under that id. */
+  ssh(id: string, call: Call): Promise<LentAgent | undefined>;
   /** Undefined when the host is to be asked anonymously. */
   credentials(host: string, call: Call): Promise<Credentials | undefined>;
 }

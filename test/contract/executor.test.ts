@@ -11,7 +11,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -290,7 +290,13 @@ describeWith(["root", "runtime", "busybox"], "an executor", () => {
             {
               target: "/run/agent",
               readonly: false,
-              what: { type: "socket", path, mode: 0o600, uid: 5, gid: 6 },
+              what: {
+                type: "socket",
+                connect: () => connect(path),
+                mode: 0o600,
+                uid: 5,
+                gid: 6,
+              },
             },
           ],
         },

@@ -202,6 +202,7 @@ const session: Session = {
   directory: () => undefined,
   async receive() {},
   secret: async () => undefined,
+  ssh: async () => undefined,
   credentials: async () => undefined,
 };
 

@@ -306,6 +306,7 @@ function sessionOf(secrets: Readonly<Record<string, string>>): Session {
     receive: nothing,
     directory: () => undefined,
     credentials: async () => undefined,
+    ssh: async () => undefined,
     async secret(id) {
       const value = secrets[id];
       return value === undefined ? undefined : new TextEncoder().encode(value);

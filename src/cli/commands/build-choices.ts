@@ -1,5 +1,5 @@
 // What single flags of `kiln build` and the environment choose together: platforms, progress, calls, attributes of steps.
-import type { Attrs } from "../../api/index.ts";
+import type { Attrs, StepResources } from "../../api/index.ts";
 import { closest, KilnError } from "../../base/index.ts";
 import {
   type CallSpec,
@@ -8,7 +8,9 @@ import {
   parseCall,
   parseExtraHosts,
   parseKeyValues,
+  parseResources,
   parseUlimits,
+  resourceNames,
 } from "../flags/index.ts";
 import { type ProgressMode, progressModes } from "../progress/index.ts";
 import { type BuildFlags, unsupportedFlags } from "./build-flags.ts";
@@ -78,6 +80,31 @@ export function wantedCall({ values, given }: Flags<BuildFlags>): CallSpec | und
   return parseCall(values.check ? "check" : text);
 }
 
+/** How it is told why steps ran. */
+export type ExplainMode = "text" | "json";
+
+/** What --explain asks; undefined where it is not given, or `--explain=false`. */
+export function wantedExplanation({ values, given }: Flags<BuildFlags>): ExplainMode | undefined {
+  const word = values.explain;
+  if (!given("explain") || word === "false") return undefined;
+  if (word === "text" || word === "true") return "text";
+  if (word !== "json") {
+    throw new KilnError(
+      "FLAG_INVALID",
+      `invalid value ${JSON.stringify(word)} for --explain: no such form`,
+      { hint: "Forms are text and json." },
+    );
+  }
+  if (values.quiet || values.output.some((one) => one === "-" || /(^|,)dest=-(,|$)/.test(one))) {
+    throw new KilnError(
+      "FLAG_INVALID",
+      "--explain=json writes to standard output, and so does another flag",
+      { hint: "Use --explain=text, which goes to standard error, or write the output to a file." },
+    );
+  }
+  return "json";
+}
+
 /** Build arguments of the flags, the environment and the client's configuration; flags win. */
 export function wantedArgs(
   given: readonly string[],
@@ -119,6 +146,22 @@ export function stepAttrs({ values, given }: Flags<BuildFlags>): Attrs {
     ...(values["shm-size"] > 0 ? { "shm-size": String(values["shm-size"]) } : {}),
     ...(given("cgroup-parent") ? { "cgroup-parent": values["cgroup-parent"] } : {}),
   };
+}
+
+/** What the flags allow steps beyond the sandbox. */
+export function wantedEntitlements({ values }: Flags<BuildFlags>): readonly string[] {
+  // The last one is about this side's files only.
+  const allowed = values.allow.filter((one) => one !== "buildx.local.delete");
+  // Who gives every step the machine's network has allowed it.
+  return values.network === "host" ? [...allowed, "network.host"] : allowed;
+}
+
+/** The limits of --resource, and of the flags that `docker build` has for each. */
+export function wantedResources({ values, given }: Flags<BuildFlags>): StepResources {
+  const single = resourceNames
+    .filter((name) => given(name))
+    .map((name) => `${name}=${values[name]}`);
+  return parseResources([...single, ...values.resource]);
 }
 
 /** The record with `prefix` before every key. */

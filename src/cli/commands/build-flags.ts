@@ -51,6 +51,16 @@ export const buildFlags = {
     usage: "Memory nodes in which to allow execution",
     hidden: true,
   },
+  "expect-cached": {
+    type: "bool",
+    usage: "Fail, and export nothing, when a step had to run",
+  },
+  explain: {
+    type: "string",
+    value: "text|json",
+    alone: "text",
+    usage: "Tell why steps were not cached: after the build as text, or as JSON on standard output",
+  },
   file: {
     type: "string",
     short: "f",
@@ -154,20 +164,10 @@ export type BuildFlags = typeof buildFlags;
 
 /** Flags whose work the builder cannot do: giving one is refused, never ignored. With what to do instead. */
 export const unsupportedFlags: Readonly<Partial<Record<keyof BuildFlags, string>>> = {
-  allow: "Steps run in the default sandbox only.",
   attest: "Attestations are not made yet.",
   "cache-from": "Kiln keeps its own cache below --root.",
   "cache-to": "Kiln keeps its own cache below --root.",
-  "cpu-period": "Limits for steps are not applied yet.",
-  "cpu-quota": "Limits for steps are not applied yet.",
-  "cpu-shares": "Limits for steps are not applied yet.",
-  "cpuset-cpus": "Limits for steps are not applied yet.",
-  "cpuset-mems": "Limits for steps are not applied yet.",
-  memory: "Limits for steps are not applied yet.",
-  "memory-swap": "Limits for steps are not applied yet.",
   policy: "Source policies are not evaluated yet.",
-  resource: "Limits for steps are not applied yet.",
-  ssh: "Copy what the step needs, or use --secret for a key.",
 };
 
 /** Flags of `docker build` that mean nothing here; accepted so that old scripts go on working. */

@@ -1,5 +1,5 @@
 // From the flags of `kiln build` to what is asked of the builder; every mistake is found before any work, all at once.
-import type { Attrs, ExportRequest } from "../../api/index.ts";
+import type { Attrs, ExportRequest, LentAgent, StepResources } from "../../api/index.ts";
 import type { Bytes } from "../../base/index.ts";
 import type { Definition } from "../../formats/llb/index.ts";
 import { formatPlatform, hostPlatform } from "../../formats/oci/index.ts";
@@ -11,19 +11,24 @@ import {
   parseKeyValues,
   parsePlatforms,
   parseSecrets,
+  parseSshSpecs,
   parseTags,
   type SecretSpec,
 } from "../flags/index.ts";
 import type { ProgressMode } from "../progress/index.ts";
 import { callAttrs } from "./build-call.ts";
 import {
+  type ExplainMode,
   prefixed,
   refuseUnsupported,
   stepAttrs,
   wantedArgs,
   wantedCall,
+  wantedEntitlements,
+  wantedExplanation,
   wantedPlatforms,
   wantedProgress,
+  wantedResources,
 } from "./build-choices.ts";
 import type { BuildFlags } from "./build-flags.ts";
 import { createChecker, throwAll } from "./build-mistakes.ts";
@@ -37,6 +42,7 @@ import {
 import { checkSecrets, findSources, outputFile } from "./build-sources.ts";
 import type { StdinSource } from "./build-stdin.ts";
 import { findNamedContexts } from "./named-contexts.ts";
+import { openAgents } from "./ssh-agents.ts";
 
 /** Everything that a build needs from this side. */
 export interface BuildPlan {
@@ -53,9 +59,14 @@ export interface BuildPlan {
   /** Definitions that go with the request: where a Dockerfile behind a URL is. */
   readonly inputs: Readonly<Record<string, Definition>>;
   readonly secrets: readonly SecretSpec[];
+  readonly agents: ReadonlyMap<string, LentAgent>;
+  readonly entitlements: readonly string[];
+  readonly resources: StepResources;
   readonly progress: ProgressMode;
   readonly quiet: boolean;
   readonly keepGoing: boolean;
+  readonly expectCached: boolean;
+  readonly explain: ExplainMode | undefined;
   readonly call: CallSpec | undefined;
   /** Path as the user knows it, for messages. */
   readonly dockerfile: string;
@@ -97,7 +108,10 @@ export function planBuild(
   const sources = check.run(() => findSources(context, values.file, options));
   const others = check.run(() => findNamedContexts(contexts, options.cwd));
   const secrets = check.run(() => checkSecrets(parseSecrets(values.secret), options.cwd)) ?? [];
+  const agents = check.run(() => openAgents(parseSshSpecs(values.ssh), options)) ?? new Map();
+  const resources = check.run(() => wantedResources(flags)) ?? {};
   const progress = check.run(() => wantedProgress(flags, env)) ?? "auto";
+  const explain = check.run(() => wantedExplanation(flags));
   const iidFile = check.run(() => outputFile("--iidfile", values.iidfile, options.cwd));
   const metadataFile = check.run(() =>
     outputFile("--metadata-file", values["metadata-file"], options.cwd),
@@ -125,9 +139,14 @@ export function planBuild(
     uploads: sources?.uploads ?? new Map(),
     inputs: sources?.inputs ?? {},
     secrets,
+    agents,
+    entitlements: wantedEntitlements(flags),
+    resources,
     progress,
     quiet: values.quiet,
     keepGoing: values["keep-going"],
+    expectCached: values["expect-cached"],
+    explain,
     call,
     dockerfile: sources?.dockerfile ?? "Dockerfile",
     iidFile,

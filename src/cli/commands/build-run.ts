@@ -1,8 +1,16 @@
 // Runs `kiln build`: flags into a plan, a session to lend, progress to show, results to deliver.
-import type { Builder, BuildRequest, BuildResult } from "../../api/index.ts";
+import type {
+  BuildEvent,
+  Builder,
+  BuildRequest,
+  BuildResult,
+  Explanation,
+} from "../../api/index.ts";
 import { AsyncStack, isKilnError, KilnError } from "../../base/index.ts";
 import type { Flags } from "../flags/index.ts";
 import {
+  explanationJson,
+  explanationLines,
   failureLines,
   type OpenDisplay,
   openDisplay,
@@ -11,6 +19,7 @@ import {
   warningLines,
 } from "../progress/index.ts";
 import { callAnswer } from "./build-call.ts";
+import type { ExplainMode } from "./build-choices.ts";
 import { type BuildFlags, ignoredFlags } from "./build-flags.ts";
 import { type BuildPlan, planBuild } from "./build-plan.ts";
 import { reportResult } from "./build-result.ts";
@@ -18,6 +27,7 @@ import { readStdin } from "./build-stdin.ts";
 import { createBuildRef, openBuilder, openClientConfig } from "./builder.ts";
 import { type RunWorld, sayWarning } from "./command.ts";
 import { createLocalSession } from "./local-session.ts";
+import { checkAgents } from "./ssh-agents.ts";
 
 /** One build from its flags to its exit code. */
 export async function runBuild(
@@ -58,34 +68,52 @@ async function runPlan(
   world: RunWorld,
   credentials: Parameters<typeof createLocalSession>[0]["credentials"],
 ): Promise<BuildResult> {
+  await offerAgents(plan, world);
   const request: BuildRequest = {
     ref,
     frontend: "dockerfile.v0",
     attrs: plan.attrs,
     exporters: plan.exporters,
     inputs: plan.inputs,
+    entitlements: plan.entitlements,
+    resources: plan.resources,
     ...(plan.keepGoing ? { keepGoing: true } : {}),
+    ...(plan.explain ? { explain: true } : {}),
+    ...(plan.expectCached ? { expectCached: true } : {}),
   };
   const session = createLocalSession({
     directories: plan.directories,
     layouts: plan.layouts,
     uploads: plan.uploads,
     secrets: plan.secrets,
+    agents: plan.agents,
     receivers: plan.receivers,
     env: world.env,
     stdout: world.stdout,
     credentials,
   });
   const build = builder.build(request, session, world.call);
+  const explanations: Explanation[] = [];
+  const events = setAside(build.events, explanations);
   // Both are waited for: a failure must not leave the picture half drawn.
   const [shown, result] = await Promise.allSettled([
-    showProgress(build.events, opened.display),
+    showProgress(events, opened.display),
     build.result,
   ]);
   sayAfterwards(opened, { failed: result.status === "rejected", warn: !plan.call }, world);
+  if (plan.explain) sayExplanations(explanations, plan.explain, world);
   if (result.status === "rejected") throw placed(result.reason, plan);
   if (shown.status === "rejected") throw shown.reason;
   return result.value;
+}
+
+/** An agent that is dead, or offers nothing, is better known before the build than in its last step. */
+async function offerAgents({ agents, call }: BuildPlan, world: RunWorld): Promise<void> {
+  if (agents.size === 0 || call) return;
+  for (const [id, keys] of await checkAgents(agents, world.call)) {
+    if (keys.length === 0) sayWarning(world, `the SSH agent ${id} offers no key: see ssh-add`);
+    else if (world.globals.debug) world.stderr.write(`SSH agent ${id} offers ${keys.join(", ")}\n`);
+  }
 }
 
 /** Lines of a failed step shown where they have been shown already, and where they have not. */
@@ -109,6 +137,29 @@ function sayAfterwards(
       lines.push(...model.warnings.flatMap((warning) => warningBlock(warning, style)));
   }
   world.stderr.write(lines.map((line) => `${line}\n`).join(""));
+}
+
+/** The same events; explanations are also put into `explanations`. */
+async function* setAside(
+  events: AsyncIterable<BuildEvent>,
+  explanations: Explanation[],
+): AsyncIterable<BuildEvent> {
+  for await (const event of events) {
+    if (event.type === "explanation") explanations.push(event.explanation);
+    yield event;
+  }
+}
+
+function sayExplanations(
+  explanations: readonly Explanation[],
+  mode: ExplainMode,
+  world: RunWorld,
+): void {
+  if (mode === "json") world.stdout.write(explanationJson(explanations));
+  else {
+    const lines = explanationLines(explanations, world.stderr.style);
+    world.stderr.write(lines.map((line) => `${line}\n`).join(""));
+  }
 }
 
 /** Mistakes in the Dockerfile are shown under the name the user gave it. */

@@ -12,7 +12,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import type { Credentials, LentLayout, Session } from "../../api/index.ts";
+import type { Credentials, LentAgent, LentLayout, Session } from "../../api/index.ts";
 import {
   type Bytes,
   type Call,
@@ -34,6 +34,8 @@ export interface SessionParts {
   /** Sent once, by id. */
   readonly uploads: ReadonlyMap<string, Bytes>;
   readonly secrets: readonly SecretSpec[];
+  /** SSH agents by id. */
+  readonly agents: ReadonlyMap<string, LentAgent>;
   /** By index of the exporter that delivers. */
   readonly receivers: readonly (Receiver | undefined)[];
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -59,6 +61,7 @@ export function createLocalSession(parts: SessionParts): Session {
     readFile: (name) => refuseToSend(name),
     receive: (name, tar, call) =>
       receive(findReceiver(parts.receivers, name), tar, parts.stdout, call),
+    ssh: async (id) => parts.agents.get(id),
     secret: async (id) =>
       readSecret(
         parts.secrets.find((secret) => secret.id === id),

@@ -117,6 +117,7 @@ function credentialsOnly(
     receive: nothing,
     directory: () => undefined,
     secret: async () => undefined,
+    ssh: async () => undefined,
     credentials,
   };
 }

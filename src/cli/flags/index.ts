@@ -15,5 +15,6 @@ export * from "./platform.ts";
 export * from "./secret.ts";
 export * from "./spec.ts";
 export * from "./ssh.ts";
+export * from "./step-limits.ts";
 export * from "./tag.ts";
 export * from "./values.ts";

@@ -199,7 +199,7 @@ describe("--add-host", () => {
       ["db:1:2", /is no IP address/],
       ["db=2001:db8::ff", "db=2001:db8::ff"],
       ["db:nowhere", /is no IP address/],
-      ["db:host-gateway", /host-gateway is not supported/],
+      ["db:host-gateway", "db=host-gateway"],
     ],
   );
 });

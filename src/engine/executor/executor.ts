@@ -1,4 +1,5 @@
 // Running one process of a step in a container of its own.
+import type { Duplex } from "node:stream";
 import type { StepCall, StepResources } from "../../api/index.ts";
 import type { Call } from "../../base/index.ts";
 import type { Platform } from "../../formats/oci/index.ts";
@@ -52,7 +53,8 @@ export interface ExecMount {
       }
     | {
         readonly type: "socket";
-        readonly path: string;
+        /** Called for every connection; what it gives becomes the executor's. */
+        readonly connect: () => Duplex;
         readonly mode: number;
         readonly uid: number;
         readonly gid: number;

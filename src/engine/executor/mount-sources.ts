@@ -47,7 +47,7 @@ export async function openSource(
       writeOwned(join(directory, "data"), what);
       return expose(existing(directory, "data"), { ...at, flags: fileFlags });
     case "socket":
-      stack.use(await openRelay(join(directory, "socket"), what.path, what));
+      stack.use(await openRelay(directory, "socket", what.connect, what));
       return expose(existing(directory, "socket"), { ...at, flags: 0 });
     case "directory":
       return expose(existing(realpathSync(what.path), what.selector), at);

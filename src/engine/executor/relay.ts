@@ -1,6 +1,7 @@
-// Lending a host's socket to a step: a socket with the wanted owner and mode whose connections are passed on.
-import { chmodSync, chownSync } from "node:fs";
-import { connect, createServer, type Socket } from "node:net";
+// Lending a conversation to a step: a socket with the wanted owner and mode whose connections are passed on.
+import { chmodSync, chownSync, closeSync, constants, openSync } from "node:fs";
+import { createServer } from "node:net";
+import type { Duplex } from "node:stream";
 
 export interface SocketOwner {
   readonly mode: number;
@@ -9,17 +10,21 @@ export interface SocketOwner {
 }
 
 /**
- * Listens at `path`, a free name, and passes every connection on to the socket at `target`, which stays as it is on the
- * host. Disposing closes the socket and all of its connections.
+ * Listens at `name`, which is free, in `directory`, and passes every connection on to one of `connect`. Disposing closes
+ * the socket and all of its connections.
  */
 export async function openRelay(
-  path: string,
-  target: string,
+  directory: string,
+  name: string,
+  connect: () => Duplex,
   owner: SocketOwner,
 ): Promise<AsyncDisposable> {
-  const open = new Set<Socket>();
+  const open = new Set<Duplex>();
+  // The kernel takes no more than 107 bytes for the path of a socket, and ours may be anywhere.
+  const place = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
+  const path = `/proc/self/fd/${place}/${name}`;
   const server = createServer({ allowHalfOpen: true }, (near) => {
-    const far = connect({ path: target, allowHalfOpen: true });
+    const far = connect();
     for (const [one, other] of [
       [near, far],
       [far, near],
@@ -30,16 +35,25 @@ export async function openRelay(
       one.on("close", () => open.delete(one));
     }
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(path, resolve);
-  });
-  chownSync(path, owner.uid, owner.gid);
-  chmodSync(path, owner.mode);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(path, resolve);
+    });
+    chownSync(path, owner.uid, owner.gid);
+    chmodSync(path, owner.mode);
+  } catch (error) {
+    server.close();
+    closeSync(place);
+    throw error;
+  }
   return {
     [Symbol.asyncDispose]: () =>
       new Promise((resolve) => {
-        server.close(() => resolve());
+        server.close(() => {
+          closeSync(place);
+          resolve();
+        });
         for (const socket of open) socket.destroy();
       }),
   };

@@ -1,4 +1,4 @@
-// Secrets for a step: fetched from the asking side when the step starts, never kept.
+// Secrets and SSH agents for a step: fetched from the asking side when the step starts, never kept.
 import type { Session } from "../../api/index.ts";
 import { type Call, KilnError } from "../../base/index.ts";
 import type { ExecOp, ExecMount as LlbMount } from "../../formats/llb/index.ts";
@@ -17,6 +17,31 @@ export async function fileFromSecret(
   if (data) return { type: "file", data, mode: secret.mode, uid: secret.uid, gid: secret.gid };
   if (secret.optional) return undefined;
   throw missing(secret.id);
+}
+
+/** The socket that an SSH mount shows; undefined when an optional agent was not offered. Throws when a needed one is missing. */
+export async function socketFromAgent(
+  mount: LlbMount,
+  session: Session,
+  call: Call,
+): Promise<ExecMount["what"] | undefined> {
+  const { ssh } = mount;
+  if (!ssh)
+    throw new KilnError("DEFINITION_INVALID", `ssh mount at ${mount.target} names no agent`);
+  const id = ssh.id || "default";
+  const agent = await session.ssh(id, call);
+  if (agent) {
+    const { mode, uid, gid } = ssh;
+    return { type: "socket", connect: () => agent.connect(), mode, uid, gid };
+  }
+  if (ssh.optional) return undefined;
+  throw new KilnError(
+    "SSH_FAILED",
+    `no SSH agent ${JSON.stringify(id)} was offered to this build`,
+    {
+      hint: `Pass --ssh ${id}${id === "default" ? "" : "=SOCKET or KEY"}, or leave out required.`,
+    },
+  );
 }
 
 /** `NAME=value` for each secret that is wanted as a variable. */
