@@ -93,7 +93,11 @@ const privileges: readonly { what: string; pattern: RegExp; rooms: readonly RegE
   {
     what: "child processes",
     pattern: /"node:child_process"/,
-    rooms: [/^engine\/(executor|source)/, /^storage\/snapshot/, /^cli\/config/],
+    rooms: [
+      /^engine\/(executor|source|ops\/file\/decompress)/,
+      /^storage\/snapshot/,
+      /^cli\/config/,
+    ],
   },
   {
     what: "the network",
@@ -103,7 +107,12 @@ const privileges: readonly { what: string; pattern: RegExp; rooms: readonly RegE
   {
     what: "the environment",
     pattern: /process\.env\b/,
-    rooms: [/^cli/, /^base\/log/, /^storage\/(registry|http)/, /^engine\/(executor|source\/git)/],
+    rooms: [
+      /^cli/,
+      /^base\/log/,
+      /^storage\/(registry|http)/,
+      /^engine\/(executor|source\/git|ops\/file\/decompress)/,
+    ],
   },
   { what: "the console", pattern: /\bconsole\./, rooms: [/^cli/] },
 ];

@@ -22,7 +22,8 @@ export class Connections implements Disposable {
   /** Reading the system's authorities costs as much as a whole short build: done when Node's own do not suffice. */
   #system = false;
 
-  constructor(environment: Environment) {
+  /** Proxies and certificate files are named by `environment`. */
+  constructor(environment: Environment = process.env) {
     this.#environment = environment;
   }
 

@@ -48,7 +48,10 @@ async function readHead(
 }
 
 function unpacked(archive: State): State {
-  return scratch().copy(archive, `/${remoteContextFile}`, "/", { attemptUnpack: true });
+  return scratch().copy(archive, `/${remoteContextFile}`, "/", {
+    attemptUnpack: true,
+    name: "[internal] unpack build context",
+  });
 }
 
 function below(files: State, directory: string): State {

@@ -3,7 +3,11 @@ import { type ChildProcessByStdio, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import * as zlib from "node:zlib";
 import { type Bytes, type Call, isAbortError, KilnError } from "../../../base/index.ts";
-import { type Compression, decompress } from "../../../formats/archive/index.ts";
+import {
+  type Compression,
+  decompress,
+  type ExpansionLimits,
+} from "../../../formats/archive/index.ts";
 
 interface Program {
   readonly name: string;
@@ -19,19 +23,34 @@ const programs: Readonly<Partial<Record<Compression, Program>>> = {
   zstd: { name: "zstd", args: ["-dc", "-q", "--memory=128MB"], package: "zstd" },
 };
 
-/** Honest archives stay below: `slack` bytes, plus `ratio` times what went in, at most `bytes`. */
-const limits = { bytes: 256 * 1024 ** 3, ratio: 10_000, slack: 1024 ** 3 } as const;
+/** Honest archives stay below: zeros packed by xz come near 1:7000. */
+const defaultLimits: ExpansionLimits = {
+  bytes: 256 * 1024 ** 3,
+  ratio: 10_000,
+  slack: 1024 ** 3,
+};
 
 /**
  * The contents of `data`, which is compressed as `compression`; `what` names it in errors. Throws `ARCHIVE_INVALID` for
  * damage and bombs, `PROGRAM_MISSING` where a program is needed that is not installed.
  */
-export function expand(data: Bytes, compression: Compression, what: string, call: Call): Bytes {
+export function expand(
+  data: Bytes,
+  compression: Compression,
+  what: string,
+  call: Call,
+  limits: ExpansionLimits = defaultLimits,
+): Bytes {
   const program = programs[compression];
   const inProcess = compression === "zstd" && "createZstdDecompress" in zlib;
   return program === undefined || inProcess
     ? decompress(data, what)
-    : throughProgram(data, program, what, call);
+    : throughProgram(data, program, { what, limits }, call);
+}
+
+interface Expanded {
+  readonly what: string;
+  readonly limits: ExpansionLimits;
 }
 
 type Child = ChildProcessByStdio<Writable, Readable, Readable>;
@@ -42,7 +61,12 @@ interface Feed {
   failure: unknown;
 }
 
-async function* throughProgram(data: Bytes, program: Program, what: string, call: Call): Bytes {
+async function* throughProgram(
+  data: Bytes,
+  program: Program,
+  { what, limits }: Expanded,
+  call: Call,
+): Bytes {
   call.signal.throwIfAborted();
   const child = spawn(program.name, program.args, {
     stdio: ["pipe", "pipe", "pipe"],
@@ -58,7 +82,7 @@ async function* throughProgram(data: Bytes, program: Program, what: string, call
   const feed: Feed = { taken: 0, failure: undefined };
   const feeding = pour(data, child, feed);
   try {
-    yield* counted(child.stdout, feed, what);
+    yield* counted(child.stdout, feed, { what, limits });
     await feeding;
     if (feed.failure !== undefined) throw feed.failure;
     const end = await ended;
@@ -83,7 +107,7 @@ function outcome(child: Child): Promise<number | null | Error> {
   });
 }
 
-async function* counted(output: Readable, feed: Feed, what: string): Bytes {
+async function* counted(output: Readable, feed: Feed, { what, limits }: Expanded): Bytes {
   let given = 0;
   for await (const chunk of output as AsyncIterable<Uint8Array>) {
     given += chunk.length;

@@ -22,7 +22,7 @@ export interface HttpSourceOptions {
   readonly metadata: Metadata;
   readonly snapshotter: Snapshotter;
   readonly userAgent: string;
-  /** Proxies and certificate files; `process.env` if left out. */
+  /** Proxies and certificate files; those of this process if left out. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
@@ -35,7 +35,7 @@ export function createHttpSources(
 ): readonly [http: Source & Disposable, https: Source & Disposable] {
   const parts: DownloadParts = {
     ...options,
-    connections: new Connections(options.environment ?? process.env),
+    connections: new Connections(options.environment),
     records: createHttpRecords(options.metadata),
   };
   const lookups = new WeakMap<Session, SessionDownloads>();
