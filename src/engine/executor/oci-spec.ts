@@ -210,8 +210,10 @@ function rootHooks(
   sandboxed: boolean,
 ): { readonly createContainer: readonly Hook[] } {
   const flags = [...(sandboxed ? ["nodev"] : []), ...(rootfs.readonly ? ["ro"] : [])];
-  const args = ["mount", "-o", ["remount", "bind", ...flags].join(","), rootfs.path];
-  return { createContainer: [{ path: mountProgram, args }] };
+  const remount = [mountProgram, "-o", ["remount", "bind", ...flags].join(","), rootfs.path];
+  // A hook must take the state that the runtime writes to it: one that ends before fails the step, now and then.
+  const args = ["sh", "-c", 'read -r _; exec "$@"', "sh", ...remount];
+  return { createContainer: [{ path: "/bin/sh", args }] };
 }
 
 function namespaces({ cgroup, network }: SpecSetting): readonly Namespace[] {
