@@ -3,6 +3,7 @@ import type { Digest } from "../base/index.ts";
 
 /** One path that a step reads, before and now. Absent on one side: it was added or removed. */
 export interface FileChange {
+  /** Relative to the context's or the stage's root. */
   readonly path: string;
   readonly old?: FileFacts;
   readonly new?: FileFacts;
@@ -55,7 +56,7 @@ export type MissReason =
 export interface Explanation {
   readonly step: Digest;
   readonly name: string;
-  /** `linux/arm64`; absent where the step does not depend on it. */
+  /** `linux/arm64`: its own, or that of the image it is built on; absent where there is none. */
   readonly platform?: string;
   readonly reasons: readonly MissReason[];
   /** When the build that it is compared with was made; absent where there is none. */

@@ -5,6 +5,7 @@ import type { ProgressModel } from "./model.ts";
 
 export type { Display } from "./display.ts";
 export { showProgress } from "./display.ts";
+export { explanationJson, explanationLines } from "./explanation.ts";
 export type { ProgressModel } from "./model.ts";
 export { failureLines, warningBlock, warningLines } from "./summary.ts";
 

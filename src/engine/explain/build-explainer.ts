@@ -175,8 +175,9 @@ export class BuildExplainer {
   }
 }
 
-function identityOf({ name, platform }: LlbVertex): { name: string; platform?: string } {
-  return { name, ...(platform ? { platform: formatPlatform(platform) } : {}) };
+function identityOf(vertex: LlbVertex): { name: string; platform?: string } {
+  const platform = platformOf(vertex);
+  return { name: vertex.name, ...(platform === "" ? {} : { platform }) };
 }
 
 function slotOf(step: LlbVertex | BuiltStep): string {
@@ -187,8 +188,13 @@ function stageOf(step: LlbVertex | BuiltStep): string {
   return `${platformOf(step)} ${placeOf(step.name).stage}`;
 }
 
-function platformOf({ platform }: LlbVertex | BuiltStep): string {
-  return typeof platform === "object" ? formatPlatform(platform) : (platform ?? "");
+/** The platform that a step is for: its own, else that of what it is built on; empty where there is none. */
+function platformOf(step: LlbVertex | BuiltStep): string {
+  if (!("op" in step)) return step.platform ?? "";
+  for (let vertex: LlbVertex | undefined = step; vertex; vertex = vertex.inputs[0]?.vertex) {
+    if (vertex.platform) return formatPlatform(vertex.platform);
+  }
+  return "";
 }
 
 /** Where files come from, in the user's words. */

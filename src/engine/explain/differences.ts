@@ -35,7 +35,7 @@ export function changedFiles(
     const [before, after] = [old.get(path), now.get(path)];
     if (before === after) continue;
     changes.push({
-      path,
+      path: path.replace(/^\/(?=.)/, ""),
       ...(before === undefined ? {} : { old: parseFacts(before) }),
       ...(after === undefined ? {} : { new: parseFacts(after) }),
     });

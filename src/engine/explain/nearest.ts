@@ -8,7 +8,7 @@ interface NamedStep {
 }
 
 export interface Place {
-  /** `build` of `[linux/amd64 build 2/5] RUN make`, with the platform where the name has one. */
+  /** `build` of `[linux/amd64 build 2/5] RUN make`. */
   readonly stage: string;
   readonly number: number;
   /** First word after the bracket: `RUN`. */
@@ -28,17 +28,17 @@ export function nearestStep(
   const place = placeOf(step.name);
   const distance = (other: BuiltStep) => Math.abs(placeOf(other.name).number - place.number);
   const inStage = (other: BuiltStep) => placeOf(other.name).stage === place.stage;
-  const same = last.filter((other) => other.step === step.step);
+  const here = last.filter((other) => other.platform === step.platform);
+  const same = here.filter((other) => other.step === step.step);
   if (same.length > 0) {
     const closest = (steps: readonly BuiltStep[]) =>
       steps.toSorted((a, b) => distance(a) - distance(b))[0];
     return closest(same.filter(inStage)) ?? closest(same);
   }
-  return last
+  return here
     .filter(
       (other) =>
         !current.has(other.step) &&
-        other.platform === step.platform &&
         inStage(other) &&
         placeOf(other.name).instruction === place.instruction,
     )
@@ -48,7 +48,7 @@ export function nearestStep(
 
 /** What a step's name says of its place in the Dockerfile. */
 export function placeOf(name: string): Place {
-  const parts = /^\[(.*?) ?(\d+)\/\d+\] (.*)$/s.exec(name);
+  const parts = /^\[(?:[a-z]+\/\S+ )?(.*?) ?(\d+)\/\d+\] (.*)$/s.exec(name);
   const words = (parts?.[3] ?? name).split(/\s+/);
   return {
     stage: parts?.[1] ?? "",
