@@ -103,6 +103,19 @@ describeWith(["root", "registry", "bundle"], "contexts", () => {
       expect(text(await built(["-f", "-", context], { input: dockerfile }), "copied")).toBe("A");
     });
 
+    it("an archive tells the time of its newest file for SOURCE_DATE_EPOCH=context", async () => {
+      const input = tarOf([
+        {
+          path: "Dockerfile",
+          data: "FROM scratch\nWORKDIR /made\n",
+          mtime: 1_500_000_000n * 10n ** 9n,
+        },
+        { path: "a.txt", mtime: 1_600_000_000n * 10n ** 9n },
+      ]);
+      const out = await built(["--build-arg", "SOURCE_DATE_EPOCH=context", "-"], { input });
+      expect(lstatSync(join(out, "made")).mtimeMs).toBe(1_600_000_000_000);
+    });
+
     it("nothing at all is an error that says so", async () => {
       const { status, stderr } = await build(["-"], { input: "" });
       expect(status).toBe(1);
@@ -125,6 +138,12 @@ describeWith(["root", "registry", "bundle"], "contexts", () => {
       });
       const out = await built(["-f", join(other, "my.Dockerfile"), context]);
       expect(readdirSync(out).sort()).toEqual([".dockerignore", "a.txt"]);
+    });
+
+    it("does not tell a time for SOURCE_DATE_EPOCH=context", async () => {
+      const context = world.context({ "a.txt": "A", "b.txt": "B", Dockerfile: dockerfile });
+      const told = await built(["--build-arg", "SOURCE_DATE_EPOCH=context", context]);
+      expect(text(told, "copied")).toBe("A");
     });
 
     it("may have its Dockerfile behind a URL", async () => {
@@ -243,7 +262,9 @@ describeWith(["root", "registry", "bundle"], "contexts", () => {
       const context = world.context({
         Dockerfile: `FROM scratch\nADD ${remote}#v1 /added/\nADD --keep-git-dir ${remote} /kept/\nCOPY --from=repo sub/b.txt /\n`,
       });
-      const out = await built(["--build-context", `repo=${remote}#v1`, context]);
+      const epoch = ["--build-arg", "SOURCE_DATE_EPOCH=repo"];
+      const out = await built([...epoch, "--build-context", `repo=${remote}#v1`, context]);
+      expect(lstatSync(join(out, "b.txt")).mtimeMs).toBe(1_600_000_000_000);
       expect(readdirSync(join(out, "added")).sort()).toEqual(["Dockerfile", "a.txt", "sub"]);
       expect(readdirSync(join(out, "kept"))).toContain(".git");
       expect(text(out, "b.txt")).toBe("below");

@@ -1,6 +1,5 @@
 // One build from request to response: frontend, checks, solving, export.
 import type {
-  Attrs,
   Build,
   BuildEvent,
   BuildRequest,
@@ -109,7 +108,7 @@ async function runBuild(
       snapshot: snapshots[index],
     })),
     multiPlatform: described.multiPlatform,
-    sourceDateEpoch: epochOf(request.attrs, described),
+    sourceDateEpoch: epochOf(request, described),
   };
   const exported = await exportResult(wanted, result, session, parts, call);
   return {
@@ -183,12 +182,14 @@ async function checkPlatforms(
 }
 
 /** Seconds since 1970 that SOURCE_DATE_EPOCH asks for. */
-function epochOf(attrs: Attrs, described: FrontendResult): number | undefined {
+function epochOf({ attrs, frontend }: BuildRequest, described: FrontendResult): number | undefined {
   const decided = described.platforms.find((one) => one.epoch)?.epoch;
   if (decided) return Math.floor(decided.getTime() / 1000);
   const text = attrs["build-arg:SOURCE_DATE_EPOCH"];
   if (text === undefined || text === "") return undefined;
   if (/^\d{1,12}$/.test(text)) return Number(text);
+  // The frontend has judged the value: it names a source that tells no time, such as a directory.
+  if (frontend !== undefined) return undefined;
   throw new KilnError(
     "FLAG_INVALID",
     `SOURCE_DATE_EPOCH must be a number of seconds, not ${JSON.stringify(text)}`,
