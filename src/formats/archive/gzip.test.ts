@@ -44,6 +44,29 @@ describe("gzip", () => {
     expect(parallel.length).toBeLessThan(gzipSync(repetitive).length * 1.1 + 200);
   });
 
+  it("stores noise, which deflate cannot make smaller", async () => {
+    const noise = randomBytes(3 * 512 * 1024 + 40_000);
+    const out = await gathered(gzip(pieces(noise)));
+    expect(sha256(gunzipSync(out))).toBe(sha256(noise));
+    expect(out.length).toBeLessThanOrEqual(gzipSync(noise).length + 64);
+  });
+
+  it("refers to stored noise from the block after it", async () => {
+    const noise = randomBytes(512 * 1024);
+    const again = joined([noise, noise.subarray(noise.length - 30_000)]);
+    const out = await gathered(gzip(pieces(again)));
+    expect(sha256(gunzipSync(out))).toBe(sha256(again));
+    expect(out.length).toBeLessThan(noise.length + 1000);
+  });
+
+  it("gives the same bytes at leisure", async () => {
+    const usual = await gathered(gzip(pieces(sample)));
+    let asked = 0;
+    const slow = gzip(pieces(sample), { atLeisure: () => asked++ < 2 });
+    expect(sha256(await gathered(slow))).toBe(sha256(usual));
+    expect(asked).toBeGreaterThan(2);
+  });
+
   it("passes on what the source throws", async () => {
     async function* broken(): Bytes {
       yield sample;
