@@ -74,10 +74,16 @@ async function checkPush(
   await runAll(repositories, (repository, c) => registry.checkPush(repository, c), call);
 }
 
+/** Milliseconds for which a record of the same image need not be written, and flushed to the disk, again. */
+const recordLifetime = 3600 * 1000;
+
 function recordNames(parts: ExporterParts, attributes: Attributes, { root }: CreatedImage): void {
   const createdAt = parts.now();
   const { digest } = root.descriptor;
   for (const name of storeNames(attributes, digest)) {
+    const known = parts.records.get(name);
+    const age = createdAt.getTime() - (known?.createdAt.getTime() ?? 0);
+    if (known?.descriptor.digest === digest && age >= 0 && age < recordLifetime) continue;
     parts.records.set({ name, descriptor: root.descriptor, createdAt });
   }
 }
