@@ -65,6 +65,9 @@ function requireParent(root: string, dest: string): void {
 export function makeFile(root: string, action: MkfileAction, owner: Owner | undefined): void {
   const path = resolveInRoot(root, action.path, { followLast: true });
   attempt(`writing ${action.path}`, () => {
+    // An image's FIFO would be waited at, its device be written to.
+    const present = lstatSync(path, { throwIfNoEntry: false });
+    if (present && !present.isFile() && !present.isDirectory()) rmSync(path);
     writeFileSync(path, action.data);
     applyAttributes(path, {
       type: "file",
@@ -81,7 +84,8 @@ export function makeDirectory(root: string, action: MkdirAction, owner: Owner | 
   const options = { owner: owner ?? rootOwner, ...timeOf(action) };
   attempt(`making ${action.path}`, () => {
     if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
-    if (action.makeParents) makeDirectories(root, dirname(action.path), options);
+    // Those of the place itself: a link on the way may lead to where nothing is.
+    if (action.makeParents) makeDirectories(root, dirname(path).slice(root.length), options);
     mkdirSync(path);
     applyAttributes(path, { type: "directory", mode: action.mode & 0o7777, ...options });
   });

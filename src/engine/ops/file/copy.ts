@@ -1,6 +1,6 @@
 // Copying into a new layer with the reference's rules: what lands where, under whose name, with which mode and time.
 import { existsSync, linkSync, lstatSync, mkdirSync, rmSync, statSync, symlinkSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, posix } from "node:path";
 import {
   type Call,
   fromNodeError,
@@ -47,7 +47,9 @@ export async function copyInto(
   if (!stat) throw missingSource(view, source);
   const intoDirectory = target.endsWith("/") ? target : dirname(target);
   makeDirectories(root, intoDirectory, options);
-  const to = placeFor(stat, source, resolveInRoot(root, target, { followLast: true }), options);
+  // Of `/a/..` the name is not `..`, which would lead out of the target.
+  const name = basename(posix.join("/", source));
+  const to = placeFor(stat, name, resolveInRoot(root, target, { followLast: true }), options);
   makeDirectoriesAt(dirname(to), options);
   try {
     await copier.copy({ from, to, relative: "", overwrite: false, fresh: false });
@@ -82,11 +84,11 @@ function pick(options: Pick<CopyOptions, "owner" | "time">): Partial<Attributes>
 }
 
 /** Into an existing directory goes below it, unless a directory's contents were asked for. */
-function placeFor(stat: FileStat, source: string, resolved: string, options: CopyOptions): string {
+function placeFor(stat: FileStat, name: string, resolved: string, options: CopyOptions): string {
   const isDirectory = stat.type === "directory";
   const existing = statSync(resolved, { throwIfNoEntry: false });
   const below = isDirectory ? existing && !options.copyDirectoryContents : existing?.isDirectory();
-  return below ? join(resolved, basename(source)) : resolved;
+  return below ? join(resolved, name) : resolved;
 }
 
 /** How many entries are copied before others get a turn: copying is synchronous, since mounts are seen by this thread. */

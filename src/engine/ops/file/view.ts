@@ -81,7 +81,11 @@ export function resolveInView(view: FileView, path: string, followLast: boolean)
       at = next;
       continue;
     }
-    if (++links > symlinkLimit) throw new Error(`too many symbolic links in ${path}`);
+    if (++links > symlinkLimit)
+      throw new KilnError(
+        "PATH_INVALID",
+        `cannot resolve ${JSON.stringify(path)}: too many levels of symbolic links`,
+      );
     const target = view.readlink(next);
     if (target.startsWith("/")) at = "/";
     pending = [...target.split("/").filter((p) => p !== "" && p !== "."), ...rest];
