@@ -113,9 +113,9 @@ export class LayerStore {
 
   /** Makes a staged directory a layer, in one step. When the layer is there already the staged one is thrown away. */
   async publish(staged: string, id: string, info: LayerInfo): Promise<void> {
-    writeFileSync(`${staged}/layer.json`, JSON.stringify({ version: formatVersion, ...info }));
-    await removeTree(`${staged}/work`);
     try {
+      writeFileSync(`${staged}/layer.json`, JSON.stringify({ version: formatVersion, ...info }));
+      await removeTree(`${staged}/work`);
       renameSync(staged, `${this.dir}/layers/${id}`);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;

@@ -7,6 +7,7 @@ import type { LayerInfo, LayerStore } from "./layer-store.ts";
 import type { ActiveView, Views } from "./layered-snapshotter.ts";
 import { withoutRepeats } from "./layers.ts";
 import type { Mount, SnapshotLayer } from "./snapshot.ts";
+import { dropUnchanged } from "./unchanged.ts";
 
 export class OverlayViews implements Views {
   readonly name = "overlay";
@@ -101,8 +102,11 @@ class OverlayActiveView implements ActiveView {
   }
 
   async finish(_id: string, _call: Call): Promise<LayerInfo> {
-    // The upper directory is the layer already.
-    return this.#below === undefined ? { whole: true } : {};
+    if (this.#below === undefined) return { whole: true };
+    // The upper directory is the layer already, but for what was passed through or written as it was.
+    const { userXattr } = this.#store;
+    if (this.#lower) dropUnchanged({ upper: `${this.#staged}/fs`, lower: this.#lower, userXattr });
+    return {};
   }
 
   async #prepare(

@@ -64,6 +64,8 @@ export interface HostEntry {
   readonly linkname?: string;
   /** Content digest of a regular file. */
   readonly digest?: Digest;
+  /** Same for all names of one file that has several. */
+  readonly shared?: string;
 }
 
 export interface ActiveSnapshot extends AsyncDisposable {

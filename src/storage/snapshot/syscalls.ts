@@ -16,6 +16,8 @@ export interface Syscalls {
   /** Sets both times, in nanoseconds. */
   utimensat(path: string, atime: bigint, mtime: bigint): void;
   unshare(flags: number): void;
+  /** flock(2) without waiting; false when somebody else holds it. The lock goes with the file descriptor. */
+  tryFlock(fd: number, kind: "shared" | "exclusive"): boolean;
   mount(source: string, target: string, type: string, flags: number, data: string): void;
   umount2(target: string, flags: number): void;
   /** New mount API (Linux 5.2): the file system's configuration as a file descriptor. */
@@ -45,6 +47,8 @@ const currentDirectory = -100;
 const noFollow = 0x100;
 const emptyPath = 0x1000;
 const closeOnExec = 0x80000;
+/** Of flock(2). */
+const dontWait = 4;
 
 type Callable = (...args: unknown[]) => number;
 
@@ -149,6 +153,7 @@ type FileCalls = "mknod" | "lsetxattr" | "lgetxattr" | "lremovexattr" | "llistxa
 function bindMounts(call: Bind): Omit<Syscalls, FileCalls> {
   // The C library may be older than the kernel: the new mount calls go by number, the same on every architecture.
   const unshare = call("unshare", "int unshare(int flags)");
+  const flock = call("flock", "int flock(int fd, int operation)");
   const mount = call(
     "mount",
     "int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)",
@@ -177,6 +182,15 @@ function bindMounts(call: Bind): Omit<Syscalls, FileCalls> {
   );
   return {
     unshare: (flags) => void unshare(undefined, flags),
+    tryFlock(fd, kind) {
+      try {
+        flock(undefined, fd, (kind === "shared" ? 1 : 2) | dontWait);
+        return true;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === "EAGAIN") return false;
+        throw error;
+      }
+    },
     mount: (source, target, type, flags, data) =>
       void mount(target, cstring(source), cstring(target), type, flags, data),
     umount2: (target, flags) => void umount(target, cstring(target), flags),

@@ -106,21 +106,9 @@ class TreeDiff {
     if (stat !== undefined) this.#made.set(path, stat);
   }
 
-  /** Owner, mode and extended attributes; a directory's time follows from what happens in it. */
   #isAlike(path: string, was: BigIntStats, now: BigIntStats): boolean {
-    if (
-      was.mode !== now.mode ||
-      was.uid !== now.uid ||
-      was.gid !== now.gid ||
-      was.rdev !== now.rdev
-    )
-      return false;
-    const before = readXattrs(pathIn(this.#options.lower, path));
-    const after = readXattrs(pathIn(this.#options.upper, path));
-    return (
-      before.size === after.size &&
-      [...before].every(([name, value]) => isEqual(value, after.get(name)))
-    );
+    const { lower, upper } = this.#options;
+    return hasSameAttributes(pathIn(lower, path), was, pathIn(upper, path), now);
   }
 
   #isSame(path: string, was: BigIntStats, now: BigIntStats): boolean {
@@ -135,7 +123,25 @@ class TreeDiff {
   }
 }
 
-function hasSameContents(one: string, other: string): boolean {
+/** Kind, owner, mode, device and extended attributes; a directory's time follows from what happens in it. */
+export function hasSameAttributes(
+  old: string,
+  was: BigIntStats,
+  own: string,
+  now: BigIntStats,
+): boolean {
+  if (was.mode !== now.mode || was.uid !== now.uid || was.gid !== now.gid || was.rdev !== now.rdev)
+    return false;
+  const before = readXattrs(old);
+  const after = readXattrs(own);
+  return (
+    before.size === after.size &&
+    [...before].every(([name, value]) => isEqual(value, after.get(name)))
+  );
+}
+
+/** Whether two regular files hold the same bytes. */
+export function hasSameContents(one: string, other: string): boolean {
   const files = [openSync(fsPath(one), "r"), openSync(fsPath(other), "r")] as const;
   const buffers = [new Uint8Array(256 * 1024), new Uint8Array(256 * 1024)] as const;
   try {
@@ -149,6 +155,7 @@ function hasSameContents(one: string, other: string): boolean {
   }
 }
 
-function isEqual(one: Uint8Array, other: Uint8Array | undefined): boolean {
+/** Whether both have the same bytes. */
+export function isEqual(one: Uint8Array, other: Uint8Array | undefined): boolean {
   return other !== undefined && Buffer.compare(one, other) === 0;
 }
