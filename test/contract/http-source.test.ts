@@ -267,6 +267,36 @@ describeWith(["root"], "the http source", () => {
     expect(await (await get(fresh())).file()).toMatchObject({ text: "hello" });
   });
 
+  it("goes on where it was cut when the server still has the same file", async () => {
+    const data = "0123456789".repeat(1000);
+    answer = (request, response) => {
+      response.setHeader("etag", '"same"');
+      const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? -1);
+      if (from === -1) {
+        response.setHeader("content-length", data.length);
+        response.write(data.slice(0, 4000), () => setTimeout(() => response.destroy(), 50));
+      } else {
+        response.writeHead(206, { "content-range": `bytes ${from}-9999/10000` });
+        response.end(data.slice(from));
+      }
+    };
+    expect(await (await get(fresh())).file()).toMatchObject({ text: data });
+    expect(asked.map(({ headers }) => [headers.range, headers["if-range"]])).toEqual([
+      [undefined, undefined],
+      ["bytes=4000-", '"same"'],
+    ]);
+  });
+
+  it("begins again when the file was changed in between", async () => {
+    answer = (_request, response) => {
+      response.setHeader("etag", `"${Math.min(asked.length, 2)}"`);
+      response.setHeader("content-length", "5");
+      if (asked.length === 1) response.write("old", () => setTimeout(() => response.destroy(), 50));
+      else response.end("later");
+    };
+    expect(await (await get(fresh())).file()).toMatchObject({ text: "later" });
+  });
+
   it("ends a circle of redirects", async () => {
     answer = (request, response) => response.writeHead(302, { location: `${request.url}x` }).end();
     await expect(get(fresh())).rejects.toMatchObject({

@@ -14,6 +14,7 @@ import {
 import type { HttpRequest } from "./attributes.ts";
 import { refusedUrl, unreachableUrl, wrongChecksum } from "./failure.ts";
 import type { HttpRecord, HttpRecords } from "./records.ts";
+import { resumedBody } from "./resume.ts";
 
 /** Lent by the source. */
 export interface DownloadParts {
@@ -61,7 +62,10 @@ export async function download(
         return before;
       }
       if (response.status >= 200 && response.status < 300) {
-        const record = await receive(request, response, parts, call);
+        const again = (more: Readonly<Record<string, string>>) =>
+          follow(request.url, { ...headers, ...more }, parts, call);
+        const body = resumedBody(response, { patience, again }, call);
+        const record = await receive(request, { response, body }, parts, call);
         parts.records.put(key, record);
         return record;
       }
@@ -202,7 +206,7 @@ function withoutCredentials(url: URL): URL {
 
 async function receive(
   request: HttpRequest,
-  response: HttpResponse,
+  { response, body }: { readonly response: HttpResponse; readonly body: Bytes },
   { content }: DownloadParts,
   call: StepCall,
 ): Promise<HttpRecord> {
@@ -215,9 +219,9 @@ async function receive(
   }
   const other =
     checksum && checksum.algorithm !== "sha256" ? createHash(checksum.algorithm) : undefined;
-  const body = async function* (): Bytes {
+  const checked = async function* (): Bytes {
     let seen = 0;
-    for await (const chunk of response.body(call)) {
+    for await (const chunk of body) {
       seen += chunk.length;
       if (seen > maxFileSize) throw tooLarge(url);
       other?.update(chunk);
@@ -225,7 +229,7 @@ async function receive(
     }
   };
   const total = Number.isNaN(length) ? undefined : length;
-  const { digest, size } = await content.ingest(fileType, reported(body(), total, call), call);
+  const { digest, size } = await content.ingest(fileType, reported(checked(), total, call), call);
   checkDigest(request, { digest });
   const found = other && `${checksum?.algorithm}:${other.digest("hex")}`;
   if (checksum && found !== undefined && found !== checksum.text)
