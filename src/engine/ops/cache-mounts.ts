@@ -2,37 +2,80 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import { AsyncStack, type Call, Limiter } from "../../base/index.ts";
+import { AsyncStack, type Call } from "../../base/index.ts";
 import type { ExecMount as LlbMount } from "../../formats/llb/index.ts";
 import { formatPlatform, type Platform } from "../../formats/oci/index.ts";
 import type { Kept } from "../../storage/kept/index.ts";
+import { createCacheLocks, type Sharing } from "./cache-locks.ts";
 import { copyInto } from "./file/copy.ts";
 import type { OpResult } from "./result.ts";
 import { withView } from "./views.ts";
 
-/** A directory lent to one step; disposing gives it back. */
-export interface HeldCacheMount extends AsyncDisposable {
-  readonly path: string;
+/** One cache mount of a step, with the files that it begins with. */
+export interface CacheMount {
+  readonly mount: LlbMount;
+  readonly base: OpResult;
+}
+
+/** Directories lent to one step, in the order they were asked for; disposing gives them back. */
+export interface HeldCacheMounts extends AsyncDisposable {
+  readonly paths: readonly string[];
 }
 
 export interface CacheMounts {
-  hold(mount: LlbMount, base: OpResult, platform: Platform, call: Call): Promise<HeldCacheMount>;
+  /** `waits` is told, in words, what the step has to wait for. */
+  hold(
+    mounts: readonly CacheMount[],
+    platform: Platform,
+    waits: (message: string) => void,
+    call: Call,
+  ): Promise<HeldCacheMounts>;
+}
+
+/** Package managers that fail, or damage their files, when two of them work in these at once. */
+const packageDirectories: ReadonlySet<string> = new Set([
+  "/etc/apk/cache",
+  "/var/cache/apk",
+  "/var/cache/apt",
+  "/var/cache/apt/archives",
+  "/var/cache/dnf",
+  "/var/cache/yum",
+  "/var/lib/apt",
+  "/var/lib/apt/lists",
+  "/var/lib/dnf",
+  "/var/lib/dpkg",
+]);
+
+/** A package manager's directory is used by one step at a time, unless the step has one of its own. */
+export function sharingOf({ cache, target }: Pick<LlbMount, "cache" | "target">): Sharing {
+  const wanted = cache?.sharing ?? "shared";
+  return wanted === "shared" && packageDirectories.has(target) ? "locked" : wanted;
+}
+
+interface Wanted extends CacheMount {
+  /** Place in the list that was asked for. */
+  readonly at: number;
+  readonly name: string;
+  readonly sharing: Sharing;
 }
 
 /**
  * Keeps cache mounts in `kept` (lent). A directory's name is a hash of id, platform and base, so nothing that a
- * Dockerfile says can become a path, and package managers of two processors never share one.
+ * Dockerfile says can become a path, and package managers of two processors never share one. A mount's selector is not
+ * looked up here: what a step did to the directory must not lead out of it, which the executor sees to.
  */
 export function openCacheMounts(kept: Kept): CacheMounts {
   const { directory } = kept;
-  const locks = new Map<string, Limiter>();
-  const busy = new Set<string>();
+  const locks = createCacheLocks(join(directory, ".locks"));
 
-  async function prepared(path: string, base: OpResult, call: Call): Promise<void> {
-    if (existsSync(path)) return;
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+  async function prepared(name: string, { mount, base }: Wanted, platform: Platform, call: Call) {
+    kept.use(name, descriptionOf(mount, platform));
+    const path = join(directory, name);
+    if (existsSync(path)) return path;
+    using _ = await locks.hold(`${name}.new`, "locked", () => {}, call);
+    if (existsSync(path)) return path;
     const temporary = kept.temporary();
-    mkdirSync(temporary, { mode: 0o755 });
+    mkdirSync(temporary, { recursive: true, mode: 0o755 });
     if (base) {
       const everything = {
         followSymlink: false,
@@ -41,43 +84,65 @@ export function openCacheMounts(kept: Kept): CacheMounts {
       };
       await withView(base, call, (view) => copyInto(view, "/", temporary, "/", everything, call));
     }
-    if (!existsSync(path)) renameSync(temporary, path);
-  }
-
-  function lockOf(name: string): Limiter {
-    const lock = locks.get(name) ?? new Limiter(1);
-    locks.set(name, lock);
-    return lock;
+    renameSync(temporary, path);
+    return path;
   }
 
   /** The first of `name`, `name-1`, ... that no other step holds. */
-  function firstFree(name: string): string {
+  function firstFree(name: string): { readonly name: string; readonly lock: Disposable } {
     for (let n = 0; ; n++) {
       const candidate = n === 0 ? name : `${name}-${n}`;
-      if (!busy.has(candidate)) return candidate;
+      const lock = locks.tryHold(candidate);
+      if (lock) return { name: candidate, lock };
     }
   }
 
   return {
-    async hold(mount, base, platform, call) {
-      const stack = new AsyncStack();
-      let name = nameOf(mount, base, platform);
-      const sharing = mount.cache?.sharing ?? "shared";
-      if (sharing === "locked") {
-        const permit = await lockOf(name).acquire(call);
-        stack.defer(() => permit[Symbol.dispose]());
+    async hold(mounts, platform, waits, call) {
+      await using stack = new AsyncStack();
+      const paths: string[] = [];
+      for (const group of inLockOrder(mounts, platform)) {
+        const [first] = group;
+        if (first === undefined) continue;
+        let { name } = first;
+        if (first.sharing === "private") {
+          const free = firstFree(name);
+          stack.use(free.lock);
+          name = free.name;
+        } else {
+          const message = `waiting for the cache mount ${first.mount.target}, which another step uses`;
+          stack.use(await locks.hold(name, first.sharing, () => waits(message), call));
+        }
+        const path = await prepared(name, first, platform, call);
+        for (const { at } of group) paths[at] = path;
       }
-      if (sharing === "private") {
-        name = firstFree(name);
-        busy.add(name);
-        stack.defer(() => busy.delete(name));
-      }
-      kept.use(name, descriptionOf(mount, platform));
-      const path = join(directory, name);
-      await prepared(path, base, call);
-      return { path, [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose]() };
+      const owned = stack.move();
+      return {
+        paths,
+        [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
+      };
     },
   };
+}
+
+/**
+ * Every step takes its locks in the same order, so that no two wait for each other; mounts of the same directory share
+ * one, which is as strict as the strictest of them.
+ */
+function inLockOrder(
+  mounts: readonly CacheMount[],
+  platform: Platform,
+): readonly (readonly Wanted[])[] {
+  const groups = new Map<string, Wanted[]>();
+  for (const [at, { mount, base }] of mounts.entries()) {
+    const name = nameOf(mount, base, platform);
+    const wanted = { at, mount, base, name, sharing: sharingOf(mount) };
+    groups.set(name, [...(groups.get(name) ?? []), wanted]);
+  }
+  const strict: readonly Sharing[] = ["private", "locked", "shared"];
+  return [...groups.values()]
+    .map((group) => group.toSorted((a, b) => strict.indexOf(a.sharing) - strict.indexOf(b.sharing)))
+    .sort(([a], [b]) => ((a?.name ?? "") < (b?.name ?? "") ? -1 : 1));
 }
 
 function descriptionOf(mount: LlbMount, platform: Platform): string {
@@ -87,6 +152,6 @@ function descriptionOf(mount: LlbMount, platform: Platform): string {
 
 function nameOf(mount: LlbMount, base: OpResult, platform: Platform): string {
   const id = mount.cache?.id || mount.target;
-  const parts = [id, formatPlatform(platform), base?.id ?? "", mount.selector];
+  const parts = [id, formatPlatform(platform), base?.id ?? ""];
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 32);
 }

@@ -127,6 +127,7 @@ class ExecRun implements AsyncDisposable {
     for (const mount of this.#op.mounts) {
       if (mount !== root) mounts.push(...(await this.#execMount(mount, call)));
     }
+    mounts.push(...(await this.#cacheMounts(call)));
     const executor = await this.#parts.executor();
     await executor.run(await this.#process(call), rootMounts, mounts, call);
     return await this.#outputs(call);
@@ -168,12 +169,9 @@ class ExecRun implements AsyncDisposable {
         const size = mount.tmpfsSize ? { size: mount.tmpfsSize } : {};
         return [{ target, readonly: false, what: { type: "tmpfs", ...size } }];
       }
-      case "cache": {
-        const base = mount.input === undefined ? undefined : this.#inputs[mount.input];
-        const held = await this.#parts.cacheMounts.hold(mount, base, this.#platform, call);
-        this.#owned.use(held);
-        return [{ target, readonly, what: { type: "directory", path: held.path } }];
-      }
+      case "cache":
+        // Held all at once before: see #cacheMounts.
+        return [];
       case "secret": {
         const file = await fileFromSecret(mount, this.#parts.session, call);
         return file ? [{ target, readonly: true, what: file }] : [];
@@ -183,6 +181,31 @@ class ExecRun implements AsyncDisposable {
         return socket ? [{ target, readonly: false, what: socket }] : [];
       }
     }
+  }
+
+  /** Last, so that nothing else is waited for while other steps wait for these. */
+  async #cacheMounts(call: StepCall): Promise<readonly ExecMount[]> {
+    const wanted = this.#op.mounts
+      .filter(({ type }) => type === "cache")
+      .map((mount) => ({
+        mount,
+        base: mount.input === undefined ? undefined : this.#inputs[mount.input],
+      }));
+    if (wanted.length === 0) return [];
+    const waits = (message: string) => {
+      const data = new TextEncoder().encode(`${message}\n`);
+      call.emit({ type: "log", step: call.step, stream: 2, data, at: new Date() });
+    };
+    const held = await this.#parts.cacheMounts.hold(wanted, this.#platform, waits, call);
+    this.#owned.use(held);
+    return wanted.map(({ mount: { target, readonly, selector } }, at) => {
+      const path = held.paths[at] ?? "";
+      return {
+        target,
+        readonly,
+        what: { type: "directory", path, ...(selector === "" ? {} : { selector }) },
+      };
+    });
   }
 
   /** Read-only views of what cannot change, new layers for the rest. */
