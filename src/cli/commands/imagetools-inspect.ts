@@ -1,18 +1,15 @@
-// kiln imagetools inspect: what a registry has under a name, without downloading it.
-import { KilnError } from "../../base/index.ts";
+// kiln imagetools inspect: what a registry or a layout has under a name, without downloading it.
+import { goJson, KilnError } from "../../base/index.ts";
 import {
   type Descriptor,
-  descriptorJson,
   formatPlatformFully,
   formatReference,
   parseManifestDocument,
-  parseReference,
-  repositoryName,
-  withDefaultTag,
 } from "../../formats/oci/index.ts";
-import { createRegistry, type Manifests } from "../../storage/registry/index.ts";
-import { openClientConfig, userAgent } from "./builder.ts";
+import { jsonOf, parseTemplate, type Template } from "../../formats/template/index.ts";
 import { type Command, defineCommand, type RunWorld } from "./command.ts";
+import { descriptorAt, namedPlace, openPlaces, type Place } from "./image-places.ts";
+import { type Inspected, inspectValue } from "./inspect-data.ts";
 
 const standardFormat = "{{.Manifest}}";
 
@@ -22,11 +19,21 @@ export const imagetoolsInspect: Command = defineCommand({
     argsUsage: "NAME",
     args: { min: 1, max: 1 },
     summary: "Show details of an image in the registry",
+    about:
+      "NAME is a name in a registry, or oci-layout://DIRECTORY[:TAG][@DIGEST]. Formats are Go templates over .Name, .Manifest, .Image, .Provenance and .SBOM; the last three are maps by platform where there are images for several.",
     examples: [
       { what: "List the platforms behind a name", run: "kiln imagetools inspect alpine" },
       {
         what: "Print the index as the registry has it",
         run: "kiln imagetools inspect --raw alpine",
+      },
+      {
+        what: "Print the digest",
+        run: "kiln imagetools inspect --format '{{.Manifest.Digest}}' alpine",
+      },
+      {
+        what: "Print one platform's configuration",
+        run: "kiln imagetools inspect --format '{{json (index .Image \"linux/arm64\").Config}}' alpine",
       },
     ],
     flags: {
@@ -34,7 +41,7 @@ export const imagetoolsInspect: Command = defineCommand({
         type: "string",
         default: standardFormat,
         value: "template",
-        usage: "Format the output ({{.Manifest}}, {{json .Manifest}})",
+        usage: "Format the output using the given Go template",
       },
       raw: { type: "bool", usage: "Show original, unformatted JSON manifest" },
     },
@@ -45,70 +52,69 @@ export const imagetoolsInspect: Command = defineCommand({
         hint: "Leave one of them out.",
       });
     }
-    const print = formatOf(values.format);
-    const { reference, descriptor, data } = await fetchManifest(name, world);
-    world.stdout.write(values.raw ? data : print(reference, descriptor, data));
+    const { format } = values;
+    const template = isStandard(format)
+      ? undefined
+      : parseTemplate(format, { json: (value) => goJson(jsonOf(value), 2) });
+    using places = await openPlaces(world);
+    const place = places.place(name);
+    const inspected = await fetchManifest(place, world);
+    if (values.raw) world.stdout.write(inspected.data);
+    else if (template) world.stdout.write(await formatted(template, format, inspected, world));
+    else world.stdout.write(summary(place, inspected));
     return 0;
   },
 });
 
-type Format = (reference: string, descriptor: Descriptor, data: Uint8Array) => string;
-
-function formatOf(template: string): Format {
-  const compact = template.replaceAll(/\s+/g, " ").replaceAll("{{ ", "{{").replaceAll(" }}", "}}");
-  if (compact === standardFormat || compact === "") return summary;
-  if (compact === "{{json .Manifest}}" || compact === "{{json .}}") return asJson;
-  throw new KilnError("UNSUPPORTED", `--format ${JSON.stringify(template)} is not supported yet`, {
-    hint: "Use --raw, or --format '{{json .Manifest}}', and a JSON tool.",
-  });
+function isStandard(format: string): boolean {
+  return format === "" || format.replaceAll(/\s+/g, "") === standardFormat;
 }
 
-async function fetchManifest(
-  name: string,
+async function fetchManifest(place: Place, world: RunWorld): Promise<Inspected> {
+  const descriptor = await descriptorAt(place, world);
+  const repository = place.pull();
+  const data = await repository.readManifest(descriptor, world.call);
+  const document = parseManifestDocument(data, descriptor.mediaType);
+  const index = document.kind === "index" ? document.index : undefined;
+  return { name: namedPlace(place), descriptor, data, index, repository };
+}
+
+async function formatted(
+  template: Template,
+  format: string,
+  inspected: Inspected,
   world: RunWorld,
-): Promise<{ reference: string; descriptor: Descriptor; data: Uint8Array }> {
-  const reference = withDefaultTag(parseReference(name));
-  const config = await openClientConfig(world);
-  using registry = createRegistry({
-    credentials: config.credentials,
-    hosts: config.hosts,
-    userAgent,
-  });
-  const repository: Manifests = registry.pull(repositoryName(reference));
-  const full = formatReference(reference);
-  const descriptor = await repository.resolve(
-    reference.digest ?? reference.tag ?? "latest",
-    world.call,
-  );
-  if (!descriptor) {
-    throw new KilnError("IMAGE_NOT_FOUND", `${full}: not found in the registry`, {
-      hint: "Check the name and the tag, and that you may read the repository.",
-    });
-  }
-  return {
-    reference: full,
-    descriptor,
-    data: await repository.readManifest(descriptor, world.call),
+): Promise<string> {
+  // A template that prints everything, or goes over it, mentions no field by name.
+  const whole = /\{\{-?\s*(json\s+)?\.\s*[|}-]|\$(?!\w)(?!\.)|range\s+\.\s*\}/.test(format);
+  const wanted = {
+    image: whole || format.includes(".Image"),
+    attestations: whole || format.includes(".Provenance") || format.includes(".SBOM"),
   };
+  const text = template.execute(await inspectValue(inspected, wanted, world.call));
+  return text === "" || text.endsWith("\n") ? text : `${text}\n`;
 }
 
 /** Name, type and digest, then one block for each image behind an index: buildx's layout. */
-function summary(reference: string, descriptor: Descriptor, data: Uint8Array): string {
-  const document = parseManifestDocument(data, descriptor.mediaType);
+function summary(place: Place, { name, descriptor, index }: Inspected): string {
   const lines = [
-    field("Name:", reference, ""),
+    field("Name:", name, ""),
     field("MediaType:", descriptor.mediaType, ""),
     field("Digest:", descriptor.digest, ""),
   ];
-  if (document.kind === "index") {
-    // Named with the tag, as buildx does: the digest decides.
-    const { digest: _, ...named } = parseReference(reference);
-    const blocks = document.index.manifests.map((entry) =>
-      entryLines(entry, formatReference(named)).join("\n"),
-    );
+  if (index) {
+    const named = entryName(place, name);
+    const blocks = index.manifests.map((entry) => entryLines(entry, named).join("\n"));
     lines.push("", `Manifests: ${blocks.length === 0 ? "none" : ""}`, blocks.join("\n\n"));
   }
   return `${lines.join("\n").trimEnd()}\n`;
+}
+
+/** Named with the tag, as buildx does: the digest decides. */
+function entryName({ reference, repository }: Place, name: string): string {
+  if (!reference) return repository;
+  const { digest: _, ...named } = reference;
+  return reference.digest === undefined ? name : formatReference(named);
 }
 
 function entryLines(entry: Descriptor, name: string): string[] {
@@ -132,11 +138,4 @@ function entryLines(entry: Descriptor, name: string): string[] {
 
 function field(label: string, value: string, indent: string): string {
   return `${indent}${label.padEnd(11)}${value}`;
-}
-
-/** Buildx's `{{json .Manifest}}`: the document with its digest and size. */
-function asJson(_reference: string, descriptor: Descriptor, data: Uint8Array): string {
-  const document = JSON.parse(new TextDecoder().decode(data)) as Record<string, unknown>;
-  const { mediaType, digest, size } = descriptorJson(descriptor);
-  return `${JSON.stringify({ ...document, mediaType, digest, size }, undefined, 2)}\n`;
 }

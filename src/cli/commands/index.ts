@@ -47,6 +47,11 @@ export const root: Entry = {
       summary: "Work with images in registries",
       children: [
         {
+          name: "create",
+          summary: "Create a new image based on source images",
+          load: async () => (await import("./imagetools-create.ts")).imagetoolsCreate,
+        },
+        {
           name: "inspect",
           summary: "Show details of an image in the registry",
           load: async () => (await import("./imagetools-inspect.ts")).imagetoolsInspect,

@@ -48,7 +48,7 @@ interface Copying extends CopyRequest {
 
 function once(copying: Copying, { digest }: Descriptor, copy: () => Promise<void>): Promise<void> {
   const known = copying.seen.get(digest);
-  if (known) return known;
+  if (known !== undefined) return known;
   const copied = copy();
   copying.seen.set(digest, copied);
   return copied;

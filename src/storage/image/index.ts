@@ -1,5 +1,7 @@
 // Images: looking up names in registries, what an image of one platform is made of, and what is known of both here.
+export * from "./attestations.ts";
 export * from "./blob-reader.ts";
+export * from "./combine.ts";
 export * from "./copy-image.ts";
 export * from "./image.ts";
 export * from "./oci-layout.ts";
