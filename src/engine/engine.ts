@@ -1,9 +1,8 @@
 // The composition root: the only file that knows every part, and puts a builder together from them.
 import { mkdirSync } from "node:fs";
-import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { Builder, Session } from "../api/index.ts";
-import { AsyncStack, type Call, fromNodeError, Limiter, uncancelled } from "../base/index.ts";
+import { AsyncStack, type Call, fromNodeError, uncancelled } from "../base/index.ts";
 import { hostPlatform } from "../formats/oci/index.ts";
 import { openContentStore } from "../storage/content/index.ts";
 import {
@@ -33,7 +32,7 @@ import {
   startBuild,
 } from "./build/index.ts";
 import { openCacheStore } from "./cache/index.ts";
-import { openExecutor } from "./executor/index.ts";
+import { createProcessSlots, openExecutor } from "./executor/index.ts";
 import { openStepHistory } from "./explain/index.ts";
 import { createExporters } from "./exporter/index.ts";
 import { createDockerfileFrontend } from "./frontend/index.ts";
@@ -65,6 +64,8 @@ export interface EngineOptions {
   readonly now: () => Date;
   /** When to remove what without being asked; the reference's rules where absent. */
   readonly gc?: GcOptions;
+  /** Steps that run at once, over all builds; by default four for each processor, and at least eight. */
+  readonly jobs?: number;
   /** Path or name of the container runtime, instead of the first that is found. */
   readonly runtime?: string;
   /** What requests may ask for beyond the sandbox; everything that there is, where absent. */
@@ -169,7 +170,7 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
       ],
     ]),
     cacheMounts: openCacheMounts(kept.cacheMounts),
-    slots: new Limiter(processSlots()),
+    slots: createProcessSlots(options.jobs === undefined ? {} : { jobs: options.jobs }),
     defaultPlatform: native,
   };
   const entitlements = options.entitlements ?? allEntitlements;
@@ -268,11 +269,6 @@ function createRegistries(options: EngineOptions) {
       throw new Error("a layer was asked for before any build");
     },
   };
-}
-
-/** Processes at once: steps wait as often as they compute, and a stuck one must not stop the rest. */
-function processSlots(): number {
-  return Math.max(8, 4 * availableParallelism());
 }
 
 /** The scratch result has no snapshot; it is remembered by a word that is no snapshot's id. */

@@ -80,6 +80,19 @@ export function wantedCall({ values, given }: Flags<BuildFlags>): CallSpec | und
   return parseCall(values.check ? "check" : text);
 }
 
+/** Steps at once: --jobs, else KILN_JOBS. */
+export function wantedJobs(flags: Flags<BuildFlags>, env: Environment): number | undefined {
+  const variable = env["KILN_JOBS"];
+  if (!flags.given("jobs") && !variable) return undefined;
+  const jobs = flags.given("jobs") ? flags.values.jobs : Number(variable);
+  if (Number.isSafeInteger(jobs) && jobs > 0) return jobs;
+  const [where, value] = flags.given("jobs") ? ["--jobs", `${jobs}`] : ["KILN_JOBS", variable];
+  throw new KilnError(
+    "FLAG_INVALID",
+    `invalid value ${JSON.stringify(value)} for ${where}: must be a number above 0`,
+  );
+}
+
 /** How it is told why steps ran. */
 export type ExplainMode = "text" | "json";
 

@@ -70,6 +70,11 @@ export const buildFlags = {
   "force-rm": { type: "bool", usage: "Always remove intermediate containers", hidden: true },
   iidfile: { type: "string", value: "path", usage: "Write the image ID to a file" },
   isolation: { type: "string", usage: "Container isolation technology", hidden: true },
+  jobs: {
+    type: "int",
+    value: "number",
+    usage: "Steps that run at once (default: $KILN_JOBS, else four for each processor)",
+  },
   "keep-going": {
     type: "bool",
     usage: "After a failure, do what does not depend on it, and tell all failures at the end",

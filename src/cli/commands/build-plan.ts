@@ -26,6 +26,7 @@ import {
   wantedCall,
   wantedEntitlements,
   wantedExplanation,
+  wantedJobs,
   wantedPlatforms,
   wantedProgress,
   wantedResources,
@@ -65,6 +66,8 @@ export interface BuildPlan {
   readonly progress: ProgressMode;
   readonly quiet: boolean;
   readonly keepGoing: boolean;
+  /** Steps that run at once; undefined leaves it to the builder. */
+  readonly jobs: number | undefined;
   readonly expectCached: boolean;
   readonly explain: ExplainMode | undefined;
   readonly call: CallSpec | undefined;
@@ -111,6 +114,7 @@ export function planBuild(
   const agents = check.run(() => openAgents(parseSshSpecs(values.ssh), options)) ?? new Map();
   const resources = check.run(() => wantedResources(flags)) ?? {};
   const progress = check.run(() => wantedProgress(flags, env)) ?? "auto";
+  const jobs = check.run(() => wantedJobs(flags, env));
   const explain = check.run(() => wantedExplanation(flags));
   const iidFile = check.run(() => outputFile("--iidfile", values.iidfile, options.cwd));
   const metadataFile = check.run(() =>
@@ -145,6 +149,7 @@ export function planBuild(
     progress,
     quiet: values.quiet,
     keepGoing: values["keep-going"],
+    jobs,
     expectCached: values["expect-cached"],
     explain,
     call,

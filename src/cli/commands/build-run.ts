@@ -47,7 +47,8 @@ export async function runBuild(
     proxyArgs: config.proxyArgs(),
     stdin,
   });
-  const builder = stack.use(await openBuilder(world));
+  const limits = plan.jobs === undefined ? {} : { jobs: plan.jobs };
+  const builder = stack.use(await openBuilder(world, limits));
   const opened = await openDisplay(plan.progress, world.stderr, world);
   const ref = createBuildRef();
   const result = await runPlan(plan, ref, builder, opened, world, config.credentials);

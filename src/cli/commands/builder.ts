@@ -52,11 +52,14 @@ function rootOf(world: RunWorld, configured: string | undefined): string {
 export const userAgent: string = `kiln/${kilnVersion}`;
 
 /** The engine in this process. Loaded here and nowhere else, so that help and version start without it. */
-export async function openBuilder(world: RunWorld): Promise<Builder> {
+export async function openBuilder(
+  world: RunWorld,
+  limits: { readonly jobs?: number } = {},
+): Promise<Builder> {
   if (world.openBuilder) return world.openBuilder(world);
   const { root, hosts, gc } = await openClientConfig(world);
   const { openEngine } = await import("../../engine/engine.ts");
-  return openEngine({ root, hosts, gc, version: kilnVersion, now: world.now });
+  return openEngine({ root, hosts, gc, version: kilnVersion, now: world.now, ...limits });
 }
 
 /** The engine as what runs images. Tests give one too. */

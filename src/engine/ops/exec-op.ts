@@ -1,17 +1,10 @@
 // LLB's ExecOp: a process in a root file system made of mounts, whose writable mounts become results.
 import type { Session, StepCall, StepResources } from "../../api/index.ts";
-import {
-  AsyncStack,
-  type Call,
-  digestOf,
-  goJson,
-  KilnError,
-  type Limiter,
-} from "../../base/index.ts";
+import { AsyncStack, type Call, digestOf, goJson, KilnError } from "../../base/index.ts";
 import type { ExecOp, ExecMount as LlbMount } from "../../formats/llb/index.ts";
 import { formatPlatform, type Platform } from "../../formats/oci/index.ts";
 import type { ActiveSnapshot, Mount, Snapshotter } from "../../storage/snapshot/index.ts";
-import type { ExecMount, Executor, ProcessSpec } from "../executor/index.ts";
+import type { ExecMount, Executor, ProcessSlots, ProcessSpec } from "../executor/index.ts";
 import type { CacheMap, Op } from "../solver/index.ts";
 import { ContentLister, contentDigest } from "../source/index.ts";
 import type { CacheMounts } from "./cache-mounts.ts";
@@ -35,7 +28,7 @@ export interface ExecParts {
   /** Limits of the build's processes. */
   readonly resources?: StepResources;
   /** Slots for processes. */
-  readonly slots: Limiter;
+  readonly slots: ProcessSlots;
 }
 
 export function createExecOp(

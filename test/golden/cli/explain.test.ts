@@ -167,3 +167,12 @@ it("--expect-cached and --keep-going are asked of the builder", async () => {
   const { requests } = await runKiln(["build", "--expect-cached", "--keep-going", "app"], { files });
   expect(requests[0]).toMatchObject({ expectCached: true, keepGoing: true });
 });
+
+it.each([
+  [["--jobs=0"], {}, 'invalid value "0" for --jobs'],
+  [["--jobs=x"], {}, "--jobs"],
+  [[], { KILN_JOBS: "many" }, 'invalid value "many" for KILN_JOBS'],
+])("%j with %j is no limit for steps", async (flags, env, words) => {
+  const { exitCode, stderr } = await runKiln(["build", ...flags, "app"], { files, env });
+  expect([exitCode, stderr.includes(words)], stderr).toEqual([1, true]);
+});
