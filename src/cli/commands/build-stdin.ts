@@ -2,7 +2,14 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type AsyncStack, type Bytes, concatBytes, KilnError, readAll } from "../../base/index.ts";
+import {
+  type AsyncStack,
+  type Bytes,
+  concatBytes,
+  KilnError,
+  limited,
+  readAll,
+} from "../../base/index.ts";
 import { detectCompression, isTarHeader } from "../../formats/archive/index.ts";
 import type { RunWorld } from "./command.ts";
 
@@ -53,12 +60,21 @@ export async function readStdin(
       hint: "Send a Dockerfile or an archive: kiln build - < FILE.",
     });
   }
-  const text = await readAll(data, maxStdinDockerfile, "the Dockerfile on standard input");
+  const what = "the Dockerfile on standard input";
+  const text = await readAll(limited(data, maxStdinDockerfile, tooLong), maxStdinDockerfile, what);
   const directory = mkdtempSync(join(tmpdir(), "kiln-stdin-"));
   stack.defer(() => rmSync(directory, { recursive: true, force: true }));
   writeFileSync(join(directory, "Dockerfile"), text);
   mkdirSync(join(directory, "context"));
   return { kind: "dockerfile", directory };
+}
+
+function tooLong(): KilnError {
+  return new KilnError(
+    "DOCKERFILE_INVALID",
+    `the Dockerfile on standard input is larger than ${maxStdinDockerfile} bytes`,
+    { hint: "To send the context too, send an archive: tar, or one compressed by gzip." },
+  );
 }
 
 /** The first bytes, and all of them. */
