@@ -156,7 +156,9 @@ class FileRun implements AsyncDisposable {
     const lent = [from, ...owners.map((input) => this.#inputs[input])];
     await withViews(lent, call, async ([sourceView, ...ownerViews]) => {
       const viewOf = (input: number): FileView | undefined => ownerViews[owners.indexOf(input)];
-      const owner = "owner" in action ? resolveOwner(action.owner, viewOf) : undefined;
+      const warn = (message: string) =>
+        call.emit({ type: "warning", step: call.step, warning: { message }, at: new Date() });
+      const owner = "owner" in action ? resolveOwner(action.owner, { viewOf, warn }) : undefined;
       const mounts = await active.mounts(call);
       await withMounted(mounts, call, async (root) => {
         if (action.kind === "copy") await performCopy(action, sourceView, root, owner, call);

@@ -34,6 +34,8 @@ export function fileType(mode: number): ContentStat["type"] {
 export interface HostStat extends ContentStat {
   /** Nanoseconds since 1970. */
   readonly mtime: bigint;
+  /** Same for all names of one file that has several. */
+  readonly inode?: string;
 }
 
 /** A host tree as content, with times for who copies from it. */
@@ -113,6 +115,7 @@ function entryStat(entry: HostEntry): HostStat {
     rdev: 0,
     mtime: entry.mtime,
     ...(entry.digest === undefined ? {} : { digest: entry.digest }),
+    ...(entry.shared === undefined ? {} : { inode: entry.shared }),
   };
 }
 

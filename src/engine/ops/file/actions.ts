@@ -12,7 +12,7 @@ import type {
 import { createPathFilter } from "../../../formats/patterns/index.ts";
 import { applyAttributes, type Owner } from "./attributes.ts";
 import { type CopyOptions, copyInto, makeDirectories } from "./copy.ts";
-import { parseModeChange } from "./mode.ts";
+import { parseModeChange, parseOctalMode } from "./mode.ts";
 import { unpackInto } from "./unpack.ts";
 import { directoryView, emptyView, type FileView, missingSource } from "./view.ts";
 import { expandWildcards } from "./wildcards.ts";
@@ -49,6 +49,7 @@ function copyOptions(action: CopyAction, owner: Owner | undefined): CopyOptions 
     replaceExisting: action.alwaysReplaceExistingDestPaths,
     ...(owner ? { owner } : {}),
     ...(words === undefined ? {} : { mode: parseModeChange(words) }),
+    directoryMode: (words === undefined ? undefined : parseOctalMode(words)) ?? 0o755,
     ...(action.timestamp === undefined ? {} : { time: BigInt(action.timestamp) }),
     ...(filtered
       ? { filter: createPathFilter(action.includePatterns, action.excludePatterns) }

@@ -10,7 +10,8 @@ import {
 } from "../../../base/index.ts";
 import type { PathFilter } from "../../../formats/patterns/index.ts";
 import { loadSyscalls } from "../../../storage/snapshot/index.ts";
-import { type Attributes, applyAttributes, type Owner } from "./attributes.ts";
+import { treeRoot } from "../../source/index.ts";
+import { applyAttributes, type Owner } from "./attributes.ts";
 import { copyBytes } from "./copy-bytes.ts";
 import type { ModeChange } from "./mode.ts";
 import { type FileStat, type FileView, missingSource, resolveInView } from "./view.ts";
@@ -18,6 +19,8 @@ import { type FileStat, type FileView, missingSource, resolveInView } from "./vi
 export interface CopyOptions {
   readonly owner?: Owner;
   readonly mode?: ModeChange;
+  /** Of directories that have to be made on the way; 0755 where undefined. Words for a mode do not count, numbers do. */
+  readonly directoryMode?: number;
   /** Nanoseconds since 1970 for everything copied; the source's time where undefined. */
   readonly time?: bigint;
   readonly followSymlink: boolean;
@@ -50,7 +53,9 @@ export async function copyInto(
   // Of `/a/..` the name is not `..`, which would lead out of the target.
   const name = basename(posix.join("/", source));
   const to = placeFor(stat, name, resolveInRoot(root, target, { followLast: true }), options);
-  makeDirectoriesAt(dirname(to), options);
+  // A directory's contents go into a directory of its own making: of the source it has only the time.
+  const contents = stat.type === "directory" && options.copyDirectoryContents;
+  makeDirectoriesAt(contents ? to : dirname(to), options);
   try {
     await copier.copy({ from, to, relative: "", overwrite: false, fresh: false });
   } catch (error) {
@@ -58,29 +63,24 @@ export async function copyInto(
   }
 }
 
-/** Makes `path` and its parents inside `root`; new directories get the options' owner and time and mode 0755. */
-export function makeDirectories(
-  root: string,
-  path: string,
-  options: Pick<CopyOptions, "owner" | "time">,
-): void {
+/** Makes `path` and its parents inside `root`; new directories get the options' owner, time and mode. */
+export function makeDirectories(root: string, path: string, options: NewDirectory): void {
   makeDirectoriesAt(resolveInRoot(root, path, { followLast: true }), options);
 }
 
-function makeDirectoriesAt(path: string, options: Pick<CopyOptions, "owner" | "time">): void {
+type NewDirectory = Pick<CopyOptions, "owner" | "time" | "directoryMode">;
+
+function makeDirectoriesAt(path: string, options: NewDirectory): void {
   if (existsSync(path)) return;
   makeDirectoriesAt(dirname(path), options);
   mkdirSync(path);
-  applyAttributes(path, { ...newDirectory, ...pick(options) });
-}
-
-const newDirectory = { type: "directory", mode: 0o755 } as const;
-
-function pick(options: Pick<CopyOptions, "owner" | "time">): Partial<Attributes> {
-  return {
-    ...(options.owner ? { owner: options.owner } : {}),
-    ...(options.time === undefined ? {} : { time: options.time }),
-  };
+  const { owner, time, directoryMode: mode = 0o755 } = options;
+  applyAttributes(path, {
+    type: "directory",
+    mode,
+    ...(owner ? { owner } : {}),
+    ...(time === undefined ? {} : { time }),
+  });
 }
 
 /** Into an existing directory goes below it, unless a directory's contents were asked for. */
@@ -166,6 +166,7 @@ class Copier {
     if (this.#pending.at(-1)?.to === to) this.#pending.pop();
     // Last, since adding children moves the directory's time.
     else if (chosen && (fresh || one.overwrite)) this.#finish(stat, from, to);
+    else if (chosen && stat !== treeRoot) setTime(to, this.#options.time ?? stat.mtime);
   }
 
   #makePending(): void {
@@ -236,6 +237,10 @@ class Copier {
         : { xattrsFrom: this.#view.hostPath(from) }),
     });
   }
+}
+
+function setTime(path: string, time: bigint): void {
+  loadSyscalls().utimensat(path, time, time);
 }
 
 const nodeBits: Readonly<Partial<Record<FileStat["type"], number>>> = {

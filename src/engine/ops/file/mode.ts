@@ -13,12 +13,15 @@ const clausePattern = /^([ugoa]*)((?:[-+=][rwxXstugo]*)+)$/;
 const actionPattern = /([-+=])([rwxXstugo]*)/g;
 const shifts: Readonly<Record<string, number>> = { u: 6, g: 3, o: 0 };
 
+/** The bits that octal words say; undefined for other words. */
+export function parseOctalMode(words: string): number | undefined {
+  return /^[0-7]{1,5}$/.test(words) ? Number.parseInt(words, 8) & 0o7777 : undefined;
+}
+
 /** Reads octal (`0755`) or symbolic (`u=rwX,go=rX`) modes. Throws `DEFINITION_INVALID` on anything else. */
 export function parseModeChange(words: string): ModeChange {
-  if (/^[0-7]{1,5}$/.test(words)) {
-    const fixed = Number.parseInt(words, 8) & 0o7777;
-    return () => fixed;
-  }
+  const fixed = parseOctalMode(words);
+  if (fixed !== undefined) return () => fixed;
   const clauses = words.split(",").map(parseClause);
   if (clauses.some((clause) => clause === undefined)) {
     throw new KilnError("DEFINITION_INVALID", `invalid file mode ${JSON.stringify(words)}`, {

@@ -10,42 +10,57 @@ const databaseLimit = 10 << 20;
 
 type Database = "/etc/passwd" | "/etc/group";
 
+/** What is needed to look owners up. */
+export interface OwnerLookup {
+  /** The files of one of the op's inputs. */
+  readonly viewOf: (input: number) => FileView | undefined;
+  /** Is told of names that are not known. */
+  readonly warn: (message: string) => void;
+}
+
+const rootOwner: Owner = { uid: 0, gid: 0 };
+
 /**
- * The numeric owner that `--chown` means. `viewOf` gives the files of one of the op's inputs. A user without a group
- * gets the group that passwd gives it by name, or the group of its own number, as the reference does.
+ * The numeric owner that `--chown` means. A user without a group gets the group that passwd gives it by name, or the group
+ * of its own number. As with the reference a name that the image does not know is root's, after a warning, and a group that
+ * it does not know the user's own; with no image to look into, a name is an error.
  */
 export function resolveOwner(
   owner: OwnerWords | undefined,
-  viewOf: (input: number) => FileView | undefined,
+  lookup: OwnerLookup,
 ): Owner | undefined {
   if (!owner) return undefined;
   const { user, group } = owner;
-  const byUser = user ? resolveId("/etc/passwd", user, viewOf) : { uid: 0, gid: 0 };
-  if (!group) return byUser;
-  return { uid: byUser.uid, gid: resolveId("/etc/group", group, viewOf).uid };
+  const byUser = (user && resolveId("/etc/passwd", user, lookup)) ?? rootOwner;
+  const byGroup = group && resolveId("/etc/group", group, lookup);
+  return byGroup ? { uid: byUser.uid, gid: byGroup.gid } : byUser;
 }
 
-/** Both ids of a database entry; for a group they are the same. */
+/** Both ids of a database entry; for a group they are the same. Undefined where there is none. */
 function resolveId(
   database: Database,
   id: OwnerId,
-  viewOf: (input: number) => FileView | undefined,
-): Owner {
+  { viewOf, warn }: OwnerLookup,
+): Owner | undefined {
   if ("id" in id) return { uid: id.id, gid: id.id };
-  const view = id.input === undefined ? undefined : viewOf(id.input);
-  for (const line of readDatabase(database, view).split("\n")) {
+  const kind = database === "/etc/passwd" ? "user" : "group";
+  if (id.input === undefined) {
+    throw new KilnError(
+      "COPY_NOT_FOUND",
+      `--chown: there is no ${database} to look up ${kind} ${JSON.stringify(id.name)} in`,
+      { hint: `Give the ${kind}'s number: scratch has no names.` },
+    );
+  }
+  for (const line of readDatabase(database, viewOf(id.input)).split("\n")) {
     const [name, , number, ownGroup] = line.split(":");
     if (name !== id.name) continue;
     const uid = parseId(number);
     if (uid === undefined) break;
     return { uid, gid: database === "/etc/passwd" ? (parseId(ownGroup) ?? 0) : uid };
   }
-  const kind = database === "/etc/passwd" ? "user" : "group";
-  throw new KilnError(
-    "COPY_NOT_FOUND",
-    `--chown: ${kind} ${JSON.stringify(id.name)} is not in the image's ${database}`,
-    { hint: `Create the ${kind} in an earlier RUN, or give its number.` },
-  );
+  const instead = kind === "user" ? "root is taken" : "the user's own is taken";
+  warn(`--chown: ${kind} ${JSON.stringify(id.name)} is not in the image's ${database}: ${instead}`);
+  return undefined;
 }
 
 function parseId(text: string | undefined): number | undefined {

@@ -30,12 +30,13 @@ export async function unpackInto(
   const path = view.hostPath(from);
   const compression = detectCompression(firstBytes(path));
   if (!(await isArchive(path, compression, source, call))) return false;
-  makeDirectories(root, target, options);
+  const { owner, time } = options;
+  makeDirectories(root, target, { ...(owner ? { owner } : {}), ...(time ? { time } : {}) });
   const directory = resolveInRoot(root, target, { followLast: true });
   const extract = {
     root: directory,
     whiteouts: "none",
-    ...(options.owner ? { owner: options.owner } : {}),
+    ...(owner ? { owner } : {}),
   } as const;
   await extractTar(expand(readChunks(path), compression, source, call), extract, call);
   return true;

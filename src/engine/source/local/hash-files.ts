@@ -73,8 +73,10 @@ type HashedFile = ScannedFile & { readonly digest: Digest };
 
 /** Member by member: spreading a hundred thousand objects takes longer than looking them up. */
 function withDigest(file: ScannedFile, digest: Digest): HashedFile {
-  const { path, mode, size, mtime, ctime, ino } = file;
-  return { path, mode, size, mtime, ctime, ino, digest };
+  const { path, mode, size, mtime, ctime, ino, shared } = file;
+  return shared === undefined
+    ? { path, mode, size, mtime, ctime, ino, digest }
+    : { path, mode, size, mtime, ctime, ino, digest, shared };
 }
 
 /** Reads a file until it holds still: its state before and after the reading must be the same. */
@@ -90,6 +92,7 @@ async function readFile(directory: string, file: ScannedFile, call: Call): Promi
       mtime: stat.mtimeNs,
       ctime: stat.ctimeNs,
       ino: stat.ino,
+      ...(file.shared !== undefined && file.ino === stat.ino ? { shared: file.shared } : {}),
     };
     if (fileType(after.mode) !== "file") break;
     if (after.ctime === before.ctime && after.size === before.size && after.ino === before.ino) {

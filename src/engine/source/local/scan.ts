@@ -78,6 +78,7 @@ function entryOf(directory: string, path: string, stat: BigIntStats, link: boole
     mtime: stat.mtimeNs,
     ctime: stat.ctimeNs,
     ino: stat.ino,
+    ...(stat.nlink > 1n && stat.isFile() ? { shared: `${stat.dev}:${stat.ino}` } : {}),
     ...(link ? { linkname: readlinkSync(`${directory}/${path}`) } : {}),
   };
 }

@@ -1,5 +1,5 @@
 // A host tree as a snapshot: read in place where that will do, copied into the store once where it will not.
-import { chmodSync, copyFileSync, mkdirSync, symlinkSync } from "node:fs";
+import { chmodSync, copyFileSync, linkSync, mkdirSync, symlinkSync } from "node:fs";
 import { type Call, type Digest, digestHex, fromNodeError, Once } from "../../../base/index.ts";
 import {
   type HostEntry,
@@ -83,7 +83,14 @@ async function copyTree(tree: HostTree, snapshotter: Snapshotter, call: Call): P
   await using active = await snapshotter.active(undefined, call);
   const mounts = await active.mounts(call);
   await withMounted(mounts, call, (directory) => {
-    for (const entry of tree.entries) copyEntry(tree, entry, `${directory}/${entry.path}`, call);
+    const copied = new Map<string, string>();
+    for (const entry of tree.entries) {
+      const target = `${directory}/${entry.path}`;
+      const first = entry.shared === undefined ? undefined : copied.get(entry.shared);
+      if (first !== undefined) linkSync(first, target);
+      else copyEntry(tree, entry, target, call);
+      if (entry.shared !== undefined) copied.set(entry.shared, first ?? target);
+    }
     // Last, since making files in a directory changes its time; the deepest first for the same reason.
     for (const entry of tree.entries.toReversed()) {
       if (fileType(entry.mode) === "directory") setTimes(`${directory}/${entry.path}`, entry.mtime);
