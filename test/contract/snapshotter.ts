@@ -213,6 +213,49 @@ export function snapshotterContract(name: string, open: () => Promise<Snapshotte
       expect(await show(await active.commit(call))).toEqual(["a=1", "b=b", "c=c"]);
     });
 
+    it("leaves out directories in which nothing came of it, and no others", async () => {
+      const base = await changed(undefined, (dir) => {
+        for (const name of ["etc", "gone/deep", "mode", "kept/sub", "emptied"])
+          mkdirSync(`${dir}/${name}`, { recursive: true });
+        writeFileSync(`${dir}/emptied/file`, "1");
+      });
+      const same = await changed(base, (dir) => {
+        for (const name of ["etc", "gone/deep"]) {
+          writeFileSync(`${dir}/${name}/stub`, "");
+          rmSync(`${dir}/${name}/stub`);
+        }
+      });
+      expect(await namesOfLayer(same.layers[1])).toEqual([]);
+      const other = await changed(base, (dir) => {
+        chmodSync(`${dir}/mode`, 0o700);
+        writeFileSync(`${dir}/kept/sub/stub`, "");
+        rmSync(`${dir}/kept/sub/stub`);
+        writeFileSync(`${dir}/kept/file`, "f");
+        rmSync(`${dir}/emptied`, { recursive: true });
+        mkdirSync(`${dir}/emptied`);
+        mkdirSync(`${dir}/new`);
+      });
+      const names = await namesOfLayer(other.layers[1]);
+      expect(names.filter((name) => !name.includes(".wh."))).toEqual([
+        "emptied/",
+        "kept/",
+        "kept/file",
+        "mode/",
+        "new/",
+      ]);
+      expect(await show(other)).toEqual([
+        "emptied/",
+        "etc/",
+        "gone/",
+        "gone/deep/",
+        "kept/",
+        "kept/file=f",
+        "kept/sub/",
+        "mode/",
+        "new/",
+      ]);
+    });
+
     it("throws away what is not committed", async () => {
       const base = await changed(undefined, (dir) => writeFileSync(`${dir}/a`, "1"));
       const active = await snapshotter.active(base, call);
