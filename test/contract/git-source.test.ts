@@ -10,7 +10,8 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { createServer } from "node:net";
+import { createServer as createHttpServer } from "node:http";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -180,6 +181,44 @@ describeWith(["root"], "the git source", () => {
       (root) => stat(join(root, "a.txt")),
     );
     expect(time).toBe("1600000000");
+  });
+
+  it.each([
+    [{ GIT_AUTH_TOKEN: "all" }, `basic ${btoa("x-access-token:all")}`],
+    [{ GIT_AUTH_TOKEN: "all", GIT_AUTH_HEADER: "mine" }, "mine"],
+    [
+      { GIT_AUTH_HEADER: "all", "GIT_AUTH_TOKEN.HOST": "own" },
+      `basic ${btoa("x-access-token:own")}`,
+    ],
+    [{ "GIT_AUTH_TOKEN.example.com": "other" }, undefined],
+  ])("sends the secrets %j for its host", async (secrets: Record<string, string>, expected) => {
+    const seen: (string | undefined)[] = [];
+    const server = createHttpServer((request, response) => {
+      seen.push(request.headers.authorization);
+      response.writeHead(404).end();
+    });
+    await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+    const { port: at } = server.address() as AddressInfo;
+    const url = `http://127.0.0.1:${at}/r.git`;
+    const lent = (id: string) => secrets[id.replace(`127.0.0.1:${at}`, "HOST")];
+    const asking: Session = {
+      ...session,
+      secret: async (id) => {
+        const value = lent(id);
+        return value === undefined ? undefined : new TextEncoder().encode(value);
+      },
+    };
+    const attrs = {
+      "git.fullurl": url,
+      "git.authheadersecret": "GIT_AUTH_HEADER",
+      "git.authtokensecret": "GIT_AUTH_TOKEN",
+    };
+    const platform = { os: "linux", architecture: "amd64" };
+    const source = createGitSource({ directory: join(directory, "git"), snapshotter });
+    const id = { scheme: "git", rest: url.slice(7), attrs, platform };
+    await expect(source.resolve(id, asking, step)).rejects.toMatchObject({ code: "GIT_FAILED" });
+    server.close();
+    expect(seen[0]).toBe(expected);
   });
 
   it("takes nothing for an option, another protocol or a ref that is none", async () => {

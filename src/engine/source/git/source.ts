@@ -87,13 +87,22 @@ async function accessOf(
   session: Session,
   call: Call,
 ): Promise<Record<string, string>> {
-  const decode = (data: Uint8Array | undefined) => data && new TextDecoder().decode(data).trim();
-  const header = request.headerSecret && decode(await session.secret(request.headerSecret, call));
-  const token = request.tokenSecret && decode(await session.secret(request.tokenSecret, call));
-  const value = header || (token && `basic ${btoa(`x-access-token:${token}`)}`);
-  if (!value || !/^https?:/.test(request.remote)) return {};
-  // Bound to the remote's own host: a redirect elsewhere does not see it.
-  return { [`http.${new URL(request.remote).origin}/.extraheader`]: `Authorization: ${value}` };
+  if (!/^https?:/.test(request.remote)) return {};
+  const { host, origin } = new URL(request.remote);
+  const secret = async (id: string) => {
+    const data = id === "" ? undefined : await session.secret(id, call);
+    return data && new TextDecoder().decode(data).trim();
+  };
+  // BuildKit: those of the host go before those of all hosts.
+  const { headerSecret, tokenSecret } = request;
+  for (const suffix of [`.${host}`, ""]) {
+    const header = await secret(headerSecret && headerSecret + suffix);
+    const token = header ? undefined : await secret(tokenSecret && tokenSecret + suffix);
+    const value = header || (token && `basic ${btoa(`x-access-token:${token}`)}`);
+    // Bound to the remote's own host: a redirect elsewhere does not see it.
+    if (value) return { [`http.${origin}/.extraheader`]: `Authorization: ${value}` };
+  }
+  return {};
 }
 
 const isCommit = (ref: string) => /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(ref);
