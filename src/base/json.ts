@@ -22,7 +22,7 @@ const escapes: Readonly<Record<string, string>> = {
  * Compact JSON with members in the order given (callers put them in Go's struct order) and Go's HTML escaping, so that
  * documents have the bytes, and so the digests, that the reference's encoder gives them.
  */
-export function goJson(value: unknown, indent?: number): string {
+export function goJson(value: unknown, indent?: number | string): string {
   return JSON.stringify(value, undefined, indent).replace(
     /[<>&\u2028\u2029]/g,
     (char) => escapes[char] ?? char,

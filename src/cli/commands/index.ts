@@ -59,6 +59,37 @@ export const root: Entry = {
       ],
     },
     {
+      name: "manifest",
+      summary: "Manage manifest lists as docker manifest does",
+      children: [
+        {
+          name: "annotate",
+          summary: "Add additional information to a local image manifest",
+          load: async () => (await import("./manifest-annotate.ts")).manifestAnnotate,
+        },
+        {
+          name: "create",
+          summary: "Create a local manifest list for annotating and pushing to a registry",
+          load: async () => (await import("./manifest-create.ts")).manifestCreate,
+        },
+        {
+          name: "inspect",
+          summary: "Display an image manifest, or manifest list",
+          load: async () => (await import("./manifest-inspect.ts")).manifestInspect,
+        },
+        {
+          name: "push",
+          summary: "Push a manifest list to a repository",
+          load: async () => (await import("./manifest-push.ts")).manifestPush,
+        },
+        {
+          name: "rm",
+          summary: "Delete one or more manifest lists from local storage",
+          load: async () => (await import("./manifest-rm.ts")).manifestRm,
+        },
+      ],
+    },
+    {
       name: "prune",
       summary: "Remove build cache",
       load: async () => (await import("./prune.ts")).prune,

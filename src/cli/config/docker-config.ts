@@ -44,10 +44,13 @@ export function createDockerCredentials(environment: Environment): DockerCredent
   };
 }
 
+/** Where docker keeps its configuration: `$DOCKER_CONFIG`, else `~/.docker`. */
+export function dockerDirectory(environment: Environment): string {
+  return environment["DOCKER_CONFIG"] || join(environment["HOME"] || homedir(), ".docker");
+}
+
 function readDockerConfig(environment: Environment): DockerConfig {
-  const directory =
-    environment["DOCKER_CONFIG"] || join(environment["HOME"] || homedir(), ".docker");
-  const file = join(directory, "config.json");
+  const file = join(dockerDirectory(environment), "config.json");
   const document = parseDocument(readIfThere(file), file);
   const { auths, credsStore, credHelpers } = document;
   return {
