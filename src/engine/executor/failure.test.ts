@@ -38,3 +38,15 @@ it("blames the emulator for a crash under emulation only", () => {
     processFailed({ args: ["x"], exitCode: 1, emulator: "qemu-arm 9.2" }).hint,
   ).toBeUndefined();
 });
+
+it("says that a step was killed for lack of memory, by its limit or by the machine", () => {
+  const killed = { args: ["x"], exitCode: 137 };
+  expect(processFailed({ ...killed, outOfMemory: "limit" }).message).toContain(
+    "exit code: 137: killed for lack of memory, the step has reached its limit",
+  );
+  const other = { args: ["x"], exitCode: 2 };
+  expect(processFailed({ ...other, outOfMemory: "limit" }).message).toContain("lack of memory");
+  expect(processFailed({ ...killed, outOfMemory: "machine" }).message).toContain("the machine");
+  // Somebody else may have been killed.
+  expect(processFailed({ ...other, outOfMemory: "machine" }).message).not.toContain("memory");
+});

@@ -8,6 +8,8 @@ export interface Ending {
   readonly exitCode: number;
   /** Name and version of the emulator that ran the step, if one did. */
   readonly emulator?: string | undefined;
+  /** Something was killed meanwhile: in the step, which has a limit, or anywhere on the machine. */
+  readonly outOfMemory?: "limit" | "machine" | undefined;
   /** Why no program ran at all, such as `exec: "gss": executable file not found in $PATH`. */
   readonly reason?: string;
 }
@@ -17,11 +19,12 @@ export function processFailed(ending: Ending): KilnError {
   const { exitCode, emulator, reason } = ending;
   const signal = signalOf(exitCode);
   const crashed = emulator !== undefined && signal !== undefined && crashes.has(signal);
-  const how = reason ?? `exit code: ${exitCode}`;
+  const starved = reason === undefined ? starvation(ending) : undefined;
+  const how = reason ?? `exit code: ${exitCode}${starved === undefined ? "" : `: ${starved.how}`}`;
   const note = crashed ? ` (${signal} under emulation by ${emulator})` : "";
   const hint = crashed
     ? `The emulator (${emulator}) crashed, not necessarily your program: try another version of qemu, or build this platform on a machine that has its processor.`
-    : hintFor(exitCode, reason);
+    : (starved?.hint ?? hintFor(exitCode, reason));
   return new KilnError(
     "PROCESS_FAILED",
     `process ${quoteGo(ending.args.join(" "))} did not complete successfully: ${how}${note}`,
@@ -34,6 +37,24 @@ export function processFailed(ending: Ending): KilnError {
       },
     },
   );
+}
+
+/** What is known of a lack of memory; on a machine's word alone, only for a process that was killed. */
+function starvation({
+  outOfMemory,
+  exitCode,
+}: Ending): { readonly how: string; readonly hint: string } | undefined {
+  if (outOfMemory === "limit") {
+    return {
+      how: "killed for lack of memory, the step has reached its limit",
+      hint: "Raise --memory, or let the step use less: fewer parallel jobs, smaller inputs.",
+    };
+  }
+  if (outOfMemory !== "machine" || signalOf(exitCode) !== "SIGKILL") return undefined;
+  return {
+    how: "killed for lack of memory, the machine has none left",
+    hint: "Give the machine more memory, or let fewer steps and jobs run at once.",
+  };
 }
 
 /** The signals that emulators die of when they fail. */

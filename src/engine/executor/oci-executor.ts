@@ -12,7 +12,8 @@ import { type Emulation, runnableArchitectures } from "./emulation/emulation.ts"
 import { initPath, initProgram } from "./emulation/init-program.ts";
 import type { Platforms } from "./emulation/platforms.ts";
 import type { ExecMount, Executor, ProcessSpec, ResourceUsage } from "./executor.ts";
-import { processFailed } from "./failure.ts";
+import { type Ending, processFailed } from "./failure.ts";
+import { type LimitGroups, limitedCommand, machineOomKills, openLimits } from "./limits.ts";
 import { defaultHostname, hostsFile, resolveGateway } from "./network/hosts.ts";
 import { type Network, type NetworkMode, Networks } from "./network/networks.ts";
 import { environmentValue, ociSpec, type SeccompSetting, type SpecMount } from "./oci-spec.ts";
@@ -144,13 +145,17 @@ export class OciExecutor implements Executor {
     const id = `kiln-${number}`;
     const stateDir = join(this.#options.directory.path, "state");
     const command = runCommand(this.#options.runtime, { stateDir, bundle: directory, logFile, id });
+    await using stack = new AsyncStack();
+    const limits = this.#limits(process, number, call);
+    if (limits) stack.use(limits);
+    const killedBefore = machineOomKills();
     const began = performance.now();
     let exitCode: number;
     try {
       const owner = spec.process.user;
       const { now } = this.#options;
       exitCode = await supervise(
-        command,
+        limitedCommand(command, limits?.procs ?? []),
         { stdio: process.stdio ?? "log", directory, owner, now },
         call,
       );
@@ -161,7 +166,25 @@ export class OciExecutor implements Executor {
     }
     const usage = { exitCode, wallMs: performance.now() - began };
     if (isValidExit(process, exitCode)) return usage;
-    throw await failure(step, { exitCode, program, logFile }, call);
+    const outOfMemory = limits?.oomKills()
+      ? "limit"
+      : machineOomKills() > killedBefore
+        ? "machine"
+        : undefined;
+    throw await failure(step, { exitCode, program, logFile, outOfMemory }, call);
+  }
+
+  #limits(spec: ProcessSpec, number: number, call: StepCall): LimitGroups | undefined {
+    const { resources = {}, cgroupParent: parent = "" } = spec;
+    const warn = (message: string) => this.#warn(message, call);
+    if (this.name === "runc") {
+      if (parent !== "" || Object.keys(resources).length > 0)
+        warn("limits and a parent group for steps need crun, and are not applied");
+      return undefined;
+    }
+    const name = groupOf(process.pid, number).slice(1);
+    const directory = join(this.#options.directory.path, "cgroups");
+    return openLimits({ resources, parent, name, directory, warn });
   }
 
   /** Handlers may have been registered since the last look, so the machine is asked again before a step is refused. */
@@ -239,13 +262,18 @@ function isTerminal(): boolean {
 
 async function failure(
   { process, emulation }: Step,
-  end: { readonly exitCode: number; readonly program: Program; readonly logFile: string },
+  end: {
+    readonly exitCode: number;
+    readonly program: Program;
+    readonly logFile: string;
+    readonly outOfMemory: Ending["outOfMemory"];
+  },
   call: StepCall,
 ): Promise<KilnError> {
   const complaint = runtimeError(end.logFile);
   if (complaint === undefined) {
     const emulator = await emulation.describe(call);
-    return processFailed({ args: process.args, exitCode: end.exitCode, emulator });
+    return processFailed({ args: process.args, emulator, ...end });
   }
   const why = explainProgram(end.program);
   if (why !== undefined) return processFailed({ args: process.args, ...why });

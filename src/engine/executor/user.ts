@@ -17,11 +17,11 @@ export interface User {
 }
 
 /**
- * Looks `spec` up below `root`: `""` is root, `name`, `uid`, `name:group`, `uid:gid`. Without a group, the user's own and
+ * Looks `spec` up below `root`: `""` is root, `name`, `uid`, `name:group`, `uid:gid`, `:group`. Without a group, the user's own and
  * those that list the user. Throws `USER_NOT_FOUND`. Links in the image never lead out of `root`.
  */
 export function lookUpUser(root: string, spec: string): User {
-  const [name = "", group] = split(spec === "" ? "0" : spec);
+  const [name = "", group] = split(/^(:|$)/.test(spec) ? `0${spec}` : spec);
   const numbers = group !== undefined && isId(name) && isId(group);
   const passwd = readAccounts(root, "/etc/passwd");
   const entry = findUser(passwd, name);
