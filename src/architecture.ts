@@ -111,6 +111,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   "cli/flags": ["base", "formats/oci", "api"],
   "cli/commands": [
     "base",
+    "formats/template",
     "formats/archive",
     "formats/git",
     "formats/ssh",

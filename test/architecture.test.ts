@@ -102,7 +102,11 @@ const privileges: readonly { what: string; pattern: RegExp; rooms: readonly RegE
   {
     what: "the network",
     pattern: /"node:(https?|http2|net|tls|dns)"/,
-    rooms: [/^storage\/(registry|http)/, /^engine\/(source|executor)/],
+    rooms: [
+      /^storage\/(registry|http)/,
+      /^engine\/(source|executor)/,
+      /^cli\/commands\/ssh-agents/,
+    ],
   },
   {
     what: "the environment",
