@@ -1,5 +1,5 @@
 // One picture of a running build as lines of text: pure, so that every size and state can be looked at in tests.
-import { type Style, secondsText, sizeText } from "../report/index.ts";
+import { rateText, type Style, secondsText, sizeText } from "../report/index.ts";
 import { cleanText } from "./log-lines.ts";
 import { isOver, type Line, type ProgressModel, shortDigests, type Transfer } from "./model.ts";
 import { cut, padTo, textWidth } from "./text-width.ts";
@@ -196,7 +196,9 @@ function transferLine(transfer: Transfer, nowMs: number, look: FrameLook): strin
   const bar = wide
     ? `${style.cyan(glyphs.bar[0].repeat(full))}${style.dim(glyphs.bar[1].repeat(barWidth - full))}  `
     : "";
-  const right = `${amount.padStart(21)}  ${time.padStart(6)}`;
+  const speed = rateText(current, nowMs - transfer.startedMs);
+  const rate = columns >= 100 ? `${speed.padStart(9)}  ` : "";
+  const right = `${amount.padStart(21)}  ${rate}${time.padStart(6)}`;
   const room = columns - 5 - right.length - (wide ? barWidth + 2 : 0) - 2;
   const name = padTo(cut(cleanText(shortDigests(transfer.id)), room, glyphs.ellipsis), room);
   return `   ${style.dim(glyphs.rail)} ${name}  ${bar}${right}`;

@@ -1,6 +1,6 @@
 // Plain progress: numbered steps and their output as text, one after another, for logs and pipes.
 import type { BuildEvent } from "../../api/index.ts";
-import { type Output, sizeText } from "../report/index.ts";
+import { type Output, rateText, sizeText } from "../report/index.ts";
 import type { Display } from "./display.ts";
 import { type Change, type Line, ProgressModel, type Transfer } from "./model.ts";
 
@@ -87,11 +87,13 @@ export class PlainDisplay implements Display {
     const amount = transfer.total
       ? `${sizeText(transfer.current)} / ${sizeText(transfer.total)}`
       : sizeText(transfer.current);
-    const seconds = ((transfer.updatedMs - transfer.startedMs) / 1000).toFixed(1);
+    const ms = transfer.updatedMs - transfer.startedMs;
+    const rate = rateText(transfer.current, ms);
+    const seconds = `${(ms / 1000).toFixed(1)}s${rate === "" ? "" : ` (${rate})`}`;
     const words =
       transfer.current === 0 && !transfer.total ? transfer.id : `${transfer.id} ${amount}`;
-    if (!transfer.done) return fresh ? [] : [`${words} ${seconds}s`];
-    return [`${words} ${seconds}s done`];
+    if (!transfer.done) return fresh ? [] : [`${words} ${seconds}`];
+    return [`${words} ${seconds} done`];
   }
 
   #endText(line: Line): string {

@@ -13,6 +13,13 @@ export function sizeText(bytes: number): string {
   return `${Number(value.toPrecision(4))}${sizeUnits[unit]}`;
 }
 
+/** `5.2MB/s`; empty where it went too fast to tell. */
+export function rateText(bytes: number, ms: number): string {
+  return ms < 1000 || bytes === 0
+    ? ""
+    : `${sizeText(Number((bytes / (ms / 1000)).toPrecision(2)))}/s`;
+}
+
 /** `0.0s`, `12.3s`, `2m05s`, `1h02m`. */
 export function secondsText(ms: number): string {
   const seconds = Math.max(0, ms) / 1000;

@@ -48,10 +48,11 @@ export function nearestStep(
 
 /** What a step's name says of its place in the Dockerfile. */
 export function placeOf(name: string): Place {
-  const parts = /^\[(?:[a-z]+\/\S+ )?(.*?) ?(\d+)\/\d+\] (.*)$/s.exec(name);
+  const parts = /^\[(?:[a-z]+\/\S+ )?(.*?) *(\d+)\/\d+\] (.*)$/s.exec(name);
   const words = (parts?.[3] ?? name).split(/\s+/);
   return {
-    stage: parts?.[1] ?? "",
+    // Numbers are padded to the width of the largest: `[final  3/41]`.
+    stage: (parts?.[1] ?? "").trim(),
     number: Number(parts?.[2] ?? 0),
     instruction: words[0] ?? "",
     words,

@@ -3,7 +3,7 @@ import type { StepCall } from "../../../api/index.ts";
 import { bytesOf, runAll, wrap } from "../../../base/index.ts";
 import { type Descriptor, formatPlatform } from "../../../formats/oci/index.ts";
 import type { BlobReader } from "../../../storage/image/index.ts";
-import type { LayerBlob } from "../../../storage/snapshot/index.ts";
+import type { LayerBlob, SnapshotLayer } from "../../../storage/snapshot/index.ts";
 import type { SolvedPlatform, SolvedResult } from "../exporter.ts";
 import type { ExporterParts } from "../parts.ts";
 import type { ImageAttributes } from "./attributes.ts";
@@ -14,7 +14,7 @@ import {
   type ImageDocument,
   type PlatformImage,
 } from "./documents.ts";
-import { isEmpty } from "./history.ts";
+import { isEmpty, layerTitles } from "./history.ts";
 import type { LayerPacker, PackOptions } from "./pack-layers.ts";
 import { chooseTimestamps } from "./timestamps.ts";
 
@@ -67,7 +67,7 @@ export async function createImage(
 }
 
 async function packPlatform(
-  { snapshot, platform }: SolvedPlatform,
+  { snapshot, platform, config }: SolvedPlatform,
   pack: LayerPacker,
   packing: PackOptions,
   options: CreateImageOptions,
@@ -75,13 +75,18 @@ async function packPlatform(
 ): Promise<readonly LayerBlob[]> {
   // A tree of the asking side has no layers before it has been copied.
   if (snapshot?.tree) await snapshot.mounts(call);
-  const packOne = async (layer: Parameters<LayerPacker>[0], group: { signal: AbortSignal }) => {
-    const blob = await pack(layer, packing, { ...call, ...group });
+  const layers = snapshot?.layers ?? [];
+  const titles = layerTitles(config.history ?? [], formatPlatform(platform));
+  const packOne = async (index: number, group: { signal: AbortSignal }) => {
+    const layer = layers[index] as SnapshotLayer;
+    const title = titles[index];
+    const named = title === undefined ? packing : { ...packing, title };
+    const blob = await pack(layer, named, { ...call, ...group });
     if (!isEmpty(blob)) options.onBlob?.(blob.descriptor);
     return blob;
   };
   try {
-    return await runAll(snapshot?.layers ?? [], packOne, call);
+    return await runAll([...layers.keys()], packOne, call);
   } catch (error) {
     throw wrap(error, `exporting layers of ${formatPlatform(platform)}`);
   }

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { digestOf } from "../../../base/index.ts";
 import type { HistoryEntry } from "../../../formats/oci/index.ts";
 import type { LayerBlob } from "../../../storage/snapshot/index.ts";
-import { alignHistory, emptyTar } from "./history.ts";
+import { alignHistory, emptyTar, layerTitles } from "./history.ts";
 
 const created = "1980-01-01T00:00:00Z";
 const base = "2020-01-01T00:00:00Z";
@@ -68,4 +68,20 @@ check("nothing stays nothing", [], [], { lines: [], layers: [] });
 
 test("the empty tar is two zero blocks", () => {
   expect(digestOf(new Uint8Array(1024))).toBe(emptyTar);
+});
+
+test("layers are called by what made them", () => {
+  const history = [
+    { created_by: "COPY rootfs / # buildkit" },
+    { created_by: "ENV A=1", empty_layer: true },
+    { created_by: "RUN /bin/sh -c make # buildkit" },
+    { created_by: "RUN |2 A=1 B=2 /bin/sh -c make check # buildkit" },
+    {},
+  ];
+  expect(layerTitles(history, "linux/arm64")).toEqual([
+    "linux/arm64 COPY rootfs /",
+    "linux/arm64 RUN make",
+    "linux/arm64 RUN make check",
+    "linux/arm64 layer 4",
+  ]);
 });

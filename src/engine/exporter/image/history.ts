@@ -46,6 +46,18 @@ export function alignHistory(
   return { history: aligned, layers: kept };
 }
 
+/** Of each layer, the line that made it, as people wrote it: `linux/arm64 RUN make`. */
+export function layerTitles(history: readonly HistoryEntry[], platform: string): readonly string[] {
+  return history
+    .filter((line) => !line.empty_layer)
+    .map((line, index) => {
+      const made = (line.created_by ?? "")
+        .replace(/\s*# buildkit$/, "")
+        .replace(/^RUN (?:\|\d+ .*? )?\/bin\/sh -c /s, "RUN ");
+      return `${platform} ${made || `layer ${index + 1}`}`;
+    });
+}
+
 /** A layer that holds nothing, and is left out of images. */
 export function isEmpty({ descriptor, diffId }: LayerBlob): boolean {
   return diffId === emptyTar || descriptor.digest === emptyGzip;

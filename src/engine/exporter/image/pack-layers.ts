@@ -30,7 +30,12 @@ export interface PackOptions extends Packing {
   readonly clamp: number | undefined;
   /** For layers of the base image that must be packed anew. */
   readonly read: BlobReader;
+  /** What made the layer, for people; its id where absent. */
+  readonly title?: string;
 }
+
+/** Packing fewer bytes than this takes no time worth a word. */
+const worthTelling = 1_000_000;
 
 /** Packs a layer unless that was done before. Callers that overlap in time share the work. */
 export type LayerPacker = (
@@ -85,9 +90,14 @@ async function packLayer(
   options: PackOptions,
   call: StepCall,
 ): Promise<LayerBlob> {
-  const id = `packing layer ${layer.blob?.diffId ?? layer.id}`;
+  const id = `packing ${options.title ?? `layer ${layer.blob?.diffId ?? layer.id}`}`;
   const digester = createDigester();
-  const watched = watch(openTar(parts, layer, options, call), digester, id, call);
+  let told = false;
+  const tell = (amount: { current: number; total?: number; done?: boolean }) => {
+    told = true;
+    call.emit({ type: "progress", step: call.step, id, at: new Date(), ...amount });
+  };
+  const watched = watch(openTar(parts, layer, options, call), digester, tell);
   const { compression, level } = options;
   const packed = compress(watched, compression, level);
   const descriptor = await parts.content.ingest(layerType(compression), packed, call);
@@ -99,15 +109,7 @@ async function packLayer(
     );
   }
   const { size } = descriptor;
-  call.emit({
-    type: "progress",
-    step: call.step,
-    id,
-    at: new Date(),
-    current: size,
-    total: size,
-    done: true,
-  });
+  if (told || size >= worthTelling) tell({ current: size, total: size, done: true });
   return { descriptor, diffId };
 }
 
@@ -125,7 +127,11 @@ function openTar(
 /** How often a running packing says how far it is, in bytes. */
 const progressEvery = 16 * 1024 * 1024;
 
-async function* watch(data: Bytes, digester: Digester, id: string, call: StepCall): Bytes {
+async function* watch(
+  data: Bytes,
+  digester: Digester,
+  tell: (amount: { readonly current: number }) => void,
+): Bytes {
   let seen = 0;
   let said = 0;
   for await (const chunk of data) {
@@ -133,7 +139,7 @@ async function* watch(data: Bytes, digester: Digester, id: string, call: StepCal
     seen += chunk.length;
     if (seen - said >= progressEvery) {
       said = seen;
-      call.emit({ type: "progress", step: call.step, id, at: new Date(), current: seen });
+      tell({ current: seen });
     }
     yield chunk;
   }

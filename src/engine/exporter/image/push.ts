@@ -37,6 +37,9 @@ export interface Pusher extends AsyncDisposable {
 /** Uploads to one repository at a time; more do not make a registry faster. */
 const uploadsPerRepository = 4;
 
+/** Sending fewer bytes than this is not worth a word: configurations, layers of a few files. */
+const worthTelling = 64 * 1024;
+
 interface Target {
   readonly name: string;
   /** Everything before the first slash. */
@@ -140,13 +143,15 @@ async function sendBlob(
       total: blob.size,
       ...(done ? { done } : {}),
     });
-  const onProgress = (sent: number) => progress("pushing", sent, false);
+  const onProgress = (sent: number) => {
+    if (blob.size >= worthTelling) progress("pushing", sent, false);
+  };
   const data = () => read(blob, call);
   const outcome = await target.repository.push(blob, data, { mountFrom, onProgress }, call);
   origins.add(blob.digest, target.name);
   // Of what was there already there is nothing to tell.
   if (outcome === "mounted") progress("mounting", blob.size, true);
-  if (outcome === "uploaded") progress("pushing", blob.size, true);
+  if (outcome === "uploaded" && blob.size >= worthTelling) progress("pushing", blob.size, true);
 }
 
 /** Everything but the tags: after this, a tag is one small request away everywhere. */
@@ -173,9 +178,8 @@ async function stageManifests(
 async function tagRoot(target: Target, root: ImageDocument, call: StepCall): Promise<void> {
   for (const tag of target.tags) {
     const id = `pushing manifest for ${target.name}:${tag}@${root.descriptor.digest}`;
-    const total = root.descriptor.size;
-    const progress = { type: "progress", step: call.step, id, total } as const;
-    call.emit({ ...progress, at: new Date(), current: 0 });
+    const progress = { type: "progress", step: call.step, id, current: 0 } as const;
+    call.emit({ ...progress, at: new Date() });
     await put(target, root, tag, call);
     const found = await target.repository.resolve(tag, call);
     if (found?.digest !== root.descriptor.digest) {
@@ -186,7 +190,7 @@ async function tagRoot(target: Target, root: ImageDocument, call: StepCall): Pro
         { hint: "Somebody else may have pushed the same name at the same moment." },
       );
     }
-    call.emit({ ...progress, at: new Date(), current: total, done: true });
+    call.emit({ ...progress, at: new Date(), done: true });
   }
 }
 
