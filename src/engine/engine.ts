@@ -20,8 +20,9 @@ import {
 } from "../storage/registry/index.ts";
 import {
   type LayerBlob,
-  openOverlaySnapshotter,
+  openSnapshotter,
   type Snapshotter,
+  type SnapshotterKind,
 } from "../storage/snapshot/index.ts";
 import {
   allEntitlements,
@@ -66,6 +67,8 @@ export interface EngineOptions {
   readonly gc?: GcOptions;
   /** Steps that run at once, over all builds; by default four for each processor, and at least eight. */
   readonly jobs?: number;
+  /** How layers are shown, instead of the best way that works here. */
+  readonly snapshotter?: SnapshotterKind;
   /** Path or name of the container runtime, instead of the first that is found. */
   readonly runtime?: string;
   /** What requests may ask for beyond the sandbox; everything that there is, where absent. */
@@ -81,6 +84,9 @@ export interface Engine extends Builder {
   /** What is wrong with the store, one sentence each; reads all of it. */
   verify(call: Call): Promise<readonly string[]>;
 }
+
+/** The reference's names. */
+const snapshotterLabels = { overlay: "overlayfs", copy: "native" } as const;
 
 /** Below the root, by what lies there. */
 const places = {
@@ -125,7 +131,9 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
   const origins = withMirrors(createBlobOrigins(at("origins")), mirrors);
   const fetchBlob = ({ descriptor }: LayerBlob, call: Call) =>
     createBlobReader({ content, origins, registry: registries.latest() })(descriptor, call);
-  const snapshotter = owned.use(await openOverlaySnapshotter({ dir: at("snapshots"), fetchBlob }));
+  const snapshotter = owned.use(
+    await openSnapshotter({ dir: at("snapshots"), fetchBlob }, options.snapshotter),
+  );
   const metadata = owned.use(await openMetadata(at("metadata")));
   const kept = {
     cacheMounts: openKept(at("cacheMounts")),
@@ -221,7 +229,11 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
   return {
     async info(call) {
       const platforms = await (await executor()).platforms(call);
-      return { name: "embedded", version: options.version, platforms, labels: {} };
+      const labels = {
+        "org.mobyproject.buildkit.worker.executor": "oci",
+        "org.mobyproject.buildkit.worker.snapshotter": snapshotterLabels[snapshotter.name],
+      };
+      return { name: "embedded", version: options.version, platforms, labels };
     },
     build(request, session, call) {
       return activity.during(startBuild(request, session, parts, call), call);

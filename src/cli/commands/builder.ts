@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import { resolve } from "node:path";
 import type { Builder, Credentials } from "../../api/index.ts";
 import { type Call, KilnError } from "../../base/index.ts";
-import type { Engine } from "../../engine/engine.ts";
+import type { Engine, EngineOptions } from "../../engine/engine.ts";
 import type { GcOptions } from "../../engine/retention/index.ts";
 import type { RegistryHostConfig } from "../../storage/registry/index.ts";
 import { createDockerCredentials, readConfig, stateRoot } from "../config/index.ts";
@@ -58,8 +58,28 @@ export async function openBuilder(
 ): Promise<Builder> {
   if (world.openBuilder) return world.openBuilder(world);
   const { root, hosts, gc } = await openClientConfig(world);
+  const snapshotter = wantedSnapshotter(world.env);
   const { openEngine } = await import("../../engine/engine.ts");
-  return openEngine({ root, hosts, gc, version: kilnVersion, now: world.now, ...limits });
+  return openEngine({
+    root,
+    hosts,
+    gc,
+    version: kilnVersion,
+    now: world.now,
+    ...snapshotter,
+    ...limits,
+  });
+}
+
+/** KILN_SNAPSHOTTER, for machines where the choice of the engine is not the best, and for tests. */
+function wantedSnapshotter(env: RunWorld["env"]): Pick<EngineOptions, "snapshotter"> {
+  const name = env["KILN_SNAPSHOTTER"] || undefined;
+  if (name === undefined) return {};
+  if (name === "overlay" || name === "copy") return { snapshotter: name };
+  throw new KilnError(
+    "CONFIG_INVALID",
+    `KILN_SNAPSHOTTER must be overlay or copy, not ${JSON.stringify(name)}`,
+  );
 }
 
 /** The engine as what runs images. Tests give one too. */

@@ -10,6 +10,7 @@ export type {
   StoredStack,
 } from "./layered-snapshotter.ts";
 export { enterMountNamespace, mountAt, withMounted } from "./mount.ts";
+export * from "./open-snapshotter.ts";
 export * from "./overlay-snapshotter.ts";
 export { removeTree } from "./remove-tree.ts";
 export * from "./snapshot.ts";

@@ -312,7 +312,17 @@ function readFormat(dir: string): boolean {
       hint: "Remove Kiln's root directory, or use another one with --root.",
     });
   }
-  return format["userXattr"] === true;
+  const userXattr = format["userXattr"] === true;
+  if (!userXattr && inUserNamespace()) {
+    throw new KilnError(
+      "UNSUPPORTED",
+      `the layers in ${dir} are marked as only root can read them`,
+      {
+        hint: "Use a root directory of your own: --root or KILN_ROOT.",
+      },
+    );
+  }
+  return userXattr;
 }
 
 /** `trusted.` attributes need rights in the initial user namespace, which maps all ids to themselves. */

@@ -1,5 +1,6 @@
 // Snapshots as stacks of overlayfs layers: merge is concatenation, the difference of a stack that grew is its suffix.
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { processTag } from "../../base/index.ts";
 import { LayerStore } from "./layer-store.ts";
 import {
   type CollectableSnapshotter,
@@ -22,8 +23,9 @@ export async function openOverlaySnapshotter(
 export function probeOverlay(dir: string): string | undefined {
   let probe: string | undefined;
   try {
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
-    probe = mkdtempSync(`${dir}/probe-`);
+    // Where left-overs of killed processes are swept.
+    mkdirSync(`${dir}/active`, { recursive: true, mode: 0o700 });
+    probe = mkdtempSync(`${dir}/active/${processTag()}-`);
     for (const name of ["lower", "upper", "work", "merged"]) mkdirSync(`${probe}/${name}`);
     const { userXattr } = new LayerStore(`${probe}/store`);
     const mount: Mount = {
