@@ -1,7 +1,14 @@
 // The command: arguments to a command, an error to text and exit code, Ctrl-C to cancellation.
 import { abortReason } from "../base/index.ts";
 import { runCommandLine, type World } from "./commands/index.ts";
-import { createStyle, errorText, exitCodeOf, type Output, wantsColor } from "./report/index.ts";
+import {
+  createStyle,
+  errorText,
+  exitCodeOf,
+  type Output,
+  parseColors,
+  wantsColor,
+} from "./report/index.ts";
 
 const controller = new AbortController();
 
@@ -34,7 +41,10 @@ function output(stream: NodeJS.WriteStream): Output {
     get rows() {
       return stream.rows || 24;
     },
-    style: createStyle(wantsColor(isTerminal, process.env)),
+    style: createStyle(
+      wantsColor(isTerminal, process.env),
+      parseColors(process.env["BUILDKIT_COLORS"]),
+    ),
   };
 }
 

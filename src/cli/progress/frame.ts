@@ -91,7 +91,7 @@ export function finalFrame(model: ProgressModel, nowMs: number, look: FrameLook)
     model.failed.length > 0
       ? look.style.red(" FAILED")
       : cancelled
-        ? look.style.yellow(" STOPPED")
+        ? look.style.cancelled(" STOPPED")
         : look.style.blue(" FINISHED");
   return [
     headerLine(model, nowMs, look, word),
@@ -165,7 +165,7 @@ export function stepLine(line: Line, nowMs: number, look: FrameLook): string {
     case "failed":
       return ` ${style.red(`${glyphs.failed} ${mark}${name}  ${time}`)}`;
     case "cancelled":
-      return ` ${style.yellow(`${glyphs.cancelled} ${mark}${name}`)}  ${style.dim(time)}`;
+      return ` ${style.cancelled(`${glyphs.cancelled} ${mark}${name}`)}  ${style.dim(time)}`;
     case "cached":
     case "done":
       return ` ${style.green(glyphs.done)} ${name}  ${style.dim(time)}`;

@@ -101,7 +101,7 @@ export class PlainDisplay implements Display {
     const seconds = `${(((line.endedMs ?? line.startedMs) - line.startedMs) / 1000).toFixed(1)}s`;
     if (line.state === "cached") return style.green("CACHED");
     if (line.state === "failed") return style.red(`ERROR: ${line.error ?? "failed"}`);
-    if (line.state === "cancelled") return style.yellow("CANCELED");
+    if (line.state === "cancelled") return style.cancelled("CANCELED");
     return `DONE ${seconds}`;
   }
 

@@ -1,4 +1,5 @@
 // What people read besides progress: errors, excerpts, tables, numbers.
+export { parseColors } from "./colors.ts";
 export * from "./error-page.ts";
 export * from "./error-text.ts";
 export * from "./excerpt.ts";
