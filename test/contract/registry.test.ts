@@ -38,7 +38,7 @@ describeWith(["registry"], "docker-registry", () => {
     test("denies those who have none, saying how to log in", async () => {
       await expect(testClient().checkPush(`${registry.host}/a`, call)).rejects.toMatchObject({
         code: "REGISTRY_DENIED",
-        hint: expect.stringContaining(`docker login ${registry.host}`),
+        hint: expect.stringContaining(`kiln login ${registry.host}`),
       });
     });
   });

@@ -91,7 +91,15 @@ export function createGuard(rules: AuthRules | undefined, url: () => string): Gu
       );
       const field = request.method === "POST" ? "access_token" : "token";
       response.writeHead(200, { "content-type": "application/json" });
-      response.end(JSON.stringify({ [field]: token, expires_in: rules.expiresIn ?? 300 }));
+      response.end(
+        JSON.stringify({
+          [field]: token,
+          expires_in: rules.expiresIn ?? 300,
+          ...(known && asked.get("offline_token") === "true" && rules.identityToken
+            ? { refresh_token: rules.identityToken }
+            : {}),
+        }),
+      );
     },
   };
 }

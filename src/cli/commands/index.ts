@@ -59,6 +59,16 @@ export const root: Entry = {
       ],
     },
     {
+      name: "login",
+      summary: "Log in to a registry",
+      load: async () => (await import("./login.ts")).login,
+    },
+    {
+      name: "logout",
+      summary: "Log out from a registry",
+      load: async () => (await import("./logout.ts")).logout,
+    },
+    {
       name: "manifest",
       summary: "Manage manifest lists as docker manifest does",
       children: [

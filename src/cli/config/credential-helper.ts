@@ -1,4 +1,4 @@
-// The protocol of docker's credential helpers: `docker-credential-NAME get`, server on stdin, JSON on stdout.
+// The protocol of docker's credential helpers: `docker-credential-NAME get|store|erase`, JSON on stdin and stdout.
 import type { Credentials } from "../../api/index.ts";
 import { type Call, isRecord, KilnError } from "../../base/index.ts";
 import type { Environment } from "./config-file.ts";
@@ -24,14 +24,47 @@ export async function askHelper(
   call: Call,
 ): Promise<Credentials | undefined> {
   const program = programOf(question);
-  const { code, output } = await run(program, question, call);
+  const { code, output } = await run(program, "get", `${question.serverUrl}\n`, question, call);
   // Helpers write their errors to stdout as well (docker-credential-helpers, credentials/error.go).
   if (code !== 0) {
-    if (/credentials not found|no credentials/i.test(output)) return undefined;
+    if (notFound.test(output)) return undefined;
     throw failed(question, `${program} failed: ${oneLine(output) || `exit code ${code}`}`);
   }
   return readAnswer(output, question, program);
 }
+
+/** Gives the helper something to keep. Throws `CREDENTIALS_FAILED`. */
+export async function tellHelper(
+  question: HelperQuestion,
+  { username, password, identityToken }: Credentials,
+  call: Call,
+): Promise<void> {
+  const document = {
+    ServerURL: question.serverUrl,
+    Username: identityToken === undefined ? (username ?? "") : tokenUser,
+    Secret: identityToken ?? password ?? "",
+  };
+  await order("store", JSON.stringify(document), question, call);
+}
+
+/** Makes the helper forget the server; one that knows nothing of it is content. Throws `CREDENTIALS_FAILED`. */
+export async function eraseFromHelper(question: HelperQuestion, call: Call): Promise<void> {
+  await order("erase", question.serverUrl, question, call);
+}
+
+async function order(
+  action: "store" | "erase",
+  input: string,
+  question: HelperQuestion,
+  call: Call,
+): Promise<void> {
+  const program = programOf(question);
+  const { code, output } = await run(program, action, input, question, call);
+  if (code === 0 || (action === "erase" && notFound.test(output))) return;
+  throw failed(question, `${program} ${action} failed: ${oneLine(output) || `exit code ${code}`}`);
+}
+
+const notFound = /credentials not found|no credentials/i;
 
 function programOf(question: HelperQuestion): string {
   if (/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(question.helper))
@@ -47,11 +80,17 @@ interface HelperResult {
   readonly output: string;
 }
 
-async function run(program: string, question: HelperQuestion, call: Call): Promise<HelperResult> {
+async function run(
+  program: string,
+  action: "get" | "store" | "erase",
+  input: string,
+  question: HelperQuestion,
+  call: Call,
+): Promise<HelperResult> {
   call.signal.throwIfAborted();
   const { spawn } = await import("node:child_process");
   return new Promise((resolve, reject) => {
-    const child = spawn(program, ["get"], {
+    const child = spawn(program, [action], {
       stdio: ["pipe", "pipe", "ignore"],
       env: question.environment,
     });
@@ -85,7 +124,7 @@ async function run(program: string, question: HelperQuestion, call: Call): Promi
     });
     // A helper may exit without reading.
     child.stdin.on("error", () => {});
-    child.stdin.end(`${question.serverUrl}\n`);
+    child.stdin.end(input);
   });
 }
 

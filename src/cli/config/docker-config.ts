@@ -17,19 +17,21 @@ export interface DockerCredentials {
 }
 
 /** What config.json says of credentials. */
-interface DockerConfig {
+export interface DockerConfig {
   readonly file: string;
+  /** The file's own text; empty where there is none. */
+  readonly text: string;
   readonly auths: Readonly<Record<string, unknown>>;
   readonly credsStore: string | undefined;
   readonly credHelpers: Readonly<Record<string, unknown>>;
 }
 
-const hubKey = "https://index.docker.io/v1/";
+export const hubKey = "https://index.docker.io/v1/";
 const maxFileSize = 5 * 1024 * 1024;
 
 /**
  * Nothing is read before the first host is asked for; then config.json is read once. DOCKER_AUTH_CONFIG comes first, as
- * docker has it; then the helper of the host, the store, the file; last, what GitLab CI sets for its own registry.
+ * docker has it; then the helper of the host, the store, the file; last, what CI systems set.
  */
 export function createDockerCredentials(environment: Environment): DockerCredentials {
   let config: DockerConfig | undefined;
@@ -39,7 +41,7 @@ export function createDockerCredentials(environment: Environment): DockerCredent
       const key = host === "docker.io" ? hubKey : host;
       const given =
         fromEnvironment(environment, key) ?? (await fromHelper(config, key, environment, call));
-      return given ?? fromAuths(config.auths, key, config.file) ?? fromGitLab(environment, host);
+      return given ?? fromAuths(config.auths, key, config.file) ?? fromCi(environment, host);
     },
   };
 }
@@ -49,12 +51,15 @@ export function dockerDirectory(environment: Environment): string {
   return environment["DOCKER_CONFIG"] || join(environment["HOME"] || homedir(), ".docker");
 }
 
-function readDockerConfig(environment: Environment): DockerConfig {
+/** Throws `CONFIG_INVALID`. */
+export function readDockerConfig(environment: Environment): DockerConfig {
   const file = join(dockerDirectory(environment), "config.json");
-  const document = parseDocument(readIfThere(file), file);
+  const text = readIfThere(file);
+  const document = parseDocument(text, file);
   const { auths, credsStore, credHelpers } = document;
   return {
     file,
+    text,
     auths: isRecord(auths) ? auths : {},
     credsStore: typeof credsStore === "string" && credsStore !== "" ? credsStore : undefined,
     credHelpers: isRecord(credHelpers) ? credHelpers : {},
@@ -107,11 +112,19 @@ async function fromHelper(
   environment: Environment,
   call: Call,
 ): Promise<Credentials | undefined> {
-  const own = Object.entries(credHelpers).find(([name]) => hostOf(name) === hostOf(key))?.[1];
-  const helper = typeof own === "string" && own !== "" ? own : credsStore;
+  const helper = helperFor({ credHelpers, credsStore }, key);
   return helper === undefined
     ? undefined
     : askHelper({ helper, serverUrl: key, configFile: file, environment }, call);
+}
+
+/** The helper of a host, else the store for all; undefined where config.json itself keeps secrets. */
+export function helperFor(
+  { credHelpers, credsStore }: Pick<DockerConfig, "credHelpers" | "credsStore">,
+  key: string,
+): string | undefined {
+  const own = Object.entries(credHelpers).find(([name]) => hostOf(name) === hostOf(key))?.[1];
+  return typeof own === "string" && own !== "" ? own : credsStore;
 }
 
 function fromAuths(
@@ -172,20 +185,29 @@ function decodeBase64(text: string): string | undefined {
 }
 
 /** `https://host/v1/` and `host/path` mean `host`; the hub has several names. */
-function hostOf(key: string): string {
+export function hostOf(key: string): string {
   const host = key.replace(/^https?:\/\//, "").split("/")[0] ?? "";
   return host === "index.docker.io" || host === "registry-1.docker.io" ? "docker.io" : host;
 }
 
-/** GitLab CI jobs may use their project's registry without logging in. */
-function fromGitLab(environment: Environment, host: string): Credentials | undefined {
+/** What CI systems set: GitLab for its own registry and its proxy, many pipelines for the hub or one they name. */
+function fromCi(environment: Environment, host: string): Credentials | undefined {
   const {
     CI_REGISTRY: registry,
-    CI_REGISTRY_USER: username,
-    CI_REGISTRY_PASSWORD: password,
+    CI_JOB_TOKEN: token,
+    CI_DEPENDENCY_PROXY_SERVER: proxy,
+    DOCKER_REGISTRY: named,
     GITLAB_CI: ci,
   } = environment;
-  return ci === "true" && registry === host && username && password
-    ? { username, password }
-    : undefined;
+  const pair = (prefix: string, user: string): Credentials | undefined => {
+    const username = environment[`${prefix}_${user}`];
+    const password = environment[`${prefix}_PASSWORD`];
+    return username && password ? { username, password } : undefined;
+  };
+  if (ci === "true" && registry === host) {
+    const job = token ? { username: "gitlab-ci-token", password: token } : undefined;
+    return pair("CI_REGISTRY", "USER") ?? job;
+  }
+  if (ci === "true" && proxy === host) return pair("CI_DEPENDENCY_PROXY", "USER");
+  return hostOf(named || "docker.io") === host ? pair("DOCKER", "USERNAME") : undefined;
 }

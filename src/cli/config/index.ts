@@ -1,4 +1,9 @@
 // What is set outside the command line: Kiln's configuration file, docker's credentials, where state is kept.
 export * from "./config-file.ts";
-export * from "./docker-config.ts";
+export {
+  createDockerCredentials,
+  type DockerCredentials,
+  dockerDirectory,
+} from "./docker-config.ts";
+export * from "./docker-login.ts";
 export * from "./state-root.ts";

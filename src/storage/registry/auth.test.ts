@@ -94,7 +94,7 @@ describe("a token", () => {
     const client = testClient({ credentials: async () => ({ ...ascii, password: "wrong" }) });
     await expect(client.checkPush(`${registry.host}/a`, call)).rejects.toMatchObject({
       code: "REGISTRY_DENIED",
-      hint: expect.stringContaining(`docker login ${registry.host}`),
+      hint: expect.stringContaining(`kiln login ${registry.host}`),
     });
   });
 

@@ -208,7 +208,7 @@ describe("checking that one may push", () => {
     registry.fail({ method: "POST" }, { kind: "status", status: 403, body });
     await expect(testClient().checkPush(`${registry.host}/team/app`, call)).rejects.toMatchObject({
       code: "REGISTRY_DENIED",
-      hint: expect.stringContaining(`docker login ${registry.host}`),
+      hint: expect.stringContaining(`kiln login ${registry.host}`),
       message: expect.stringContaining("DENIED: requested access is denied"),
     });
   });

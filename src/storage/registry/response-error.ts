@@ -120,7 +120,7 @@ function hintFor(
   host: string,
   entries: readonly RegistryErrorEntry[],
 ): string | undefined {
-  const login = host === "docker.io" ? "docker login" : `docker login ${host}`;
+  const login = host === "docker.io" ? "kiln login" : `kiln login ${host}`;
   if (status === 429 || entries.some((one) => one.code === "TOOMANYREQUESTS")) {
     return `The registry limits how often it may be asked: run \`${login}\`, set a mirror in kiln.toml, or try again later.`;
   }
