@@ -1,0 +1,7 @@
+// All cases of the comparison.
+import type { ReferenceCase } from "../case.ts";
+import { configurationCases } from "./configuration.ts";
+import { copyCases } from "./copy.ts";
+import { runCases } from "./run.ts";
+
+export const cases: readonly ReferenceCase[] = [...copyCases, ...runCases, ...configurationCases];
