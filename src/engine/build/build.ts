@@ -18,6 +18,7 @@ import type { OpDefinition, OpResult, Sources } from "../ops/index.ts";
 import type { Solver } from "../solver/index.ts";
 import type { ImageSource } from "../source/index.ts";
 import { createBridge } from "./bridge.ts";
+import { startEarlyPacking } from "./early-packing.ts";
 import { type Entitlement, grantEntitlements, readAllowed } from "./entitlements.ts";
 import { EventQueue } from "./event-queue.ts";
 import { type ExplainedJob, openJob } from "./explained-job.ts";
@@ -93,9 +94,13 @@ async function runBuild(
   const checked = new Once<"platforms", void>();
   const beforeWork = (working: Call) =>
     checked.run("platforms", (checking) => checkPlatforms(graphs, parts, checking), working);
+  const sourceDateEpoch = epochOf(request, described);
+  await using early = startEarlyPacking(graphs, wanted, { session, sourceDateEpoch }, call);
+  const { afterWork } = early;
   const snapshots = await runPlatforms(
     graphs,
-    (graph, solving) => job.solve(graph, { ...shared(request, session), beforeWork }, solving),
+    (graph, solving) =>
+      job.solve(graph, { ...shared(request, session), beforeWork, afterWork }, solving),
     request.keepGoing ?? false,
     call,
   );
@@ -108,8 +113,9 @@ async function runBuild(
       snapshot: snapshots[index],
     })),
     multiPlatform: described.multiPlatform,
-    sourceDateEpoch: epochOf(request, described),
+    sourceDateEpoch,
   };
+  early.stop();
   const exported = await exportResult(wanted, result, session, parts, call);
   return {
     exporterResponse: { ...described.metadata, ...exported.attrs },

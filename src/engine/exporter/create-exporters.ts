@@ -31,6 +31,8 @@ function pushed(image: Exporter): Exporter {
   return {
     type: "registry",
     check: async (attrs, session, call) => image.check?.(withPush(attrs), session, call),
+    anticipate: async (layer, times, attrs, session, call) =>
+      image.anticipate?.(layer, times, withPush(attrs), session, call),
     prepare: (result, attrs, session, call) =>
       image.prepare(result, withPush(attrs), session, call),
   };

@@ -2,7 +2,7 @@
 import type { Attrs, Session, StepCall } from "../../api/index.ts";
 import type { Call } from "../../base/index.ts";
 import type { Descriptor, ImageConfig, Platform } from "../../formats/oci/index.ts";
-import type { Snapshot } from "../../storage/snapshot/index.ts";
+import type { Snapshot, SnapshotLayer } from "../../storage/snapshot/index.ts";
 
 /** One platform's files and configuration, as solved. */
 export interface SolvedPlatform {
@@ -25,6 +25,17 @@ export interface Exporter {
   readonly type: string;
   /** Refuses before any work what is certain to fail: malformed attributes, registries that deny or do not answer. */
   check?(attrs: Attrs, session: Session, call: Call): Promise<void>;
+  /**
+   * Packs a layer that will be part of the result, at leisure; `prepare` finds it packed, or joins in and makes haste. Does
+   * nothing where the export needs no packed layers. The layer is lent.
+   */
+  anticipate?(
+    layer: SnapshotLayer,
+    times: Pick<SolvedResult, "sourceDateEpoch">,
+    attrs: Attrs,
+    session: Session,
+    call: StepCall,
+  ): Promise<void>;
   prepare(
     result: SolvedResult,
     attrs: Attrs,

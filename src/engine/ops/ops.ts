@@ -21,6 +21,8 @@ export interface OpDefinition {
   readonly resources?: StepResources;
   /** Awaited before anything is executed: for checks that are in vain when all is cached. */
   readonly beforeWork?: (call: Call) => Promise<void>;
+  /** Told when the op was executed, and lent its outputs until it returns. */
+  readonly afterWork?: (vertex: LlbVertex, outputs: readonly OpResult[]) => void;
 }
 
 export interface OpParts extends Omit<ExecParts, "session" | "resources"> {
@@ -33,13 +35,15 @@ export interface OpParts extends Omit<ExecParts, "session" | "resources"> {
 /** Throws `UNSUPPORTED` for what cannot be done yet. Failures say where in the user's file the op was written. */
 export function createOp(definition: OpDefinition, parts: OpParts): Op<OpResult> {
   const op = locateFailures(createBareOp(definition, parts), definition.vertex);
-  const { beforeWork } = definition;
-  if (!beforeWork) return op;
+  const { vertex, beforeWork, afterWork } = definition;
+  if (!beforeWork && !afterWork) return op;
   return {
     ...op,
     async exec(inputs, call) {
-      await beforeWork(call);
-      return await op.exec(inputs, call);
+      await beforeWork?.(call);
+      const outputs = await op.exec(inputs, call);
+      afterWork?.(vertex, outputs);
+      return outputs;
     },
   };
 }

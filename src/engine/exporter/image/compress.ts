@@ -32,10 +32,22 @@ export function checkCompression(compression: Compression): void {
   );
 }
 
+/** How many processors a packing may take; the bytes do not depend on it. */
+export interface Pace {
+  /** True, asked now and then, leaves most of them to others. */
+  readonly atLeisure: () => boolean;
+}
+
 /** The same bytes for the same data and level. `level` undefined is the format's usual one. */
-export function compress(data: Bytes, compression: Compression, level: number | undefined): Bytes {
+export function compress(
+  data: Bytes,
+  compression: Compression,
+  level: number | undefined,
+  pace?: Pace,
+): Bytes {
   if (compression === "none") return data;
-  if (compression === "gzip") return gzip(data, level === undefined ? {} : { level });
+  if (compression === "gzip")
+    return gzip(data, { ...pace, ...(level === undefined ? {} : { level }) });
   return zstd(data, level ?? usualZstdLevel);
 }
 

@@ -66,6 +66,28 @@ export async function createImage(
   return { images, root };
 }
 
+/** Packs one new layer as `createImage` will, at leisure. */
+export async function packEarly(
+  parts: ExporterParts,
+  pack: LayerPacker,
+  {
+    layer,
+    times,
+    attributes,
+  }: {
+    readonly layer: SnapshotLayer;
+    readonly times: Pick<SolvedResult, "sourceDateEpoch">;
+    readonly attributes: ImageAttributes;
+  },
+  call: StepCall,
+): Promise<void> {
+  const { clamp } = chooseTimestamps(attributes, times.sourceDateEpoch, parts.now);
+  const read: BlobReader = () => {
+    throw new Error("a new layer is not read from anywhere");
+  };
+  await pack(layer, { ...attributes.packing, clamp, read, atLeisure: true }, call);
+}
+
 async function packPlatform(
   { snapshot, platform, config }: SolvedPlatform,
   pack: LayerPacker,

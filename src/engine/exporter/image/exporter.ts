@@ -11,7 +11,7 @@ import { createBlobReader, createSharedBlobReader } from "../../../storage/image
 import type { Exporter } from "../exporter.ts";
 import type { ExporterParts } from "../parts.ts";
 import { type ImageAttributes, type PushAttributes, parsePushAttributes } from "./attributes.ts";
-import { type CreatedImage, createImage } from "./create-image.ts";
+import { type CreatedImage, createImage, packEarly } from "./create-image.ts";
 import type { LayerPacker } from "./pack-layers.ts";
 import { createPusher } from "./push.ts";
 import { imageResponse } from "./response.ts";
@@ -26,6 +26,8 @@ export function createImageExporter(parts: ExporterParts, pack: LayerPacker): Ex
   return {
     type: "image",
     check: (attrs, session, call) => checkPush(parts, attrs, session, call),
+    anticipate: (layer, times, attrs, _session, call) =>
+      packEarly(parts, pack, { layer, times, attributes: parsePushAttributes(attrs) }, call),
     async prepare(result, attrs, session, call) {
       const attributes = parsePushAttributes(attrs);
       const registry = parts.registry(session, { insecure: attributes.insecure });

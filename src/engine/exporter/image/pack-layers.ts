@@ -16,7 +16,7 @@ import type { ContentStore } from "../../../storage/content/index.ts";
 import type { BlobReader } from "../../../storage/image/index.ts";
 import type { LayerBlob, SnapshotLayer, Snapshotter } from "../../../storage/snapshot/index.ts";
 import type { Packing } from "./attributes.ts";
-import { checkCompression, compress } from "./compress.ts";
+import { checkCompression, compress, type Pace } from "./compress.ts";
 import type { MadeLayers } from "./made-layers.ts";
 
 export interface LayerPackerParts {
@@ -32,6 +32,8 @@ export interface PackOptions extends Packing {
   readonly read: BlobReader;
   /** What made the layer, for people; its id where absent. */
   readonly title?: string;
+  /** Nobody waits for it yet. Ends when somebody asks for the same layer without this. */
+  readonly atLeisure?: boolean;
 }
 
 /** Packing fewer bytes than this takes no time worth a word. */
@@ -49,6 +51,8 @@ const packingVersion = 2;
 
 export function createLayerPacker(parts: LayerPackerParts): LayerPacker {
   const once = new Once<string, LayerBlob>();
+  /** What somebody waits for. */
+  const urgent = new Set<string>();
   // One more than there are processors, so that reading one layer overlaps with the last blocks of another.
   const limiter = new Limiter(availableParallelism() + 1);
   return async (layer, options, call) => {
@@ -57,11 +61,18 @@ export function createLayerPacker(parts: LayerPackerParts): LayerPacker {
     const key = packingKey(layer, options);
     const known = parts.made.find(key);
     if (known && (await parts.content.has(known.descriptor.digest, call))) return known;
+    if (!options.atLeisure) urgent.add(key);
+    const atLeisure = () => !urgent.has(key);
     const work = async (shared: Call) => {
-      using _permit = await limiter.acquire(shared);
-      const blob = await packLayer(parts, layer, options, { ...call, signal: shared.signal });
-      parts.made.remember(key, blob);
-      return blob;
+      try {
+        using _permit = await limiter.acquire(shared);
+        const own = { ...call, signal: shared.signal };
+        const blob = await packLayer(parts, layer, { ...options, pace: { atLeisure } }, own);
+        parts.made.remember(key, blob);
+        return blob;
+      } finally {
+        urgent.delete(key);
+      }
     };
     return once.run(key, work, call);
   };
@@ -87,7 +98,7 @@ function packingKey(layer: SnapshotLayer, { compression, level, clamp }: PackOpt
 async function packLayer(
   parts: LayerPackerParts,
   layer: SnapshotLayer,
-  options: PackOptions,
+  options: PackOptions & { readonly pace: Pace },
   call: StepCall,
 ): Promise<LayerBlob> {
   const id = `packing ${options.title ?? `layer ${layer.blob?.diffId ?? layer.id}`}`;
@@ -98,8 +109,8 @@ async function packLayer(
     call.emit({ type: "progress", step: call.step, id, at: new Date(), ...amount });
   };
   const watched = watch(openTar(parts, layer, options, call), digester, tell);
-  const { compression, level } = options;
-  const packed = compress(watched, compression, level);
+  const { compression, level, pace } = options;
+  const packed = compress(watched, compression, level, pace);
   const descriptor = await parts.content.ingest(layerType(compression), packed, call);
   const diffId = digester.digest();
   if (layer.blob && layer.blob.diffId !== diffId) {

@@ -6,7 +6,7 @@ import { booleanAttribute } from "../attributes.ts";
 import type { Exporter, SolvedResult } from "../exporter.ts";
 import { selectAnnotations } from "../image/annotations.ts";
 import { parseImageAttributes } from "../image/attributes.ts";
-import { createImage } from "../image/create-image.ts";
+import { createImage, packEarly } from "../image/create-image.ts";
 import type { LayerPacker } from "../image/pack-layers.ts";
 import { imageResponse } from "../image/response.ts";
 import type { ExporterParts } from "../parts.ts";
@@ -33,6 +33,8 @@ function createArchiveExporter(
   return {
     type,
     check: async (attrs) => void parseAttributes(type, attrs),
+    anticipate: (layer, times, attrs, _session, call) =>
+      packEarly(parts, pack, { layer, times, attributes: parseAttributes(type, attrs) }, call),
     async prepare(result, attrs, session, call) {
       const attributes = parseAttributes(type, attrs);
       if (type === "docker") checkSinglePlatform(result);
