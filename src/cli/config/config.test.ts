@@ -50,6 +50,7 @@ root = "state"
     expect(await readConfig(path, {})).toEqual({
       file: path,
       root: join(home, "state"),
+      gc: { enabled: true },
       registries: {
         "docker.io": { mirrors: ["mirror.example:5000", "registry.example/hub"] },
         "mirror.example:5000": {
