@@ -1,6 +1,7 @@
 // kiln du: what the builder keeps on disk.
 import type { UsageRecord } from "../../api/index.ts";
 import { KilnError } from "../../base/index.ts";
+import { parseTemplate } from "../../formats/template/index.ts";
 import { ageText, sizeText, tableText } from "../report/index.ts";
 import { openBuilder } from "./builder.ts";
 import { type Command, defineCommand } from "./command.ts";
@@ -13,7 +14,7 @@ export const du: Command = defineCommand({
     summary: "Show disk usage of the build cache",
     flags: {
       filter: { type: "stringArray", value: "key=value", usage: "Provide filter values" },
-      format: { type: "string", value: "table|pretty|json", usage: "Format the output" },
+      format: { type: "string", value: "table|pretty|json|TEMPLATE", usage: "Format the output" },
       timeout: {
         type: "duration",
         default: "20s",
@@ -24,27 +25,73 @@ export const du: Command = defineCommand({
     },
   },
   async run({ values }, _args, world) {
-    const format = values.verbose ? "pretty" : values.format || "table";
-    if (!["table", "pretty", "json"].includes(format)) {
-      throw new KilnError("UNSUPPORTED", `--format=${format} is not supported`, {
-        hint: "Formats are table, pretty and json.",
-      });
-    }
+    const print = printer(values.verbose ? "pretty" : values.format || "table");
     const filters = parseFilters(values.filter);
     await using builder = await openBuilder(world);
     const now = world.now();
     const records = (await builder.diskUsage(world.call)).filter((record) =>
       matchesFilters(record, filters, now),
     );
-    const print: Record<string, (records: readonly UsageRecord[], now: Date) => string> = {
-      table,
-      pretty,
-      json,
-    };
-    world.stdout.write(print[format]?.(records, now) ?? "");
+    world.stdout.write(print(records, now));
     return 0;
   },
 });
+
+type Printer = (records: readonly UsageRecord[], now: Date) => string;
+
+/** Throws for formats that are none, before anything is counted. */
+function printer(format: string): Printer {
+  const known: Readonly<Record<string, Printer>> = { table, pretty, json };
+  const printed = Object.hasOwn(known, format) ? known[format] : undefined;
+  if (printed) return printed;
+  const asTable = /^table\s+/.exec(format);
+  if (!asTable && !format.includes("{{")) {
+    throw new KilnError("UNSUPPORTED", `--format=${format} is not supported`, {
+      hint: "Formats are table, pretty, json, and Go templates such as '{{.ID}} {{.Size}}'.",
+    });
+  }
+  const text = format
+    .slice(asTable?.[0].length ?? 0)
+    .replaceAll("\\t", "\t")
+    .replaceAll("\\n", "\n");
+  const template = parseTemplate(text);
+  return (records, now) => {
+    const rows = records.map((record) => template.execute(templateRow(record, now)));
+    if (!asTable) return rows.map((row) => `${row}\n`).join("");
+    return tableText([template.execute(headings), ...rows].map((row) => row.split("\t")));
+  };
+}
+
+const headings = {
+  ID: "ID",
+  Parents: "PARENTS",
+  CreatedAt: "CREATED AT",
+  Mutable: "MUTABLE",
+  Reclaimable: "RECLAIMABLE",
+  Shared: "SHARED",
+  Size: "SIZE",
+  Description: "DESCRIPTION",
+  UsageCount: "USAGE COUNT",
+  LastUsedAt: "LAST ACCESSED",
+  Type: "TYPE",
+};
+
+/** The fields of buildx's templates, as text. */
+function templateRow(record: UsageRecord, now: Date): Record<keyof typeof headings, string> {
+  return {
+    ID: record.id,
+    Parents: record.parents.join(", "),
+    CreatedAt: record.createdAt.toISOString(),
+    Mutable: String(record.mutable),
+    Reclaimable: String(!record.inUse),
+    Shared: String(record.shared),
+    Size: sizeText(record.size),
+    Description: record.description,
+    UsageCount: String(record.usageCount),
+    LastUsedAt: record.lastUsedAt ? ageText(record.lastUsedAt, now) : "",
+    Type: record.type,
+  };
+}
 
 function table(records: readonly UsageRecord[], now: Date): string {
   const rows = records.map((record) => [

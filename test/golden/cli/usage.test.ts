@@ -28,6 +28,7 @@ const cases: [string, string[]][] = [
   ["du-pretty", ["du", "--verbose"]],
   ["du-json", ["du", "--format=json"]],
   ["du-filtered", ["du", "--filter", "inuse"]],
+  ["du-template", ["du", "--format", "table {{.ID}}\\t{{.Size}}\\t{{upper .Type}}"]],
   ["prune", ["prune", "--force", "--all"]],
   ["prune-verbose", ["prune", "-f", "--verbose"]],
 ];
