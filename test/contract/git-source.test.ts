@@ -13,7 +13,7 @@ import {
 import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Session, StepCall } from "../../src/api/index.ts";
 import { digestOf, uncancelled } from "../../src/base/index.ts";
@@ -149,6 +149,22 @@ describeWith(["root"], "the git source", () => {
     expect(
       Object.keys((await fetched("outer", { "git.skipsubmodules": "true" })).files),
     ).not.toContain("mod/inner.txt");
+  });
+
+  it("brings no submodule from this machine's files, and none that is taken for an option", async () => {
+    const secret = repositoryOf("secret");
+    commit(secret, { "secret.txt": "s" }, "secret");
+    const pwned = join(directory, "pwned");
+    for (const url of [`file://${secret}`, secret, `ext::sh -c touch% ${pwned}`, `-u${pwned}`]) {
+      const outer = repositoryOf(`hostile-${digestOf(url).slice(7, 15)}`);
+      const modules = `[submodule "mod"]\n\tpath = mod\n\turl = ${url}\n`;
+      commit(outer, { ".gitmodules": modules, "outer.txt": "o" }, "first");
+      const head = git(secret, "rev-parse", "HEAD").trim();
+      git(outer, "update-index", "--add", "--cacheinfo", `160000,${head},mod`);
+      git(outer, "commit", "-qm", "submodule");
+      await expect(fetched(basename(outer))).rejects.toMatchObject({ code: "GIT_FAILED" });
+    }
+    expect(existsSync(pwned)).toBe(false);
   });
 
   it("does not take what the checksum does not allow", async () => {
