@@ -110,6 +110,29 @@ describeWith(
       for (const one of [reason.old, reason.new]) expect(one).toMatch(`${base}@sha256:`);
     });
 
+    it("keep cache mounts where steps are not cached, of all stages or of some", async () => {
+      const context = world.context({
+        Dockerfile: `FROM busybox AS first
+RUN --mount=type=cache,target=/c echo x >> /c/log; wc -l < /c/log
+FROM busybox
+RUN echo second
+COPY --from=first /bin/sh /x
+`,
+      });
+      const counts: [string[], RegExp, boolean][] = [
+        [[], /^#\d+ [\d.]+ 1$/m, true],
+        [["--no-cache-filter=first"], /^#\d+ [\d.]+ 2$/m, false],
+        [["--no-cache-filter=0"], /^#\d+ [\d.]+ 3$/m, false],
+        [["--no-cache-filter=1"], /second\n#\d+ [\d.]+ second$/m, true],
+        [["--no-cache"], /^#\d+ [\d.]+ 4$/m, true],
+      ];
+      for (const [flags, words, second] of counts) {
+        const { stderr } = await world.kiln(["build", "--progress=plain", ...flags, context]);
+        expect(stderr).toMatch(words);
+        expect(/^#\d+ [\d.]+ second$/m.test(stderr), flags.join()).toBe(second);
+      }
+    });
+
     it("fail where all was to be cached, and push nothing", async () => {
       const name = `${world.registry.address}/explain/expected:1`;
       const context = world.context({ Dockerfile: "FROM busybox\nRUN echo expected\n" });

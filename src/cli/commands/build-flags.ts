@@ -97,7 +97,7 @@ export const buildFlags = {
   "no-cache-filter": {
     type: "stringArray",
     value: "stage",
-    usage: "Do not cache specified stages",
+    usage: "Do not cache specified stages: names, or numbers from 0",
   },
   output: {
     type: "stringArray",

@@ -109,6 +109,8 @@ describe("settings of the caller", () => {
         .map(({ name }) => name.replace(/^\[.*?\] /, ""));
     expect(await uncached(["B"])).toEqual(["RUN two", "COPY x /"]);
     expect(await uncached([])).toEqual(["RUN one", "RUN two", "COPY x /"]);
+    expect(await uncached(["0"])).toEqual(["RUN one"]);
+    expect(await uncached(["2", "other", ""])).toEqual([]);
     expect((await convert(text)).result.ignoresCache).toBe(false);
     expect((await convert(text, { noCache: ["b"] })).result.ignoresCache).toBe(true);
   });

@@ -84,7 +84,7 @@ function planStage(
   }
   plan.add(stage);
   stage.steps = countSteps(stage, written);
-  stage.ignoreCache = isUncached(written.name, options);
+  stage.ignoreCache = isUncached([stage.shownName, `${index}`], options);
   return stage;
 }
 
@@ -141,7 +141,8 @@ function countSteps(stage: PlannedStage, { instructions }: WrittenStage): number
   return base + instructions.filter(({ kind }) => changing.includes(kind)).length;
 }
 
-function isUncached(name: string, { noCache }: ConvertOptions): boolean {
+/** The reference knows stages by their written name alone here; a number, as in --target, and `stage-1` say more. */
+function isUncached(names: readonly string[], { noCache }: ConvertOptions): boolean {
   if (noCache === undefined) return false;
-  return noCache.length === 0 || noCache.some((one) => one.toLowerCase() === name);
+  return noCache.length === 0 || noCache.some((one) => names.includes(one.toLowerCase()));
 }
