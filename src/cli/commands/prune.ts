@@ -13,7 +13,7 @@ export const prune: Command = defineCommand({
     args: { min: 0, max: 0 },
     summary: "Remove build cache",
     about:
-      "Removes cache that no running build uses. With --all, also what is shared with kept images.",
+      "Removes cache that no running build uses. With --all, also the images of the local store and all that they are made of.",
     flags: {
       all: { type: "bool", short: "a", usage: "Include internal/frontend images" },
       filter: { type: "stringArray", value: "key=value", usage: "Provide filter values" },

@@ -1,7 +1,8 @@
 // What all snapshotters share: stacks of layers on disk. How a stack is shown, and how a writable one becomes a layer, is the views' part.
 import { randomBytes } from "node:crypto";
 import { type Bytes, type Call, fromNodeError, throwIfAborted } from "../../base/index.ts";
-import type { LayerInfo, LayerStore } from "./layer-store.ts";
+import type { LayerInfo } from "./layer-documents.ts";
+import type { LayerStore } from "./layer-store.ts";
 import { layerTar } from "./layer-tar.ts";
 import { isPrefix } from "./layers.ts";
 import { withMounted } from "./mount.ts";
