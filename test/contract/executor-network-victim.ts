@@ -1,13 +1,19 @@
-// Opens an executor with a network, runs a step in it, says who it is, and dies of signal 9.
+// Opens an executor, runs a step with a network, says who it is and what it was told, and dies of signal 9: DIRECTORY MODE.
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { openExecutor } from "../../src/engine/executor/index.ts";
 import { makeRoot, overlayOn, runShell } from "./executor-kit.ts";
 
 const place = join(process.argv[2] ?? "", `victim-${process.pid}`);
-const executor = await openExecutor({ stateDir: join(place, "state"), network: "sandbox" });
-await runShell(executor, overlayOn(makeRoot(join(place, "root"))).mounts, "true");
+const network = process.argv[3] === "auto" ? "auto" : "sandbox";
+const executor = await openExecutor({ stateDir: join(place, "state"), network });
+const { events } = await runShell(
+  executor,
+  overlayOn(makeRoot(join(place, "root"))).mounts,
+  "true",
+);
 const interfaces = readdirSync("/sys/class/net").filter((name) => name.startsWith("kiln"));
-process.stdout.write(`${process.pid}\n${interfaces.join("\n")}\n`, () =>
+const told = events.flatMap((one) => (one.type === "warning" ? [one.warning.message] : []));
+process.stdout.write(`${[process.pid, ...interfaces, ...told].join("\n")}\n`, () =>
   process.kill(process.pid, "SIGKILL"),
 );

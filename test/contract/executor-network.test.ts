@@ -99,6 +99,29 @@ describeWith(["root", "runtime", "busybox"], "the network of a step", () => {
     expect(stdout).toBe("refused\n");
   });
 
+  it("is the machine's, said once and with the reason, where the kernel gives none; or refused", () => {
+    const victim = join(import.meta.dirname, "executor-network-victim.ts");
+    const withoutRights = (mode: string) =>
+      spawnSync(
+        "setpriv",
+        [
+          "--bounding-set=-net_admin",
+          "--inh-caps=-all",
+          process.execPath,
+          "--import",
+          "tsx",
+        ].concat([victim, place.path, mode]),
+        { encoding: "utf8", cwd: join(import.meta.dirname, "../..") },
+      );
+    const shared = withoutRights("auto");
+    expect(shared.signal).toBe("SIGKILL");
+    expect(shared.stdout).toContain("steps share the machine's network");
+    expect(shared.stdout).toContain("EPERM");
+    const refused = withoutRights("sandbox");
+    expect(refused.status).toBe(1);
+    expect(refused.stderr).toContain("NETWORK_FAILED");
+  });
+
   it("leaves nothing on the machine, neither after its end nor after kill -9", async () => {
     const victim = join(import.meta.dirname, "executor-network-victim.ts");
     const switches = () =>
