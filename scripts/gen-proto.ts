@@ -16,6 +16,7 @@ const options = [
   "outputServices=none",
   "unrecognizedEnum=false",
   "useExactTypes=false",
+  "useJsTypeOverride=true",
   "useMapType=true",
 ];
 

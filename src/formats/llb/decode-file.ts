@@ -107,14 +107,14 @@ function decodeCopy(message: pb.FileActionCopy, inputs: number): CopyAction {
 
 function ownership(
   owner: pb.ChownOpt | undefined,
-  timestamp: number,
+  timestamp: string,
   inputs: number,
-): { owner?: Owner; timestamp?: number } {
+): { owner?: Owner; timestamp?: bigint } {
   const user = owner?.user && decodeOwnerId(owner.user, inputs);
   const group = owner?.group && decodeOwnerId(owner.group, inputs);
   return {
     ...optional("owner", owner && { ...optional("user", user), ...optional("group", group) }),
-    ...optional("timestamp", timestamp === -1 ? undefined : timestamp),
+    ...optional("timestamp", timestamp === "-1" ? undefined : BigInt(timestamp)),
   };
 }
 

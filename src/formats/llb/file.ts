@@ -40,7 +40,7 @@ export interface CopyStep {
   readonly requiredPaths?: readonly string[];
   readonly alwaysReplaceExistingDestPaths?: boolean;
   /** Nanoseconds since 1970. */
-  readonly timestamp?: number;
+  readonly timestamp?: bigint;
 }
 
 export interface MkdirStep {
@@ -49,7 +49,7 @@ export interface MkdirStep {
   readonly mode: number;
   readonly makeParents?: boolean;
   readonly owner?: OwnerSpec;
-  readonly timestamp?: number;
+  readonly timestamp?: bigint;
 }
 
 export interface MkfileStep {
@@ -58,7 +58,7 @@ export interface MkfileStep {
   readonly mode: number;
   readonly data: Uint8Array;
   readonly owner?: OwnerSpec;
-  readonly timestamp?: number;
+  readonly timestamp?: bigint;
 }
 
 export interface RmStep {
@@ -73,7 +73,7 @@ export interface SymlinkStep {
   readonly oldPath: string;
   readonly newPath: string;
   readonly owner?: OwnerSpec;
-  readonly timestamp?: number;
+  readonly timestamp?: bigint;
 }
 
 export interface FileSpec {
@@ -200,16 +200,16 @@ function encodeCopy(step: CopyStep, dir: string, base: number): pb.FileActionCop
 }
 
 function ownership(
-  step: { readonly owner?: OwnerSpec; readonly timestamp?: number },
+  step: { readonly owner?: OwnerSpec; readonly timestamp?: bigint },
   base: number,
-): { owner: pb.ChownOpt | undefined; timestamp: number } {
-  const { owner, timestamp = -1 } = step;
+): { owner: pb.ChownOpt | undefined; timestamp: string } {
+  const { owner, timestamp = -1n } = step;
   return {
     owner: owner && {
       user: encodeOwnerId(owner.user, base),
       group: encodeOwnerId(owner.group, base),
     },
-    timestamp,
+    timestamp: `${timestamp}`,
   };
 }
 

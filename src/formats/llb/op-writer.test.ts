@@ -12,14 +12,15 @@ it("equal messages have equal bytes", () => {
     args: fc.array(text, { maxLength: 20 }),
     data: fc.uint8Array({ maxLength: 9000 }),
     mode: fc.integer({ min: -0x80000000, max: 0x7fffffff }),
-    timestamp: fc.maxSafeInteger(),
+    index: fc.maxSafeInteger(),
+    timestamp: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String),
     flag: fc.boolean(),
     attrs: fc.array(fc.tuple(text, text), { maxLength: 5 }),
   });
   fc.assert(
-    fc.property(op, ({ args, data, mode, timestamp, flag, attrs }) => {
+    fc.property(op, ({ args, data, mode, index, timestamp, flag, attrs }) => {
       const messages = [
-        pb.Op.create({ inputs: args.map((digest) => ({ digest, index: timestamp })) }),
+        pb.Op.create({ inputs: args.map((digest) => ({ digest, index })) }),
         pb.Op.create({
           op: { $case: "source", value: { identifier: args[0] ?? "", attrs: new Map(attrs) } },
         }),

@@ -116,7 +116,7 @@ export interface CopyAction {
   readonly allowWildcard: boolean;
   readonly allowEmptyWildcard: boolean;
   /** Nanoseconds since 1970; absent keeps the source's. */
-  readonly timestamp?: number;
+  readonly timestamp?: bigint;
   readonly includePatterns: readonly string[];
   readonly excludePatterns: readonly string[];
   readonly alwaysReplaceExistingDestPaths: boolean;
@@ -130,7 +130,7 @@ export interface MkdirAction {
   readonly mode: number;
   readonly makeParents: boolean;
   readonly owner?: Owner;
-  readonly timestamp?: number;
+  readonly timestamp?: bigint;
 }
 
 export interface MkfileAction {
@@ -139,7 +139,7 @@ export interface MkfileAction {
   readonly mode: number;
   readonly data: Uint8Array;
   readonly owner?: Owner;
-  readonly timestamp?: number;
+  readonly timestamp?: bigint;
 }
 
 export interface RmAction {
@@ -154,7 +154,7 @@ export interface SymlinkAction {
   readonly oldPath: string;
   readonly newPath: string;
   readonly owner?: Owner;
-  readonly timestamp?: number;
+  readonly timestamp?: bigint;
 }
 
 export interface Owner {

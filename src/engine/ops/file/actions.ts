@@ -14,7 +14,7 @@ import { applyAttributes, type Owner } from "./attributes.ts";
 import { type CopyOptions, copyInto, makeDirectories } from "./copy.ts";
 import { parseModeChange, parseOctalMode } from "./mode.ts";
 import { unpackInto } from "./unpack.ts";
-import { directoryView, emptyView, type FileView, missingSource } from "./view.ts";
+import { directoryView, emptyView, type FileView, missingSource, resolveInView } from "./view.ts";
 import { expandWildcards } from "./wildcards.ts";
 
 const rootOwner: Owner = { uid: 0, gid: 0 };
@@ -31,6 +31,9 @@ export async function performCopy(
     ? expandWildcards(view, action.src, action.followSymlink)
     : [action.src];
   if (sources.length === 0 && !action.allowEmptyWildcard) throw missingSource(view, action.src);
+  for (const path of action.requiredPaths) {
+    if (!view.lstat(resolveInView(view, path, false))) throw missingSource(view, path);
+  }
   const options = copyOptions(action, owner);
   if (!action.createDestPath) requireParent(root, action.dest);
   for (const source of sources) {
@@ -50,7 +53,7 @@ function copyOptions(action: CopyAction, owner: Owner | undefined): CopyOptions 
     ...(owner ? { owner } : {}),
     ...(words === undefined ? {} : { mode: parseModeChange(words) }),
     directoryMode: (words === undefined ? undefined : parseOctalMode(words)) ?? 0o755,
-    ...(action.timestamp === undefined ? {} : { time: BigInt(action.timestamp) }),
+    ...(action.timestamp === undefined ? {} : { time: action.timestamp }),
     ...(filtered
       ? { filter: createPathFilter(action.includePatterns, action.excludePatterns) }
       : {}),
@@ -123,8 +126,8 @@ export function remove(root: string, action: RmAction): void {
   }
 }
 
-function timeOf(action: { readonly timestamp?: number | bigint }): { readonly time?: bigint } {
-  return action.timestamp === undefined ? {} : { time: BigInt(action.timestamp) };
+function timeOf(action: { readonly timestamp?: bigint }): { readonly time?: bigint } {
+  return action.timestamp === undefined ? {} : { time: action.timestamp };
 }
 
 function notFound(path: string): KilnError {

@@ -24,7 +24,16 @@ export const convertWorkdir: Converter<WorkdirInstruction> = (stage, workdir, en
   );
   const user = stage.image.config?.User ?? "";
   const owner = user === "" ? {} : { owner: parseOwner(user) };
-  const step = { kind: "mkdir", path: dir, mode: 0o755, makeParents: true, ...owner } as const;
+  const time =
+    stage.epoch === undefined ? {} : { timestamp: BigInt(stage.epoch.getTime()) * 1_000_000n };
+  const step = {
+    kind: "mkdir",
+    path: dir,
+    mode: 0o755,
+    makeParents: true,
+    ...owner,
+    ...time,
+  } as const;
   // BuildKit does not name the instruction or its cache setting here.
   return recorded(
     { ...counted, files: counted.files.file([step], { ...constraints, platform: stage.platform }) },

@@ -392,7 +392,7 @@ export interface FileActionCopy {
   /** A pattern that matches nothing is no failure. */
   allowEmptyWildcard: boolean;
   /** Nanoseconds since 1970; -1 keeps the time. */
-  timestamp: number;
+  timestamp: string;
   includePatterns: string[];
   excludePatterns: string[];
   /** Put a file where a directory is, or the other way around. */
@@ -408,14 +408,14 @@ export interface FileActionMkFile {
   mode: number;
   data: Uint8Array;
   owner: ChownOpt | undefined;
-  timestamp: number;
+  timestamp: string;
 }
 
 export interface FileActionSymlink {
   oldpath: string;
   newpath: string;
   owner: ChownOpt | undefined;
-  timestamp: number;
+  timestamp: string;
 }
 
 export interface FileActionMkDir {
@@ -423,7 +423,7 @@ export interface FileActionMkDir {
   mode: number;
   makeParents: boolean;
   owner: ChownOpt | undefined;
-  timestamp: number;
+  timestamp: string;
 }
 
 export interface FileActionRm {
@@ -3879,7 +3879,7 @@ function createBaseFileActionCopy(): FileActionCopy {
     createDestPath: false,
     allowWildcard: false,
     allowEmptyWildcard: false,
-    timestamp: 0,
+    timestamp: "0",
     includePatterns: [],
     excludePatterns: [],
     alwaysReplaceExistingDestPaths: false,
@@ -3920,7 +3920,7 @@ export const FileActionCopy: MessageFns<FileActionCopy> = {
     if (message.allowEmptyWildcard !== false) {
       writer.uint32(80).bool(message.allowEmptyWildcard);
     }
-    if (message.timestamp !== 0) {
+    if (message.timestamp !== "0") {
       writer.uint32(88).int64(message.timestamp);
     }
     for (const v of message.includePatterns) {
@@ -4039,7 +4039,7 @@ export const FileActionCopy: MessageFns<FileActionCopy> = {
               break;
             }
 
-            message.timestamp = longToNumber(reader.int64());
+            message.timestamp = reader.int64().toString();
             continue;
           }
           case 12: {
@@ -4111,7 +4111,7 @@ export const FileActionCopy: MessageFns<FileActionCopy> = {
     message.createDestPath = object.createDestPath ?? false;
     message.allowWildcard = object.allowWildcard ?? false;
     message.allowEmptyWildcard = object.allowEmptyWildcard ?? false;
-    message.timestamp = object.timestamp ?? 0;
+    message.timestamp = object.timestamp ?? "0";
     message.includePatterns = object.includePatterns?.map((e) => e) || [];
     message.excludePatterns = object.excludePatterns?.map((e) => e) || [];
     message.alwaysReplaceExistingDestPaths = object.alwaysReplaceExistingDestPaths ?? false;
@@ -4122,7 +4122,7 @@ export const FileActionCopy: MessageFns<FileActionCopy> = {
 };
 
 function createBaseFileActionMkFile(): FileActionMkFile {
-  return { path: "", mode: 0, data: new Uint8Array(0), owner: undefined, timestamp: 0 };
+  return { path: "", mode: 0, data: new Uint8Array(0), owner: undefined, timestamp: "0" };
 }
 
 export const FileActionMkFile: MessageFns<FileActionMkFile> = {
@@ -4139,7 +4139,7 @@ export const FileActionMkFile: MessageFns<FileActionMkFile> = {
     if (message.owner !== undefined) {
       ChownOpt.encode(message.owner, writer.uint32(34).fork()).join();
     }
-    if (message.timestamp !== 0) {
+    if (message.timestamp !== "0") {
       writer.uint32(40).int64(message.timestamp);
     }
     return writer;
@@ -4195,7 +4195,7 @@ export const FileActionMkFile: MessageFns<FileActionMkFile> = {
               break;
             }
 
-            message.timestamp = longToNumber(reader.int64());
+            message.timestamp = reader.int64().toString();
             continue;
           }
         }
@@ -4221,13 +4221,13 @@ export const FileActionMkFile: MessageFns<FileActionMkFile> = {
     message.owner = (object.owner !== undefined && object.owner !== null)
       ? ChownOpt.fromPartial(object.owner)
       : undefined;
-    message.timestamp = object.timestamp ?? 0;
+    message.timestamp = object.timestamp ?? "0";
     return message;
   },
 };
 
 function createBaseFileActionSymlink(): FileActionSymlink {
-  return { oldpath: "", newpath: "", owner: undefined, timestamp: 0 };
+  return { oldpath: "", newpath: "", owner: undefined, timestamp: "0" };
 }
 
 export const FileActionSymlink: MessageFns<FileActionSymlink> = {
@@ -4241,7 +4241,7 @@ export const FileActionSymlink: MessageFns<FileActionSymlink> = {
     if (message.owner !== undefined) {
       ChownOpt.encode(message.owner, writer.uint32(26).fork()).join();
     }
-    if (message.timestamp !== 0) {
+    if (message.timestamp !== "0") {
       writer.uint32(32).int64(message.timestamp);
     }
     return writer;
@@ -4289,7 +4289,7 @@ export const FileActionSymlink: MessageFns<FileActionSymlink> = {
               break;
             }
 
-            message.timestamp = longToNumber(reader.int64());
+            message.timestamp = reader.int64().toString();
             continue;
           }
         }
@@ -4314,13 +4314,13 @@ export const FileActionSymlink: MessageFns<FileActionSymlink> = {
     message.owner = (object.owner !== undefined && object.owner !== null)
       ? ChownOpt.fromPartial(object.owner)
       : undefined;
-    message.timestamp = object.timestamp ?? 0;
+    message.timestamp = object.timestamp ?? "0";
     return message;
   },
 };
 
 function createBaseFileActionMkDir(): FileActionMkDir {
-  return { path: "", mode: 0, makeParents: false, owner: undefined, timestamp: 0 };
+  return { path: "", mode: 0, makeParents: false, owner: undefined, timestamp: "0" };
 }
 
 export const FileActionMkDir: MessageFns<FileActionMkDir> = {
@@ -4337,7 +4337,7 @@ export const FileActionMkDir: MessageFns<FileActionMkDir> = {
     if (message.owner !== undefined) {
       ChownOpt.encode(message.owner, writer.uint32(34).fork()).join();
     }
-    if (message.timestamp !== 0) {
+    if (message.timestamp !== "0") {
       writer.uint32(40).int64(message.timestamp);
     }
     return writer;
@@ -4393,7 +4393,7 @@ export const FileActionMkDir: MessageFns<FileActionMkDir> = {
               break;
             }
 
-            message.timestamp = longToNumber(reader.int64());
+            message.timestamp = reader.int64().toString();
             continue;
           }
         }
@@ -4419,7 +4419,7 @@ export const FileActionMkDir: MessageFns<FileActionMkDir> = {
     message.owner = (object.owner !== undefined && object.owner !== null)
       ? ChownOpt.fromPartial(object.owner)
       : undefined;
-    message.timestamp = object.timestamp ?? 0;
+    message.timestamp = object.timestamp ?? "0";
     return message;
   },
 };
