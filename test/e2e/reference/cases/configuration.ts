@@ -110,6 +110,16 @@ export const configurationCases: readonly ReferenceCase[] = [
     },
   ),
   build(
+    "config-epoch",
+    `
+    FROM busybox
+    WORKDIR /w/x
+    COPY a.txt /p/q/
+    LABEL e=$SOURCE_DATE_EPOCH
+  `,
+    { files: { "a.txt": "a\n" }, flags: ["--build-arg=SOURCE_DATE_EPOCH=1234567890"] },
+  ),
+  build(
     "config-target",
     `
     FROM busybox AS one
