@@ -111,24 +111,24 @@ describeWith(
     });
 
     it("tell that a result was pruned, and that a step failed the last time", async () => {
-    const root = ["--root", join(world.directory, "pruned")];
-    const context = world.context({ Dockerfile: "FROM busybox\nRUN echo pruned\n" });
-    await explain(context, ...root);
-    expect((await world.kiln(["prune", "-a", "-f", ...root])).status).toBe(0);
-    const [pruned] = (await explain(context, ...root)).values();
-    expect(pruned?.reasons).toEqual([{ kind: "pruned" }]);
-    writeFileSync(join(context, "Dockerfile"), "FROM busybox\nRUN exit 3\n");
-    const again = ["build", "--progress=none", "--explain=json", ...root, context];
-    const kinds = [];
-    for (let i = 0; i < 2; i++) {
-      const { stdout } = await world.kiln(again);
-      const { steps } = JSON.parse(stdout) as { steps: Explanation[] };
-      kinds.push(steps.map(({ reasons }) => reasons.map(({ kind }) => kind)));
-    }
-    expect(kinds).toEqual([[["definition"]], [["failed"]]]);
-  });
+      const root = ["--root", join(world.directory, "pruned")];
+      const context = world.context({ Dockerfile: "FROM busybox\nRUN echo pruned\n" });
+      await explain(context, ...root);
+      expect((await world.kiln(["prune", "-a", "-f", ...root])).status).toBe(0);
+      const [pruned] = (await explain(context, ...root)).values();
+      expect(pruned?.reasons).toEqual([{ kind: "pruned" }]);
+      writeFileSync(join(context, "Dockerfile"), "FROM busybox\nRUN exit 3\n");
+      const again = ["build", "--progress=none", "--explain=json", ...root, context];
+      const kinds = [];
+      for (let i = 0; i < 2; i++) {
+        const { stdout } = await world.kiln(again);
+        const { steps } = JSON.parse(stdout) as { steps: Explanation[] };
+        kinds.push(steps.map(({ reasons }) => reasons.map(({ kind }) => kind)));
+      }
+      expect(kinds).toEqual([[["definition"]], [["failed"]]]);
+    });
 
-  it("keep cache mounts where steps are not cached, of all stages or of some", async () => {
+    it("keep cache mounts where steps are not cached, of all stages or of some", async () => {
       const context = world.context({
         Dockerfile: `FROM busybox AS first
 RUN --mount=type=cache,target=/c echo x >> /c/log; wc -l < /c/log
