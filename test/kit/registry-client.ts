@@ -2,13 +2,13 @@
 import { type Bytes, type Call, concatBytes, uncancelled } from "../../src/base/index.ts";
 import {
   createRegistry,
-  type Registry,
+  type RegistryClient,
   type RegistryOptions,
 } from "../../src/storage/registry/index.ts";
 
 export const call: Call = uncancelled;
 
-export function testClient(options: Partial<RegistryOptions> = {}): Registry & Disposable {
+export function testClient(options: Partial<RegistryOptions> = {}): RegistryClient {
   return createRegistry({
     credentials: async () => undefined,
     hosts: {},

@@ -23,6 +23,14 @@ export interface RegistryRules {
   readonly noRanges?: boolean;
   /** Blobs are at another place: answers with a redirect to this base. */
   readonly blobsAt?: string;
+  /** Knows the referrers API of OCI 1.1. */
+  readonly referrers?: boolean;
+  /** Entries on one page of a listing, with a link to the next. */
+  readonly pageSize?: number;
+  /** Answers 405 to DELETE. */
+  readonly noDelete?: boolean;
+  /** Says that pieces of an upload must be so large, and refuses smaller ones but for the last. */
+  readonly minChunk?: number;
   /** Upload locations as absolute URLs with a query. */
   readonly absoluteLocations?: boolean;
 }
@@ -49,7 +57,7 @@ export async function answer(one: Exchange): Promise<void> {
   if (record.path === "/token")
     return guard.giveToken(request, response, record.query, text(await readBody(one)));
   if (!request.url?.startsWith("/v2/")) return plain(response, 404);
-  const match = /^(.*)\/(manifests|blobs|tags)\/(.*)$/.exec(
+  const match = /^(.*)\/(manifests|blobs|tags|referrers)\/(.*)$/.exec(
     record.path.replace(/^(.*?)\/blobs\/uploads\//, "$1/blobs/uploads:"),
   );
   const [, path = "", kind = "", rest = ""] = match ?? [];
@@ -64,6 +72,9 @@ export async function answer(one: Exchange): Promise<void> {
   if (!match || !path.startsWith(prefix)) return problem(response, 404, "NAME_UNKNOWN");
   const repository = path.slice(prefix.length);
   if (kind === "tags") return tags(one, repository);
+  if (kind === "referrers") return referrers(one, repository, rest);
+  if (request.method === "DELETE" && !rest.startsWith("uploads:"))
+    return takeAway(one, repository, kind, rest);
   if (kind === "manifests")
     return writes ? putManifest(one, repository, rest) : getManifest(one, repository, rest);
   return rest.startsWith("uploads:")
@@ -71,9 +82,35 @@ export async function answer(one: Exchange): Promise<void> {
     : getBlob(one, repository, rest);
 }
 
-function tags({ response, store }: Exchange, name: string): void {
-  response.writeHead(200, { "content-type": "application/json" });
-  response.end(JSON.stringify({ name, tags: store.tags(name) }));
+function tags({ response, store, record, rules }: Exchange, name: string): void {
+  const all = store.tags(name);
+  const start = all.indexOf(record.query.get("last") ?? "") + 1;
+  const page = all.slice(start, start + (rules.pageSize ?? all.length));
+  const more = start + page.length < all.length;
+  const next = `</v2/${name}/tags/list?n=${rules.pageSize}&last=${page.at(-1)}>; rel="next"`;
+  response.writeHead(200, { "content-type": "application/json", ...(more ? { link: next } : {}) });
+  response.end(JSON.stringify({ name, tags: page }));
+}
+
+function referrers({ response, store, rules }: Exchange, name: string, subject: string): void {
+  if (!rules.referrers) return void problem(response, 404, "NOT_FOUND");
+  const mediaType = "application/vnd.oci.image.index.v1+json";
+  response.writeHead(200, { "content-type": mediaType });
+  response.end(
+    JSON.stringify({ schemaVersion: 2, mediaType, manifests: store.referrers(name, subject) }),
+  );
+}
+
+function takeAway(
+  { response, store, rules }: Exchange,
+  name: string,
+  kind: string,
+  what: string,
+): void {
+  if (rules.noDelete) return void problem(response, 405, "UNSUPPORTED");
+  if (store.remove(name, kind === "blobs" ? "blobs" : "manifests", what))
+    return void plain(response, 202);
+  problem(response, 404, kind === "blobs" ? "BLOB_UNKNOWN" : "MANIFEST_UNKNOWN");
 }
 
 async function getManifest(one: Exchange, repository: string, reference: string): Promise<void> {
@@ -169,7 +206,10 @@ async function upload(one: Exchange, repository: string, path: string, id: strin
       return void response.writeHead(201, { location: `/v2/${path}/blobs/${mount}` }).end();
     }
     const name = store.openUpload();
-    return void response.writeHead(202, { location: locate(name), "content-length": 0 }).end();
+    const least = rules.minChunk ? { "oci-chunk-min-length": rules.minChunk } : {};
+    return void response
+      .writeHead(202, { location: locate(name), "content-length": 0, ...least })
+      .end();
   }
   const received = store.uploads.get(id);
   if (!received) return problem(response, 404, "BLOB_UPLOAD_UNKNOWN");
@@ -188,6 +228,9 @@ async function upload(one: Exchange, repository: string, path: string, id: strin
   if (response.writableEnded || response.destroyed || request.socket.destroyed)
     return void store.uploads.delete(id);
   received.push(data);
+  const least = rules.minChunk ?? 0;
+  if (received.slice(0, -1).some((piece) => piece.length < least && request.method === "PATCH"))
+    return problem(response, 416, "SIZE_INVALID");
   if (request.method === "PATCH")
     return void response.writeHead(202, { location: locate(id), "content-length": 0 }).end();
   store.uploads.delete(id);

@@ -46,6 +46,22 @@ export class RegistryStore {
     return this.#manifests.get(repository)?.get(reference);
   }
 
+  /** Descriptors of the manifests that name `subject` as theirs. */
+  referrers(repository: string, subject: string): readonly unknown[] {
+    return [...(this.#manifests.get(repository) ?? [])].flatMap(([name, { data, mediaType }]) => {
+      const document = JSON.parse(new TextDecoder().decode(data));
+      if (!name.includes(":") || document.subject?.digest !== subject) return [];
+      const { artifactType, annotations } = document;
+      return [{ mediaType, digest: name, size: data.length, artifactType, annotations }];
+    });
+  }
+
+  /** False where it was not there. */
+  remove(repository: string, kind: "blobs" | "manifests", name: string): boolean {
+    const all = kind === "blobs" ? this.#blobs : this.#manifests;
+    return all.get(repository)?.delete(name) ?? false;
+  }
+
   tags(repository: string): readonly string[] {
     return [...(this.#manifests.get(repository)?.keys() ?? [])]
       .filter((name) => !name.includes(":"))

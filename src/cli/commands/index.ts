@@ -38,9 +38,47 @@ export const root: Entry = {
       load: async () => (await import("./build.ts")).build,
     },
     {
+      name: "copy",
+      summary: "Copy an image between registries and OCI layouts",
+      load: async () => (await import("./copy.ts")).copy,
+    },
+    {
       name: "du",
       summary: "Show disk usage of the build cache",
       load: async () => (await import("./du.ts")).du,
+    },
+    {
+      name: "image",
+      summary: "Work with images of the local store",
+      children: [
+        {
+          name: "load",
+          summary: "Load images from an archive into the local store",
+          load: async () => (await import("./image-load.ts")).imageLoad,
+        },
+        {
+          name: "ls",
+          aliases: ["list"],
+          summary: "List images of the local store",
+          load: async () => (await import("./image-ls.ts")).imageLs,
+        },
+        {
+          name: "rm",
+          aliases: ["remove"],
+          summary: "Remove names from the local store",
+          load: async () => (await import("./image-rm.ts")).imageRm,
+        },
+        {
+          name: "save",
+          summary: "Save images of the local store to an archive",
+          load: async () => (await import("./image-save.ts")).imageSave,
+        },
+        {
+          name: "tag",
+          summary: "Give an image of the local store another name",
+          load: async () => (await import("./image-tag.ts")).imageTag,
+        },
+      ],
     },
     {
       name: "imagetools",

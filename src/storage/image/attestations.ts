@@ -1,11 +1,6 @@
 // Attestations beside images: which index entries they are, whose, and the statements in them (BuildKit, attestation-storage.md).
 import { type Call, isRecord, KilnError, parseJson, readAll } from "../../base/index.ts";
-import {
-  type Descriptor,
-  type Index,
-  mediaTypes,
-  parseManifest,
-} from "../../formats/oci/index.ts";
+import { type Descriptor, type Index, mediaTypes, parseManifest } from "../../formats/oci/index.ts";
 import type { PullRepository } from "../registry/index.ts";
 
 const referenceType = "vnd.docker.reference.type";
