@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
+import { fromNodeError } from "./errors.ts";
 
 /** A name that no other process picks, for temporary files beside their final place. */
 export function temporaryName(): string {
@@ -10,7 +11,7 @@ export function temporaryName(): string {
 
 /**
  * Replaces `path` with `data` so that a crash at any moment leaves the old or the new contents: temporary file in the
- * same directory, fsync, rename.
+ * same directory, fsync, rename. Throws `DISK_FULL` and `PERMISSION_DENIED` besides what `node:fs` throws.
  */
 export function writeFileAtomic(path: string, data: Uint8Array | string, mode = 0o600): void {
   const temporary = `${dirname(path)}/${temporaryName()}`;
@@ -26,6 +27,6 @@ export function writeFileAtomic(path: string, data: Uint8Array | string, mode = 
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
-    throw error;
+    throw fromNodeError(error, `writing ${path}`);
   }
 }

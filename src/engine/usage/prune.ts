@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, rmdirSync, rmSync, statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import type { PruneFilter, UsageRecord } from "../../api/index.ts";
-import { type Call, fromNodeError, throwIfAborted } from "../../base/index.ts";
+import { type Call, fromNodeError, isKilnError, throwIfAborted } from "../../base/index.ts";
 import { openCacheContents } from "../cache/index.ts";
 import { matchesFilters, parseFilters } from "../retention/index.ts";
 import { bytesToKeep, chooseItems, type SpaceLimits } from "./choose.ts";
@@ -86,11 +86,12 @@ async function removeBatch(
   const stacks = snapshots.stacks
     .filter((stack) => !stack.inUse && stack.layers.some((layer) => layers.has(layer.id)))
     .map((stack) => stack.id);
-  if (stacks.length > 0) openCacheContents(parts.metadata).forget(new Set(stacks));
+  const forgotten = stacks.length === 0 || forget(stacks, parts);
   for (const { what } of batch) if (what.kind === "image") parts.images.delete(what.name);
   const gone = new Set<string>(
     await parts.snapshotter.remove({ stacks, layers: [...layers] }, call),
   );
+  if (!forgotten) forget(stacks, parts);
   for (const digest of await parts.content.collect(blobs)) gone.add(digest);
   for (const [shelf, { things }] of parts.kept.entries()) {
     const names = batch.flatMap(({ what }) =>
@@ -101,6 +102,20 @@ async function removeBatch(
   const removed = batch.filter(({ record, what }) => what.kind === "image" || gone.has(record.id));
   for (const { what } of removed) if (what.kind === "blob") removeNotes(what.notes);
   return removed.map((item) => item.record);
+}
+
+/**
+ * False on a disk so full that not even records can be deleted: their results go first then, and builds that meet such a record
+ * run the step.
+ */
+function forget(results: readonly string[], { metadata }: UsageParts): boolean {
+  try {
+    openCacheContents(metadata).forget(new Set(results));
+    return true;
+  } catch (error) {
+    if (!isKilnError(error, "DISK_FULL")) throw error;
+    return false;
+  }
 }
 
 /** Notes without their blob are of no use; their folders go with the last one. */

@@ -1,5 +1,5 @@
 // The metadata store on LMDB: one memory-mapped file, readers that never wait, one writer at a time among all processes.
-import { mkdirSync } from "node:fs";
+import { mkdirSync, statfsSync } from "node:fs";
 import type { RootDatabase } from "lmdb";
 import { fromNodeError, KilnError } from "../../base/index.ts";
 import type { Metadata, MetadataCodec, MetadataTable } from "./metadata.ts";
@@ -117,7 +117,9 @@ function json<Value>(): MetadataCodec<Value> {
 function fromLmdbError(error: unknown, directory: string): unknown {
   const code = error instanceof Error ? (error as { readonly code?: unknown }).code : undefined;
   if (typeof code !== "number") return error;
-  if (code === 28 || code === 122 || code === -30792) {
+  // A write that the disk had room for only in part is EIO to LMDB.
+  const partial = code === 5 && isFull(directory);
+  if (partial || code === 28 || code === 122 || code === -30792) {
     return new KilnError("DISK_FULL", `writing ${directory}: no space left on the disk`, {
       cause: error,
       hint: "Free some space, or point --root (KILN_ROOT) at a larger disk.",
@@ -130,6 +132,12 @@ function fromLmdbError(error: unknown, directory: string): unknown {
     });
   }
   return error;
+}
+
+/** No room for a few pages. */
+function isFull(directory: string): boolean {
+  const { bavail, bsize } = statfsSync(directory);
+  return bavail * bsize < 1024 * 1024;
 }
 
 /** MDB_PAGE_NOTFOUND, MDB_CORRUPTED, MDB_PANIC, MDB_VERSION_MISMATCH, MDB_INVALID (lmdb.h). */

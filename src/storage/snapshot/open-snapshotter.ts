@@ -32,11 +32,20 @@ function overlayObstacle(dir: string): string | undefined {
     const where = `${release()} ${process.geteuid?.()} ${statSync(dir).dev}`;
     const known = readNote(note, where);
     const reason = known ? known.reason : probeOverlay(dir);
-    if (!known) writeFileAtomic(note, JSON.stringify({ where, reason }));
+    if (!known) writeNote(note, JSON.stringify({ where, reason }));
     if (reason !== undefined) debug.debug("no overlay mounts: layers are copied", { reason });
     return reason;
   } catch (error) {
     throw fromNodeError(error, `opening the snapshots in ${dir}`);
+  }
+}
+
+/** A full disk must not stop those who come to clear it. */
+function writeNote(path: string, text: string): void {
+  try {
+    writeFileAtomic(path, text);
+  } catch (error) {
+    debug.debug("could not note whether overlay works", { error: String(error) });
   }
 }
 
