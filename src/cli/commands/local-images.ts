@@ -20,7 +20,6 @@ import {
   type ImageRecord,
   type ImageRecords,
 } from "../../storage/image/index.ts";
-import type { PullRepository } from "../../storage/registry/index.ts";
 import { openClientConfig } from "./builder.ts";
 import type { RunWorld } from "./command.ts";
 import { openPlaces, type Places } from "./image-places.ts";
@@ -69,18 +68,6 @@ export async function openLocalImages(world: RunWorld): Promise<LocalImages> {
 /** The whole name as records have it. */
 export function localName(text: string): string {
   return formatReference(withDefaultTag(parseReference(text)));
-}
-
-/** The store as a repository to copy from. */
-export function localRepository({ content, read }: LocalImages): PullRepository {
-  return {
-    has: (digest, call) => content.has(digest, call),
-    read,
-    resolve: async () => undefined,
-    readManifest: (descriptor, call) =>
-      readAll(read(descriptor, call), maxManifestSize, `manifest ${descriptor.digest}`),
-    writeManifest: () => Promise.reject(new Error("the local store is written to by loading")),
-  };
 }
 
 /** Bytes of the layers and configurations behind a name, each blob once; what is not here counts by its descriptor. */

@@ -23,8 +23,6 @@ import {
   type Descriptor,
   descriptorJson,
   formatReference,
-  isIndexType,
-  isManifestType,
   maxManifestSize,
   mediaTypes,
   parseDescriptor,
@@ -200,9 +198,4 @@ async function writeBlob(file: string, data: Bytes, call: Call): Promise<void> {
     await rm(partial, { force: true });
     throw fromNodeError(error, `writing ${file}`);
   }
-}
-
-/** True for descriptors of documents that lead to others. */
-export function isDocumentType(mediaType: string): boolean {
-  return isIndexType(mediaType) || isManifestType(mediaType);
 }
