@@ -7,6 +7,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
 } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -168,6 +169,13 @@ async function unpack({ dest, replace }: Receiver, data: Bytes, call: Call): Pro
 
 /** The file appears whole or not at all. */
 async function writeFile(dest: string, data: Bytes, call: Call): Promise<void> {
+  const present = statSync(dest, { throwIfNoEntry: false });
+  if (present && !present.isFile()) {
+    // A device or a pipe is written to; a rename would put a file in its place.
+    const source = Readable.from(data, { objectMode: false });
+    await pipeline(source, createWriteStream(dest), { signal: call.signal });
+    return;
+  }
   const temporary = `${dest}${temporaryName()}`;
   try {
     await pipeline(Readable.from(data, { objectMode: false }), createWriteStream(temporary), {

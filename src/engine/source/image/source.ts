@@ -15,8 +15,8 @@ import {
 import {
   type BlobReader,
   createBlobReader,
+  type ImageRecord,
   type PlatformImage,
-  type ResolveImageRequest,
   resolveImage,
 } from "../../../storage/image/index.ts";
 import type { LazyLayer } from "../../../storage/snapshot/index.ts";
@@ -90,31 +90,44 @@ async function findImage(
   session: Session,
   call: Call,
 ): Promise<FoundImage> {
-  const { content, records } = options;
-  const name = formatReference(withDefaultTag(reference));
+  const { content } = options;
   const pulled = formatReference(parsePullReference(formatReference(reference)));
-  const record =
-    reference.digest === undefined && layout === undefined ? records.get(name) : undefined;
-  const local = record && {
-    repository: localRepository(record.descriptor, content),
-    reference: name,
-    platform,
-    content,
+  const findLocal = async () => {
+    const record = layout === undefined ? findRecord(options, reference) : undefined;
+    if (!record) return undefined;
+    const repository = localRepository(record.descriptor, content);
+    const request = { repository, reference: record.name, platform, content };
+    return { image: await resolveImage(request, call), origin: undefined };
   };
-  const findLocal = async (request: ResolveImageRequest) => ({
-    image: await resolveImage(request, call),
-    origin: undefined,
-  });
-  if (local && mode === "local") return findLocal(local);
+  const local = mode === "local" ? await findLocal() : undefined;
+  if (local) return local;
   const origin = layout === undefined ? repositoryName(reference) : layoutOrigin(layout);
   const repository = lookups.pull(options.registry(session), origin);
   try {
     const request = { repository, reference: pulled, platform, content };
     return { image: await resolveImage(request, call), origin };
   } catch (error) {
-    if (local && mode !== "pull" && isUnavailable(error)) return findLocal(local);
+    const kept = mode === "default" && isUnavailable(error) ? await findLocal() : undefined;
+    if (kept) return kept;
     throw error;
   }
+}
+
+/** What the local store has under the name or, for a name with a digest, of that digest in the same repository. */
+function findRecord(
+  { records }: ImageSourceOptions,
+  reference: Reference,
+): ImageRecord | undefined {
+  const { digest } = reference;
+  if (digest === undefined) return records.get(formatReference(withDefaultTag(reference)));
+  const repository = repositoryName(reference);
+  return records
+    .list()
+    .find(
+      (record) =>
+        record.descriptor.digest === digest &&
+        repositoryName(parseReference(record.name)) === repository,
+    );
 }
 
 function isUnavailable(error: unknown): boolean {
