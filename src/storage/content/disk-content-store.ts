@@ -102,8 +102,7 @@ class DiskContentStore implements ContentStore {
 
   async *list(): AsyncIterable<StoredBlob> {
     const elsewhere = this.#leases.heldElsewhere();
-    // A disk that was full from the start may not even hold the directory.
-    for (const name of (await readdir(`${this.#dir}/blobs/sha256`).catch(ifMissing)) ?? []) {
+    for (const name of await readdir(`${this.#dir}/blobs/sha256`)) {
       const digest = `sha256:${name}`;
       if (!isDigest(digest)) continue;
       const path = this.#path(digest);
