@@ -50,35 +50,25 @@ export async function git(
   throw new KilnError("GIT_FAILED", `${options.doing}: ${lastWords(errors)}`);
 }
 
+/** What git may know of this machine: where programs, proxies and trusted authorities are. */
+const inherited = [
+  "PATH",
+  "HTTP_PROXY",
+  "HTTPS_PROXY",
+  "NO_PROXY",
+  "ALL_PROXY",
+  "http_proxy",
+  "https_proxy",
+  "no_proxy",
+  "all_proxy",
+  "SSL_CERT_FILE",
+  "SSL_CERT_DIR",
+  "GIT_SSL_CAINFO",
+];
+
 function baseEnvironment(): NodeJS.ProcessEnv {
-  const {
-    PATH,
-    HTTP_PROXY,
-    HTTPS_PROXY,
-    NO_PROXY,
-    ALL_PROXY,
-    http_proxy,
-    https_proxy,
-    no_proxy,
-    all_proxy,
-  } = process.env;
-  const { SSL_CERT_FILE, SSL_CERT_DIR, GIT_SSL_CAINFO } = process.env;
-  const inherited = {
-    PATH,
-    HTTP_PROXY,
-    HTTPS_PROXY,
-    NO_PROXY,
-    ALL_PROXY,
-    http_proxy,
-    https_proxy,
-    no_proxy,
-    all_proxy,
-    SSL_CERT_FILE,
-    SSL_CERT_DIR,
-    GIT_SSL_CAINFO,
-  };
   return {
-    ...inherited,
+    ...Object.fromEntries(inherited.map((name) => [name, process.env[name]])),
     HOME: "/dev/null",
     GIT_CONFIG_NOSYSTEM: "1",
     GIT_TERMINAL_PROMPT: "0",
