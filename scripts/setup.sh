@@ -49,6 +49,11 @@ find_packages() {
   need /bin/busybox busybox-static 'root file system of the tests'
   need unshare util-linux 'ends the steps with the command'
   need dpkg-deb dpkg 'unpacks the base images of the demo'
+  need runc runc 'the other runtime that steps are tested with'
+  need ssh-keygen openssh-client 'keys for the tests of SSH mounts'
+  need xz xz-utils 'archives for ADD'
+  need bzip2 bzip2 'archives for ADD'
+  need zstd zstd 'archives for ADD'
 }
 
 install_packages() {
