@@ -84,16 +84,16 @@ async function runBuild(
   const wanted = findExporters(request.exporters, parts.exporters);
   const granted = grantEntitlements(request.entitlements ?? [], parts.entitlements);
   await using job = openJob(request, session, parts);
-  const [described] = await Promise.all([
-    describe(request, session, job, { ...parts, granted }, call),
-    checkExports(wanted, session, call),
-  ]);
+  // Whichever fails first stops the other before the job is gone.
+  const described = await runBeside(
+    (describing) => describe(request, session, job, { ...parts, granted }, describing),
+    (checking) => checkExports(wanted, session, checking),
+    call,
+  );
   const graphs = described.platforms.map((one) =>
     one.definition ? readAllowed(one.definition, granted) : undefined,
   );
-  const checked = new Once<"platforms", void>();
-  const beforeWork = (working: Call) =>
-    checked.run("platforms", (checking) => checkPlatforms(graphs, parts, checking), working);
+  const beforeWork = onceDone((checking) => checkPlatforms(graphs, parts, checking));
   const sourceDateEpoch = epochOf(request, described);
   await using early = startEarlyPacking(graphs, wanted, { session, sourceDateEpoch }, call);
   const { afterWork } = early;
@@ -200,4 +200,28 @@ function epochOf({ attrs, frontend }: BuildRequest, described: FrontendResult): 
     "FLAG_INVALID",
     `SOURCE_DATE_EPOCH must be a number of seconds, not ${JSON.stringify(text)}`,
   );
+}
+
+/** Shared while it runs, and not done again once it has succeeded: every step of a build asks. */
+function onceDone(work: (call: Call) => Promise<void>): (call: Call) => Promise<void> {
+  const running = new Once<"work", void>();
+  let done = false;
+  return async (call) => {
+    if (done) return;
+    await running.run("work", work, call);
+    done = true;
+  };
+}
+
+/** The result of `work`, once `check` has passed too; the failure of one cancels the other, and both have ended. */
+async function runBeside<T>(
+  work: (call: Call) => Promise<T>,
+  check: (call: Call) => Promise<void>,
+  call: Call,
+): Promise<T> {
+  const results: T[] = [];
+  const keep = async (working: Call) => void results.push(await work(working));
+  await runAll([keep, check], (one, running) => one(running), call);
+  const [result] = results as [T];
+  return result;
 }

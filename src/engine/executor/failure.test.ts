@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { processFailed, quoteGo, signalOf } from "./failure.ts";
+import { quoteGo } from "../../base/index.ts";
+import { processFailed, signalOf } from "./failure.ts";
 
 it.each([
   ["plain", '"plain"'],

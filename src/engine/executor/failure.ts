@@ -1,6 +1,6 @@
 // How a step's bad end is told: in the reference's words, with what is likely behind it.
 import { constants } from "node:os";
-import { KilnError } from "../../base/index.ts";
+import { KilnError, quoteGo } from "../../base/index.ts";
 
 /** What is known when a process has ended badly. */
 export interface Ending {
@@ -76,30 +76,4 @@ function hintFor(exitCode: number, reason: string | undefined): string | undefin
 export function signalOf(exitCode: number): string | undefined {
   if (exitCode <= 128 || exitCode > 128 + 64) return undefined;
   return Object.entries(constants.signals).find(([, number]) => number === exitCode - 128)?.[0];
-}
-
-const goEscapes: Readonly<Record<string, string>> = {
-  "\u0007": "\\a",
-  "\b": "\\b",
-  "\f": "\\f",
-  "\n": "\\n",
-  "\r": "\\r",
-  "\t": "\\t",
-  "\v": "\\v",
-  "\\": "\\\\",
-  '"': '\\"',
-};
-
-/** `text` between quotes as Go's %q prints it. */
-export function quoteGo(text: string): string {
-  const quoted = text.replace(/["\\]|[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, (char) => {
-    const known = goEscapes[char];
-    if (known !== undefined) return known;
-    const point = char.codePointAt(0) ?? 0;
-    if (point < 0x80) return `\\x${point.toString(16).padStart(2, "0")}`;
-    return point > 0xffff
-      ? `\\U${point.toString(16).padStart(8, "0")}`
-      : `\\u${point.toString(16).padStart(4, "0")}`;
-  });
-  return `"${quoted}"`;
 }

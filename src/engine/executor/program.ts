@@ -1,10 +1,9 @@
 // Which program a step is about to run, and whether its processor is one that runs here.
 import { closeSync, constants, openSync, readSync, statSync } from "node:fs";
 import { posix } from "node:path";
-import { KilnError } from "../../base/index.ts";
+import { KilnError, quoteGo } from "../../base/index.ts";
 import { formatPlatform, type Platform } from "../../formats/oci/index.ts";
 import { headerSize, readElf, readInterpreter } from "./elf.ts";
-import { quoteGo } from "./failure.ts";
 import { pinInRoot } from "./pin.ts";
 
 /** Scripts whose interpreter is a script and so on: as deep as Linux follows them. */

@@ -1,4 +1,5 @@
 // Text as Go sees it: decoding with one replacement mark an invalid byte, and what counts as white space.
+export { quoteGo as quote } from "../../base/index.ts";
 
 const mark = "\ufffd";
 const markBytes: Uint8Array = new TextEncoder().encode(mark);
@@ -96,32 +97,4 @@ export function compareText(a: string, b: string): number {
     return xs === ys ? x - y : xs ? 1 : -1;
   }
   return a.length - b.length;
-}
-
-const shortEscapes: Readonly<Record<string, string>> = {
-  "\x07": "\\a",
-  "\b": "\\b",
-  "\f": "\\f",
-  "\n": "\\n",
-  "\r": "\\r",
-  "\t": "\\t",
-  "\v": "\\v",
-  "\\": "\\\\",
-  '"': '\\"',
-};
-
-/** In double quotes, with Go's escapes (strconv.Quote). */
-export function quote(text: string): string {
-  const inner = text.replace(
-    /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]|["\\]/gu,
-    (char) => shortEscapes[char] ?? numericEscape(char),
-  );
-  return `"${inner}"`;
-}
-
-function numericEscape(char: string): string {
-  const code = char.codePointAt(0) ?? 0;
-  const hex = code.toString(16);
-  if (code < 0x80) return `\\x${hex.padStart(2, "0")}`;
-  return code > 0xffff ? `\\U${hex.padStart(8, "0")}` : `\\u${hex.padStart(4, "0")}`;
 }
