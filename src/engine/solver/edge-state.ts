@@ -1,6 +1,7 @@
 // One output of a vertex: by which names the cache may know it, and how its result is come by.
 import type { Call } from "../../base/index.ts";
 import type { CacheKeyId } from "./cache-store.ts";
+import type { Foreseen } from "./foresee.ts";
 import {
   type EdgeKeys,
   edgeKey,
@@ -59,6 +60,19 @@ export class EdgeState<Def, Result> {
   /** Names after having looked at the contents of inputs, where that can help. This step itself is not run. */
   async probedKeys(call: Call): Promise<EdgeKeys> {
     return (await this.#probed.get(call)).keys;
+  }
+
+  /** Where the names of the inputs lead (without any, those that follow from the definition). Runs nothing. */
+  async foresee(inputs: readonly InputKeys[] | undefined, call: Call): Promise<Foreseen> {
+    const map = await this.vertex.cacheMap.get(call);
+    const matched = inputs ? await this.#match(map, inputs, call) : await this.#fast.get(call);
+    return { keys: matched.keys, cached: await this.#hasRecord(matched.keys, call) };
+  }
+
+  /** Whether names of one input lead to any key of this step. */
+  async leadsOn(keys: InputKeys, index: number, call: Call): Promise<boolean> {
+    const map = await this.vertex.cacheMap.get(call);
+    return (await this.#follow(map, keys, index, call)).size > 0;
   }
 
   forgetFailure(): void {

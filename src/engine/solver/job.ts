@@ -1,10 +1,11 @@
 // One build's view of the shared graph: which vertices it has loaded, and what was said of them.
 import type { BuildEvent, StepState } from "../../api/index.ts";
-import { abortReason, type Call } from "../../base/index.ts";
+import { abortReason, type Call, type Digest } from "../../base/index.ts";
 import type { Listener } from "./audience.ts";
 import type { EdgeState } from "./edge-state.ts";
+import { foresee } from "./foresee.ts";
 import type { SolverGraph } from "./graph.ts";
-import type { Edge, Job, JobOptions, StepFact, Vertex } from "./types.ts";
+import type { Edge, Job, JobOptions, MayLook, StepFact, Vertex } from "./types.ts";
 import type { VertexState } from "./vertex-state.ts";
 
 /** The solver's side of `Job`. */
@@ -32,15 +33,37 @@ export class JobState<Def, Result> implements Job<Def, Result>, Listener<Def, Re
     this.#now = now;
   }
 
-  async build(edge: Edge<Def>, call: Call): Promise<Result> {
+  build(edge: Edge<Def>, call: Call): Promise<Result> {
+    return this.#during((building) => this.#build(edge, building), call);
+  }
+
+  foresee(
+    edge: Edge<Def>,
+    mayLook: MayLook<Def>,
+    call: Call,
+  ): Promise<ReadonlyMap<Digest, boolean>> {
+    return this.#during(async (looking) => {
+      const target = this.#graph.load(edge, this);
+      const vertices = withInputs(target.vertex);
+      for (const vertex of vertices) vertex.audience.addDemand(this);
+      try {
+        return await foresee(target, mayLook, looking);
+      } finally {
+        for (const vertex of vertices) this.#dropDemand(vertex);
+      }
+    }, call);
+  }
+
+  /** Work that the job's end cancels and waits for. */
+  async #during<T>(work: (call: Call) => Promise<T>, call: Call): Promise<T> {
     const signal = AbortSignal.any([call.signal, this.#disposal.signal]);
     signal.throwIfAborted();
-    const building = this.#build(edge, { signal });
-    this.#builds.add(building);
+    const working = work({ signal });
+    this.#builds.add(working);
     try {
-      return await building;
+      return await working;
     } finally {
-      this.#builds.delete(building);
+      this.#builds.delete(working);
     }
   }
 

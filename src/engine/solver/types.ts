@@ -90,7 +90,16 @@ export interface StepFact {
 /** What a content digest was made of: what counts of each path. Undefined where there are too many. */
 export type ContentListing = ReadonlyMap<string, string>;
 
+/** Whether the content of a step's result may be looked at: `cached` tells whether there is a result already. */
+export type MayLook<Def> = (vertex: Vertex<Def>, cached: boolean) => boolean;
+
 export interface Job<Def, Result> extends AsyncDisposable {
   /** The result is lent until the job is disposed: clone it to keep it longer. */
   build(edge: Edge<Def>, call: Call): Promise<Result>;
+  /** Of every vertex of the edge's graph, by digest: whether `build` would find it in the cache or not need it. */
+  foresee(
+    edge: Edge<Def>,
+    mayLook: MayLook<Def>,
+    call: Call,
+  ): Promise<ReadonlyMap<Digest, boolean>>;
 }
