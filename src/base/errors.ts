@@ -25,6 +25,10 @@ export const errorCodes = {
   ],
   BLOB_CORRUPT: ["internal", "Bytes do not have the digest or size that was promised for them."],
   BLOB_NOT_FOUND: ["not-found", "A blob is not where it was looked for."],
+  BUILDER_FAILED: ["internal", "A builder's driver could not start, stop or change what it runs."],
+  BUILDER_INVALID: ["invalid-argument", "A builder cannot be made or changed as was asked."],
+  BUILDER_NOT_FOUND: ["not-found", "There is no builder of that name."],
+  BUILDER_UNREACHABLE: ["unavailable", "A builder, or what runs it, could not be reached."],
   CHECKSUM_MISMATCH: [
     "failed-precondition",
     "A downloaded file is not the one that a checksum demands.",
