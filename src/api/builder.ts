@@ -3,6 +3,7 @@ import type { Call, Digest } from "../base/index.ts";
 import type { Definition } from "../formats/llb/index.ts";
 import type { Descriptor, Platform } from "../formats/oci/index.ts";
 import type { BuildEvent } from "./events.ts";
+import type { PlanReport } from "./plan.ts";
 import type { Session } from "./session.ts";
 
 /** Attributes as they go over BuildKit's wire. */
@@ -50,6 +51,8 @@ export interface BuildRequest {
   readonly keepGoing?: boolean;
   /** Tell of every step that runs why it was not cached. */
   readonly explain?: boolean;
+  /** Nothing is run or exported: the answer is what would be. */
+  readonly plan?: boolean;
   /** The build fails before anything is exported when a step had to run. */
   readonly expectCached?: boolean;
 }
@@ -58,6 +61,8 @@ export interface BuildRequest {
 export interface BuildResult {
   readonly exporterResponse: Attrs;
   readonly descriptor?: Descriptor;
+  /** For requests that ask for it. */
+  readonly plan?: PlanReport;
 }
 
 export interface BuilderInfo {

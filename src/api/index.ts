@@ -3,4 +3,5 @@ export * from "./bridge.ts";
 export * from "./builder.ts";
 export * from "./events.ts";
 export * from "./explanation.ts";
+export * from "./plan.ts";
 export * from "./session.ts";

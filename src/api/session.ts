@@ -45,17 +45,58 @@ export interface LentLayout {
   read(digest: Digest, call: Call): Bytes;
 }
 
+/** A place for blobs that both sides use: a local cache, an OCI layout to export to. */
+export interface LentStore extends LentLayout {
+  /** Takes a blob whole or not at all; its digest is checked where it arrives. One that is there already is left as it is. */
+  write(digest: Digest, size: number, data: Bytes, call: Call): Promise<void>;
+}
+
+/** What a token server is to be asked, so that credentials stay on the asking side (distribution-spec, token authentication). */
+export interface TokenRequest {
+  readonly host: string;
+  readonly realm: string;
+  readonly service: string;
+  readonly scopes: readonly string[];
+}
+
+export interface FetchedToken {
+  readonly token: string;
+  /** Seconds from `issuedAt`, or from now; 0 where the server did not say. */
+  readonly expiresIn: number;
+  readonly issuedAt?: Date;
+}
+
 /** An SSH agent (draft-miller-ssh-agent) of the asking side. It lists keys and signs; it lets nobody change its keys. */
 export interface LentAgent {
   /** One conversation; whoever asked for it ends it. */
   connect(): Duplex;
 }
 
+/** Takes one piece of a file; the next one waits for it. */
+export type TakeChunk = (chunk: Uint8Array) => void | Promise<void>;
+
+/** Files that one side lends to the other: a list, and the contents of those that are asked for (fsutil). */
+export interface SharedFiles extends AsyncDisposable {
+  /** All entries in path order, parents before children, in batches. To be read once. */
+  readonly entries: AsyncIterable<readonly FileEntry[]>;
+  /**
+   * Contents of the regular file that is `index`th of all entries, counted from 0: `take` gets them piece by piece. Files
+   * may be asked for while the list is still being read, any number at once. Rejects where there is no such file.
+   */
+  read(index: number, take: TakeChunk, call: Call): Promise<void>;
+}
+
+/** Which of a request's exporters delivers, counted from 0, and its type. */
+export interface ExportTarget {
+  readonly index: number;
+  readonly type: string;
+}
+
 export interface Session {
-  /** Lists a shared directory (`context`, `dockerfile`, a named context) in path order. */
-  files(name: string, filter: FileFilter, call: Call): AsyncIterable<FileEntry>;
-  /** Contents of one regular file of a shared directory. */
-  readFile(name: string, path: string, call: Call): Bytes;
+  /** Says whose directories these are, across builds: what was kept of them is looked up by it. */
+  readonly sharedKey?: string;
+  /** Lists a shared directory (`context`, `dockerfile`, a named context). Whoever asks disposes of what it gets. */
+  files(name: string, filter: FileFilter, call: Call): SharedFiles;
   /**
    * The shared directory itself where both sides see the same disk, so that files are read once, in place. Over the wire
    * this is always undefined.
@@ -65,12 +106,18 @@ export interface Session {
   upload?(id: string, call: Call): Bytes | undefined;
   /** An OCI layout that is lent under a name. Undefined where none is. */
   layout?(name: string): LentLayout | undefined;
+  /** A store of blobs that is lent for reading and writing, such as `local:DIRECTORY`. Undefined where none is. */
+  store?(id: string): LentStore | undefined;
   /** Takes an exporter's output (`local`, `tar`, `oci`, `docker`) as a tar stream. */
-  receive(name: string, tar: Bytes, call: Call): Promise<void>;
+  receive(target: ExportTarget, tar: Bytes, call: Call): Promise<void>;
+  /** Takes the files of a `local` output one by one. Absent where they are wanted as a tar stream. */
+  receiveFiles?(target: ExportTarget, files: SharedFiles, call: Call): Promise<void>;
   /** Undefined when there is no such secret. At most 500 KiB. */
   secret(id: string, call: Call): Promise<Uint8Array | undefined>;
   /** Undefined when no agent was offered under that id. */
   ssh(id: string, call: Call): Promise<LentAgent | undefined>;
+  /** A bearer token for a registry. Undefined, or absent, where credentials are given instead. */
+  token?(request: TokenRequest, call: Call): Promise<FetchedToken | undefined>;
   /** Undefined when the host is to be asked anonymously. */
   credentials(host: string, call: Call): Promise<Credentials | undefined>;
 }

@@ -21,7 +21,7 @@ const readLimit = 100 << 20;
 
 export interface BridgeParts {
   readonly solve: (definition: Definition, call: Call) => Promise<OpResult>;
-  readonly images: ImageSource;
+  readonly images: Pick<ImageSource, "resolveImage">;
   readonly sources: Sources;
   readonly inputs: Readonly<Record<string, Definition>>;
   readonly session: Session;

@@ -7,7 +7,7 @@ import type {
   FrontendResult,
   Session,
 } from "../../api/index.ts";
-import { type Call, KilnError, Once, runAll } from "../../base/index.ts";
+import { type Call, type Digest, isKilnError, KilnError, Once, runAll } from "../../base/index.ts";
 import type { LlbGraph } from "../../formats/llb/index.ts";
 import { formatPlatform, type Platform } from "../../formats/oci/index.ts";
 import type { Executor } from "../executor/index.ts";
@@ -15,9 +15,10 @@ import type { StepHistory } from "../explain/index.ts";
 import type { Exporter, SolvedResult } from "../exporter/index.ts";
 import type { Frontend } from "../frontend/index.ts";
 import type { OpDefinition, OpResult, Sources } from "../ops/index.ts";
+import { type PlanTarget, planReport, watchImages } from "../plan/index.ts";
 import type { Solver } from "../solver/index.ts";
 import type { ImageSource } from "../source/index.ts";
-import { createBridge } from "./bridge.ts";
+import { type BridgeParts, createBridge } from "./bridge.ts";
 import { startEarlyPacking } from "./early-packing.ts";
 import { type Entitlement, grantEntitlements, readAllowed } from "./entitlements.ts";
 import { EventQueue } from "./event-queue.ts";
@@ -83,6 +84,7 @@ async function runBuild(
 ): Promise<BuildResult> {
   const wanted = findExporters(request.exporters, parts.exporters);
   const granted = grantEntitlements(request.entitlements ?? [], parts.entitlements);
+  if (request.plan) return await planBuild(request, session, parts, call);
   await using job = openJob(request, session, parts);
   // Whichever fails first stops the other before the job is gone.
   const described = await runBeside(
@@ -123,6 +125,41 @@ async function runBuild(
   };
 }
 
+/** What the build would do. Names are looked up and lent directories are read; no step runs. */
+async function planBuild(
+  request: BuildRequest,
+  session: Session,
+  parts: RunningParts,
+  call: Call,
+): Promise<BuildResult> {
+  const granted = grantEntitlements(request.entitlements ?? [], parts.entitlements);
+  const images = watchImages(parts.images);
+  await using job = openJob(request, session, parts);
+  const described = await describe(request, session, job, { ...parts, images, granted }, call);
+  const targets = await runAll(
+    described.platforms,
+    async ({ platform, definition }, planning): Promise<PlanTarget> => {
+      const graph = definition ? readAllowed(definition, granted) : undefined;
+      const cached = await job
+        .foresee(graph, shared(request, session), planning)
+        // An image that lacks the platform has been noted; what stands on it has nothing cached.
+        .catch(unlessNotOffered);
+      return { platform, graph, cached };
+    },
+    call,
+  );
+  const [native] = parts.platforms;
+  if (!native) throw new Error("no platform can be built here");
+  const { executor } = parts;
+  const plan = await planReport(targets, { native, executor, images: images.found() }, call);
+  return { exporterResponse: described.metadata, plan };
+}
+
+function unlessNotOffered(error: unknown): ReadonlyMap<Digest, boolean> {
+  if (isKilnError(error) && error.code === "PLATFORM_NOT_OFFERED") return new Map();
+  throw error;
+}
+
 /** What all steps of a build have in common. */
 function shared({ resources }: BuildRequest, session: Session): VertexBuild {
   return { session, ...(resources === undefined ? {} : { resources }) };
@@ -133,7 +170,8 @@ async function describe(
   request: BuildRequest,
   session: Session,
   job: ExplainedJob,
-  parts: RunningParts & { readonly granted: ReadonlySet<Entitlement> },
+  parts: Omit<RunningParts, "images"> &
+    Pick<BridgeParts, "images"> & { readonly granted: ReadonlySet<Entitlement> },
   call: Call,
 ): Promise<FrontendResult> {
   if (request.frontend === undefined) return definitionResult(request, parts.platforms);

@@ -1,10 +1,10 @@
 // The solver's job of one build, with what is to be told of steps that were not cached.
 import type { BuildEvent, BuildRequest, Session } from "../../api/index.ts";
-import { type Call, digestOf, KilnError, log } from "../../base/index.ts";
+import { type Call, type Digest, digestOf, KilnError, log } from "../../base/index.ts";
 import type { LlbGraph } from "../../formats/llb/index.ts";
 import { BuildExplainer, type StepHistory } from "../explain/index.ts";
 import type { OpDefinition, OpResult } from "../ops/index.ts";
-import type { Solver, StepFact } from "../solver/index.ts";
+import type { Solver, StepFact, Vertex } from "../solver/index.ts";
 import { toVertexEdge, type VertexBuild } from "./vertices.ts";
 
 const debug = log("explain");
@@ -12,6 +12,12 @@ const debug = log("explain");
 export interface ExplainedJob extends AsyncDisposable {
   /** The graph's result, lent until the job is disposed; undefined is scratch. */
   solve(graph: LlbGraph | undefined, build: VertexBuild, call: Call): Promise<OpResult>;
+  /** Of every vertex of the graph, whether it is cached or not needed. Only lent directories are looked into. */
+  foresee(
+    graph: LlbGraph | undefined,
+    build: VertexBuild,
+    call: Call,
+  ): Promise<ReadonlyMap<Digest, boolean>>;
   /** Throws `STEP_NOT_CACHED` when a step had to run. */
   expectCached(): void;
 }
@@ -46,6 +52,10 @@ export function openJob(
       explainer?.learn(graph.vertices);
       return await job.build(toVertexEdge(graph.result, build), call);
     },
+    async foresee(graph, build, call) {
+      if (!graph?.result) return new Map();
+      return await job.foresee(toVertexEdge(graph.result, build), mayLook, call);
+    },
     expectCached() {
       const ran = explainer?.explanations ?? [];
       if (ran.length === 0) return;
@@ -61,6 +71,12 @@ export function openJob(
       attempt(() => explainer?.remember());
     },
   };
+}
+
+/** Contents of lent directories cost a look; those of images would have to be fetched. */
+function mayLook({ def }: Vertex<OpDefinition>, cached: boolean): boolean {
+  const { op } = def.vertex;
+  return op.kind === "source" ? op.identifier.startsWith("local://") : cached;
 }
 
 /** What is built again and again: a context with a Dockerfile's name. */

@@ -73,6 +73,8 @@ export interface Executor extends AsyncDisposable {
   platforms(call: Call): Promise<readonly Platform[]>;
   /** Throws `EMULATOR_MISSING`, with the command that fixes it, when `platform`'s programs cannot run here. */
   checkPlatform(platform: Platform, call: Call): Promise<void>;
+  /** Name and version of what emulates `platform`'s programs; undefined where they run natively. Throws as `checkPlatform`. */
+  emulatorOf(platform: Platform, call: Call): Promise<string | undefined>;
   /** Rejects with `PROCESS_FAILED` (details: exitCode) on a bad exit. Aborting kills the whole process tree. */
   run(
     process: ProcessSpec,

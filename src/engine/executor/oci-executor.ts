@@ -74,6 +74,11 @@ export class OciExecutor implements Executor {
     this.#options.platforms.find(platform);
   }
 
+  async emulatorOf(platform: Platform, call: Call): Promise<string | undefined> {
+    throwIfAborted(call);
+    return await this.#options.platforms.find(platform).describe(call);
+  }
+
   async run(
     process: ProcessSpec,
     rootfs: readonly Mount[],

@@ -102,7 +102,11 @@ function notOffered(reference: string, wanted: Platform, offered: readonly Platf
     `${reference} is not offered for ${name}, only for ${list}`,
     {
       hint,
-      details: { wanted: name, offered: list },
+      details: {
+        wanted: name,
+        offered: list,
+        ...(nearest === undefined ? {} : { nearest: formatPlatform(nearest) }),
+      },
     },
   );
 }
