@@ -26,6 +26,7 @@ export const errorCodes = {
   BLOB_CORRUPT: ["internal", "Bytes do not have the digest or size that was promised for them."],
   BLOB_NOT_FOUND: ["not-found", "A blob is not where it was looked for."],
   BUILDER_FAILED: ["internal", "A builder's driver could not start, stop or change what it runs."],
+  BUILDER_FAILED: ["unknown", "A builder answered with an error that says no more."],
   BUILDER_INVALID: ["invalid-argument", "A builder cannot be made or changed as was asked."],
   BUILDER_NOT_FOUND: ["not-found", "There is no builder of that name."],
   BUILDER_UNREACHABLE: ["unavailable", "A builder, or what runs it, could not be reached."],
@@ -47,6 +48,7 @@ export const errorCodes = {
   ],
   DIGEST_INVALID: ["invalid-argument", "A digest is not of the form sha256:<64 hex>."],
   DISK_FULL: ["resource-exhausted", "The disk that holds Kiln's data is full."],
+  DOCKER_FAILED: ["internal", "The docker engine answered with an error."],
   DOCKERFILE_INVALID: ["invalid-argument", "The Dockerfile has mistakes."],
   DOCKERFILE_NOT_FOUND: ["not-found", "The Dockerfile does not exist."],
   EMULATOR_MISSING: ["failed-precondition", "No emulator runs programs of a wanted platform here."],
@@ -63,6 +65,10 @@ export const errorCodes = {
   HTTP_FAILED: ["unavailable", "A file could not be downloaded."],
   IMAGE_INVALID: ["invalid-argument", "An image's manifest or configuration is malformed."],
   IMAGE_NOT_FOUND: ["not-found", "The registry does not have the image."],
+  ISOLATION_UNAVAILABLE: [
+    "failed-precondition",
+    "The wanted way of keeping a build apart from the machine does not work here.",
+  ],
   NETWORK_FAILED: ["failed-precondition", "A RUN step could not be given the network it needs."],
   PATH_INVALID: ["invalid-argument", "A path inside an image or context cannot be resolved."],
   PATTERN_INVALID: [
@@ -88,6 +94,10 @@ export const errorCodes = {
     "The registry answered with an error or not as the protocol says.",
   ],
   REGISTRY_UNREACHABLE: ["unavailable", "The registry could not be reached."],
+  REQUEST_INVALID: [
+    "invalid-argument",
+    "A request to a builder is malformed or contradicts itself.",
+  ],
   RUNTIME_MISSING: ["failed-precondition", "No container runtime (crun or runc) was found."],
   RUNTIME_FAILED: ["internal", "The container runtime could not start a step."],
   SECRET_NOT_FOUND: ["not-found", "A step needs a secret that was not given to the build."],

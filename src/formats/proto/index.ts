@@ -6,4 +6,7 @@ export * as filesync from "./session/filesync/filesync.ts";
 export * as secrets from "./session/secrets/secrets.ts";
 export * as sshforward from "./session/sshforward/ssh.ts";
 export * as upload from "./session/upload/upload.ts";
+export * as rpcDetails from "./google/rpc/error_details.ts";
+export * as rpc from "./google/rpc/status.ts";
+export * as health from "./grpc/health/v1/health.ts";
 export * as pb from "./solver/pb/ops.ts";

@@ -1,0 +1,109 @@
+// The serving side of connections: hands calls to the methods of services and tells how they ended.
+import {
+  type IncomingHttpHeaders,
+  performServerHandshake,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
+import type { Duplex } from "node:stream";
+import { abortable, abortReason, type Call } from "../../base/index.ts";
+import { keepAlive, sessionSettings, widenWindow } from "./connection.ts";
+import { serveCall } from "./server-call.ts";
+import type { BoundMethod, GrpcServer, ServerOptions, Service } from "./types.ts";
+
+const defaultMaxCalls = 1000;
+/** Milliseconds in which a connection must have said what HTTP/2 begins with: grpc-go's patience. */
+const handshakePatience = 120_000;
+
+/** A server of `services` without any connection yet. */
+export function createGrpcServer(
+  services: readonly Service[],
+  options: ServerOptions = {},
+): GrpcServer {
+  const methods = new Map(
+    services.flatMap((service) => service.methods.map((method) => [method.path, method] as const)),
+  );
+  const sessions = new Set<ServerHttp2Session>();
+  const running = new Set<Promise<void>>();
+  let closing = false;
+  const accept = (socket: Duplex): Promise<void> => {
+    if (closing) {
+      socket.destroy();
+      return Promise.resolve();
+    }
+    const ended = serveConnection(socket, { methods, options, sessions });
+    running.add(ended);
+    return ended.finally(() => running.delete(ended));
+  };
+  const cut = async () => {
+    closing = true;
+    for (const session of sessions) session.destroy();
+    await Promise.all(running);
+  };
+  return {
+    services,
+    accept,
+    async shutdown(call: Call) {
+      closing = true;
+      for (const session of sessions) session.close();
+      try {
+        await abortable(Promise.all(running), call);
+      } catch (error) {
+        await cut();
+        throw error;
+      }
+    },
+    [Symbol.asyncDispose]: cut,
+  };
+}
+
+interface Connection {
+  readonly methods: ReadonlyMap<string, BoundMethod>;
+  readonly options: ServerOptions;
+  readonly sessions: Set<ServerHttp2Session>;
+}
+
+/** Resolves when the connection and all its calls have ended. */
+async function serveConnection(
+  socket: Duplex,
+  { methods, options, sessions }: Connection,
+): Promise<void> {
+  const session = performServerHandshake(socket, {
+    ...sessionSettings,
+    settings: {
+      ...sessionSettings.settings,
+      maxConcurrentStreams: options.maxConcurrentCalls ?? defaultMaxCalls,
+    },
+  });
+  sessions.add(session);
+  widenWindow(session);
+  const calls = new Set<Promise<void>>();
+  const patience = setTimeout(() => session.destroy(), handshakePatience);
+  patience.unref();
+  session.once("remoteSettings", () => clearTimeout(patience));
+  session.on("error", (error) => options.onError?.(error));
+  socket.on("error", (error) => options.onError?.(error));
+  const stopPings = keepAlive(session, options.keepAlive);
+  session.on(
+    "stream",
+    (
+      stream: ServerHttp2Stream,
+      headers: IncomingHttpHeaders,
+      _flags: number,
+      rawHeaders: string[],
+    ) => {
+      const ended = serveCall(stream, { headers, rawHeaders, methods, options });
+      calls.add(ended);
+      void ended.finally(() => calls.delete(ended));
+    },
+  );
+  await new Promise<void>((resolve) => session.once("close", resolve));
+  clearTimeout(patience);
+  stopPings();
+  sessions.delete(session);
+  if (!socket.destroyed) socket.destroy(undefined);
+  await Promise.all(calls);
+}
+
+/** Why calls of a connection end that is gone. */
+export const connectionLost = (): Error => abortReason("the connection was closed");
