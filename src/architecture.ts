@@ -48,6 +48,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     "engine/solver",
   ],
   "engine/isolation": ["base"],
+  "engine/attest": ["base", "formats/oci", "formats/llb", "api"],
   "engine/executor": ["base", "formats/oci", "api", "storage/snapshot", "engine/isolation"],
   "engine/source": [
     "base",
@@ -100,6 +101,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     "api",
     "storage/snapshot",
     "engine/solver",
+    "engine/attest",
     "engine/explain",
     "engine/source",
     "engine/executor",

@@ -5,7 +5,6 @@ import {
   cacheEntryText,
   outputText,
   parseAnnotations,
-  parseAttestAttrs,
   parseAttests,
   parseBuildContexts,
   parseCacheEntries,
@@ -16,6 +15,7 @@ import {
   secretText,
   sshText,
 } from "../../src/cli/flags/index.ts";
+import { parseAttestAttrs } from "../../src/engine/attest/index.ts";
 import { hostPlatform, platformJson } from "../../src/formats/oci/index.ts";
 import { checkRows, differs, type Row } from "./rows.ts";
 

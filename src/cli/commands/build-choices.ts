@@ -1,10 +1,11 @@
 // What single flags of `kiln build` and the environment choose together: platforms, progress, calls, attributes of steps.
 import type { Attrs, StepResources } from "../../api/index.ts";
-import { closest, KilnError } from "../../base/index.ts";
+import { closest, KilnError, sortedPairs, writeCsv } from "../../base/index.ts";
 import {
+  attestShorthand,
   type CallSpec,
   type Flags,
-  parseBool,
+  parseAttests,
   parseCall,
   parseExtraHosts,
   parseKeyValues,
@@ -23,15 +24,10 @@ export function refuseUnsupported(flags: Flags<BuildFlags>): void {
   const given = (Object.keys(unsupportedFlags) as (keyof BuildFlags)[]).filter((name) =>
     flags.given(name),
   );
-  // `--provenance=false` and `--sbom=false` ask for what is done anyway.
-  for (const name of ["provenance", "sbom"] as const) {
-    const value = flags.values[name];
-    if (flags.given(name) && parseBool(value) !== false && value !== "") given.push(name);
-  }
   const errors = given.map(
     (name) =>
       new KilnError("UNSUPPORTED", `--${name} is not supported yet`, {
-        hint: unsupportedFlags[name] ?? "Attestations are not made yet.",
+        hint: unsupportedFlags[name] ?? "Leave it out.",
       }),
   );
   throwAll(errors);
@@ -118,6 +114,18 @@ export function wantedExplanation({ values, given }: Flags<BuildFlags>): Explain
   return "json";
 }
 
+/** What --plan asks; undefined where it is not given, or `--plan=false`. */
+export function wantedPlan({ values, given }: Flags<BuildFlags>): ExplainMode | undefined {
+  if (!given("plan") || values.plan === "false") return undefined;
+  if (values.plan === "text" || values.plan === "true") return "text";
+  if (values.plan === "json") return "json";
+  throw new KilnError(
+    "FLAG_INVALID",
+    `invalid value ${JSON.stringify(values.plan)} for --plan: no such form`,
+    { hint: "Forms are text and json." },
+  );
+}
+
 /** Build arguments of the flags, the environment and the client's configuration; flags win. */
 export function wantedArgs(
   given: readonly string[],
@@ -175,6 +183,19 @@ export function wantedResources({ values, given }: Flags<BuildFlags>): StepResou
     .filter((name) => given(name))
     .map((name) => `${name}=${values[name]}`);
   return parseResources([...single, ...values.resource]);
+}
+
+/** Frontend attributes for the attestations that are wanted; of several words about one type the last counts. */
+export function attestAttrs({ values, given }: Flags<BuildFlags>): Attrs {
+  const words = [...values.attest];
+  for (const type of ["provenance", "sbom"] as const)
+    if (given(type) && values[type] !== "") words.push(attestShorthand(type, values[type]));
+  const attrs: Record<string, string> = {};
+  for (const { type, disabled, attrs: options } of parseAttests(words)) {
+    if (disabled) delete attrs[`attest:${type}`];
+    else attrs[`attest:${type}`] = writeCsv(sortedPairs(options));
+  }
+  return attrs;
 }
 
 /** The record with `prefix` before every key. */

@@ -69,7 +69,6 @@ export const buildFlags = {
   },
   "force-rm": { type: "bool", usage: "Always remove intermediate containers", hidden: true },
   iidfile: { type: "string", value: "path", usage: "Write the image ID to a file" },
-  isolation: { type: "string", usage: "Container isolation technology", hidden: true },
   jobs: {
     type: "int",
     value: "number",
@@ -104,6 +103,12 @@ export const buildFlags = {
     short: "o",
     value: "dest",
     usage: "Output destination (format: type=local,dest=path)",
+  },
+  plan: {
+    type: "string",
+    value: "text|json",
+    alone: "text",
+    usage: "Show what the build would do, for every stage and platform, and do nothing",
   },
   platform: {
     type: "stringArray",
@@ -169,11 +174,10 @@ export type BuildFlags = typeof buildFlags;
 
 /** Flags whose work the builder cannot do: giving one is refused, never ignored. With what to do instead. */
 export const unsupportedFlags: Readonly<Partial<Record<keyof BuildFlags, string>>> = {
-  attest: "Attestations are not made yet.",
   "cache-from": "Kiln keeps its own cache below --root.",
   "cache-to": "Kiln keeps its own cache below --root.",
   policy: "Source policies are not evaluated yet.",
 };
 
 /** Flags of `docker build` that mean nothing here; accepted so that old scripts go on working. */
-export const ignoredFlags: readonly (keyof BuildFlags)[] = ["isolation", "security-opt", "squash"];
+export const ignoredFlags: readonly (keyof BuildFlags)[] = ["security-opt", "squash"];

@@ -18,6 +18,7 @@ import {
 import type { ProgressMode } from "../progress/index.ts";
 import { callAttrs } from "./build-call.ts";
 import {
+  attestAttrs,
   type ExplainMode,
   prefixed,
   refuseUnsupported,
@@ -27,6 +28,7 @@ import {
   wantedEntitlements,
   wantedExplanation,
   wantedJobs,
+  wantedPlan,
   wantedPlatforms,
   wantedProgress,
   wantedResources,
@@ -71,6 +73,8 @@ export interface BuildPlan {
   readonly expectCached: boolean;
   readonly explain: ExplainMode | undefined;
   readonly call: CallSpec | undefined;
+  /** What would be done is wanted, not the doing of it. */
+  readonly forecast: ExplainMode | undefined;
   /** Path as the user knows it, for messages. */
   readonly dockerfile: string;
   readonly iidFile: string | undefined;
@@ -116,6 +120,7 @@ export function planBuild(
   const progress = check.run(() => wantedProgress(flags, env)) ?? "auto";
   const jobs = check.run(() => wantedJobs(flags, env));
   const explain = check.run(() => wantedExplanation(flags));
+  const forecast = check.run(() => wantedPlan(flags));
   const iidFile = check.run(() => outputFile("--iidfile", values.iidfile, options.cwd));
   const metadataFile = check.run(() =>
     outputFile("--metadata-file", values["metadata-file"], options.cwd),
@@ -126,6 +131,7 @@ export function planBuild(
     ...sources?.attrs,
     ...others?.attrs,
     ...stepAttrs(flags),
+    ...attestAttrs(flags),
     ...(call ? callAttrs(call) : {}),
     ...(platforms.length > 0 ? { platform: platforms.map(formatPlatform).join(",") } : {}),
     ...prefixed("build-arg:", buildArgs),
@@ -133,7 +139,7 @@ export function planBuild(
   }));
   check.done();
   // A question has an answer and no result to deliver.
-  const delivered = call ? [] : outputs.filter(({ type }) => type !== "cacheonly");
+  const delivered = call || forecast ? [] : outputs.filter(({ type }) => type !== "cacheonly");
   return {
     attrs: attrs ?? {},
     exporters: delivered.map((output) => exportRequest(output, tags, annotations)),
@@ -153,6 +159,7 @@ export function planBuild(
     expectCached: values["expect-cached"],
     explain,
     call,
+    forecast,
     dockerfile: sources?.dockerfile ?? "Dockerfile",
     iidFile,
     metadataFile,

@@ -1,6 +1,7 @@
 // --annotation: `[index|manifest|index-descriptor|manifest-descriptor[,...][[PLATFORM]]:]KEY=VALUE` (X-38).
+
+import { cutPair } from "../../base/index.ts";
 import { formatPlatform, type Platform, parsePlatform } from "../../formats/oci/index.ts";
-import { cutPair } from "./csv.ts";
 import { invalidValue } from "./values.ts";
 
 const annotationTypes = ["index", "index-descriptor", "manifest", "manifest-descriptor"];

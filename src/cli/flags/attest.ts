@@ -1,5 +1,5 @@
-// --attest, --provenance, --sbom: `type=provenance|sbom[,disabled=true][,KEY=VALUE...]` (X-39), and the frontend's reading of it.
-import { cutPair, readCsv, sortedPairs, writeCsv } from "./csv.ts";
+// --attest, --provenance, --sbom: `type=provenance|sbom[,disabled=true][,KEY=VALUE...]` (X-39).
+import { cutPair, readCsv, sortedPairs, writeCsv } from "../../base/index.ts";
 import { invalidValue, parseBool } from "./values.ts";
 
 /** One wanted or unwanted attestation. */
@@ -49,28 +49,4 @@ export function attestShorthand(type: "provenance" | "sbom", value: string): str
 export function attestText(attest: Attest): string {
   const disabled: [string, string][] = attest.disabled ? [["disabled", "true"]] : [];
   return writeCsv([["type", attest.type], ...disabled, ...sortedPairs(attest.attrs)]);
-}
-
-const attestPrefix = "attest:";
-const argPrefix = "build-arg:BUILDKIT_ATTEST_";
-
-/** What an attestation is made with when its options do not say: the frontend's own defaults. */
-const attestDefaults: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  provenance: { version: "v1" },
-  sbom: { generator: "docker/buildkit-syft-scanner:stable-1" },
-};
-
-/** Attestations named by frontend attributes (`attest:TYPE`, `build-arg:BUILDKIT_ATTEST_TYPE`), by lower-case type. */
-export function parseAttestAttrs(
-  attrs: Readonly<Record<string, string>>,
-): Record<string, Record<string, string>> {
-  const out: Record<string, Record<string, string>> = {};
-  for (const [key, value] of Object.entries(attrs)) {
-    const prefix = [attestPrefix, argPrefix].find((candidate) => key.startsWith(candidate));
-    if (prefix === undefined) continue;
-    const type = key.slice(prefix.length).toLowerCase();
-    const options = readCsv(value).map((field) => cutPair(field) ?? [field, ""]);
-    out[type] = { ...attestDefaults[type], ...Object.fromEntries(options) };
-  }
-  return out;
 }

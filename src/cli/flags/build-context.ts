@@ -1,6 +1,7 @@
 // --build-context: `NAME=PATH|URL|docker-image://REF|oci-layout://PATH[:TAG][@DIGEST]` (X-36).
+
+import { cutPair } from "../../base/index.ts";
 import { familiarReference, parseReference } from "../../formats/oci/index.ts";
-import { cutPair } from "./csv.ts";
 import { invalidValue } from "./values.ts";
 
 /** Reads the values of `--build-context`: sources by name. Names are image names without their default tag. */

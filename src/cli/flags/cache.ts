@@ -1,5 +1,5 @@
 // --cache-from and --cache-to: `REF` or `type=TYPE[,KEY=VALUE...]` (X-33).
-import { cutPair, readCsv, sortedPairs, writeCsv } from "./csv.ts";
+import { cutPair, readCsv, sortedPairs, writeCsv } from "../../base/index.ts";
 import { invalidValue } from "./values.ts";
 
 /** Where cache comes from or goes to. */

@@ -1,5 +1,5 @@
 // --call and --check: `build|check|outline|targets[,format=json][,ignorestatus=true]` (X-40).
-import { cutPair, readCsv } from "./csv.ts";
+import { cutPair, readCsv } from "../../base/index.ts";
 import { invalidValue, parseBool } from "./values.ts";
 
 /** A question to the frontend instead of a build. */

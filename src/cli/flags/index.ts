@@ -4,7 +4,6 @@ export * from "./attest.ts";
 export * from "./build-context.ts";
 export * from "./cache.ts";
 export * from "./call.ts";
-export * from "./csv.ts";
 export * from "./help.ts";
 export * from "./key-value.ts";
 export * from "./limits.ts";

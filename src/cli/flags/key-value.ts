@@ -1,5 +1,5 @@
 // --build-arg, --label, --env: `KEY=VALUE`, or `KEY` whose value is the environment's.
-import { cutPair } from "./csv.ts";
+import { cutPair } from "../../base/index.ts";
 import { invalidValue } from "./values.ts";
 
 /**

@@ -1,6 +1,5 @@
 // --output: where the result goes. `PATH`, `-`, or `type=TYPE[,dest=PATH][,KEY=VALUE...]` (X-31).
-import { KilnError } from "../../base/index.ts";
-import { cutPair, readCsv, sortedPairs, writeCsv } from "./csv.ts";
+import { cutPair, KilnError, readCsv, sortedPairs, writeCsv } from "../../base/index.ts";
 import { invalidValue } from "./values.ts";
 
 /** One wanted output. `dest` `-` is standard output. */

@@ -1,6 +1,5 @@
 // Reads arguments the way pflag and cobra do, so that what buildx users type works unchanged.
-import { closest, KilnError } from "../../base/index.ts";
-import { readCsv } from "./csv.ts";
+import { closest, KilnError, readCsv } from "../../base/index.ts";
 import type { Flag, FlagSet, Flags } from "./spec.ts";
 import { parseBool, parseDuration, parseInteger, parseSize } from "./values.ts";
 

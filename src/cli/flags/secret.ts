@@ -1,5 +1,5 @@
 // --secret: `[type=file|env,]id=ID[,src|source=PATH][,env=NAME]` (X-34).
-import { cutPair, readCsv, writeCsv } from "./csv.ts";
+import { cutPair, readCsv, writeCsv } from "../../base/index.ts";
 import { invalidValue } from "./values.ts";
 
 /** A secret and where its value is; with neither file nor variable, both are tried under the id's name. */

@@ -76,6 +76,12 @@ export const globalFlags = {
   },
   debug: { type: "bool", short: "D", usage: "Enable debug logging" },
   help: { type: "bool", short: "h", usage: "Show help" },
+  isolation: {
+    type: "string",
+    usage:
+      "How builds are kept apart from the machine: auto, root, userns, userns-fuse, userns-copy, proot (default: $KILN_ISOLATION, else auto)",
+    value: "way",
+  },
   root: {
     type: "string",
     usage: "Directory for everything that Kiln keeps (default: $KILN_ROOT)",

@@ -1,5 +1,5 @@
 // --ssh: `default|ID[=SOCKET|KEY[,KEY...]]` (X-35).
-import { cutPair, writeCsv } from "./csv.ts";
+import { cutPair, writeCsv } from "../../base/index.ts";
 
 /** An agent or keys to lend under an id. Without paths, the agent of SSH_AUTH_SOCK. */
 export interface SshSpec {

@@ -1,7 +1,7 @@
 // The structured flags: what each form means, and what is refused.
 import { describe, expect, it } from "vitest";
 import { annotationAttr, parseAnnotations } from "./annotation.ts";
-import { attestShorthand, parseAttestAttrs, parseAttests } from "./attest.ts";
+import { attestShorthand, parseAttests } from "./attest.ts";
 import { parseBuildContexts } from "./build-context.ts";
 import { parseCacheEntries } from "./cache.ts";
 import { parseCall } from "./call.ts";
@@ -86,18 +86,6 @@ describe("--attest", () => {
     expect(attestShorthand("provenance", "mode=max")).toBe("type=provenance,mode=max");
     expect(attestShorthand("sbom", "true")).toBe("type=sbom,disabled=false");
     expect(attestShorthand("sbom", "0")).toBe("type=sbom,disabled=true");
-  });
-  it("reaches the frontend as attributes, or as build arguments", () => {
-    expect(
-      parseAttestAttrs({
-        "build-arg:BUILDKIT_ATTEST_SBOM": "generator=x,flag",
-        "attest:Other": "",
-        "label:a": "b",
-      }),
-    ).toEqual({
-      sbom: { generator: "x", flag: "" },
-      other: {},
-    });
   });
 });
 

@@ -1,6 +1,6 @@
 // Texts that Go reads as values, and texts that it does not.
 import { expect, it } from "vitest";
-import { readCsv, writeCsv } from "./csv.ts";
+import { readCsv, writeCsv } from "../../base/index.ts";
 import { parseBool, parseDuration, parseInteger, parseSize } from "./values.ts";
 
 const sizes: [string, number | undefined][] = [

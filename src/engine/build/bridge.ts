@@ -21,6 +21,8 @@ const readLimit = 100 << 20;
 
 export interface BridgeParts {
   readonly solve: (definition: Definition, call: Call) => Promise<OpResult>;
+  /** Told what a name stood for. */
+  readonly looked?: (reference: string, pinned: string) => void;
   readonly images: Pick<ImageSource, "resolveImage">;
   readonly sources: Sources;
   readonly inputs: Readonly<Record<string, Definition>>;
@@ -39,10 +41,12 @@ export function createBridge(parts: BridgeParts): BuildBridge {
       const result = await parts.solve(definition, call);
       return result ? refOf(result) : undefined;
     },
-    resolveImage(reference, options, call) {
+    async resolveImage(reference, options, call) {
       const name = options.logName ?? `[internal] load metadata for ${reference}`;
       const look = (step: Call) => images.resolveImage(reference, options, session, step);
-      return runStep({ name, key: reference, emit, now }, look, call);
+      const found = await runStep({ name, key: reference, emit, now }, look, call);
+      parts.looked?.(reference, found.reference);
+      return found;
     },
     async modified(definition, logName, call) {
       const { result } = readDefinition(definition);

@@ -10,6 +10,7 @@ import type {
 import { type Call, type Digest, isKilnError, KilnError, Once, runAll } from "../../base/index.ts";
 import type { LlbGraph } from "../../formats/llb/index.ts";
 import { formatPlatform, type Platform } from "../../formats/oci/index.ts";
+import { parseAttestOptions } from "../attest/index.ts";
 import type { Executor } from "../executor/index.ts";
 import type { StepHistory } from "../explain/index.ts";
 import type { Exporter, SolvedResult } from "../exporter/index.ts";
@@ -18,6 +19,7 @@ import type { OpDefinition, OpResult, Sources } from "../ops/index.ts";
 import { type PlanTarget, planReport, watchImages } from "../plan/index.ts";
 import type { Solver } from "../solver/index.ts";
 import type { ImageSource } from "../source/index.ts";
+import { attestProvenance, BuildNotes } from "./attest-result.ts";
 import { type BridgeParts, createBridge } from "./bridge.ts";
 import { startEarlyPacking } from "./early-packing.ts";
 import { type Entitlement, grantEntitlements, readAllowed } from "./entitlements.ts";
@@ -58,7 +60,12 @@ export function startBuild(
   const logs = new StepLogs(parts.logs, request.ref);
   const tell = (event: BuildEvent) => events.push(logs.event(event));
   const emit = (event: BuildEvent) => mask.event(event).forEach(tell);
-  const result = runBuild(request, mask.watch(session), { ...parts, emit }, call)
+  const result = runBuild(
+    request,
+    mask.watch(session),
+    { ...parts, emit, masked: (text) => mask.text(text) },
+    call,
+  )
     .catch((error: unknown) => {
       throw mask.error(error);
     })
@@ -74,6 +81,8 @@ export function startBuild(
 
 interface RunningParts extends BuildParts {
   readonly emit: (event: BuildEvent) => void;
+  /** Blots out secrets that the build has seen. */
+  readonly masked: (text: string) => string;
 }
 
 async function runBuild(
@@ -85,10 +94,12 @@ async function runBuild(
   const wanted = findExporters(request.exporters, parts.exporters);
   const granted = grantEntitlements(request.entitlements ?? [], parts.entitlements);
   if (request.plan) return await planBuild(request, session, parts, call);
+  const attest = parseAttestOptions(request.attrs);
+  const notes = new BuildNotes(parts.now());
   await using job = openJob(request, session, parts);
   // Whichever fails first stops the other before the job is gone.
   const described = await runBeside(
-    (describing) => describe(request, session, job, { ...parts, granted }, describing),
+    (describing) => describe(request, session, job, { ...parts, granted, notes }, describing),
     (checking) => checkExports(wanted, session, checking),
     call,
   );
@@ -102,18 +113,19 @@ async function runBuild(
   const snapshots = await runPlatforms(
     graphs,
     (graph, solving) =>
-      job.solve(graph, { ...shared(request, session), beforeWork, afterWork }, solving),
+      job.solve(graph, { ...shared(request, session, notes), beforeWork, afterWork }, solving),
     request.keepGoing ?? false,
     call,
   );
   if (request.expectCached) job.expectCached();
   const result: SolvedResult = {
-    platforms: described.platforms.map(({ platform, id, config }, index) => ({
-      platform,
-      id,
-      config,
-      snapshot: snapshots[index],
-    })),
+    platforms: described.platforms.map(({ platform, id, config, definition }, index) => {
+      const one = { definition, graph: graphs[index] };
+      const provenance = attest.provenance
+        ? [attestProvenance(request, one, attest.provenance, { ...parts, notes })]
+        : [];
+      return { platform, id, config, snapshot: snapshots[index], attestations: provenance };
+    }),
     multiPlatform: described.multiPlatform,
     sourceDateEpoch,
   };
@@ -134,7 +146,10 @@ async function planBuild(
 ): Promise<BuildResult> {
   const granted = grantEntitlements(request.entitlements ?? [], parts.entitlements);
   const images = watchImages(parts.images);
-  await using job = openJob(request, session, parts);
+  // Sources that were only asked for their key are through with it, however far a build would go.
+  const emit = (event: BuildEvent) =>
+    parts.emit(isCancelled(event) && !call.signal.aborted ? { ...event, state: "done" } : event);
+  await using job = openJob(request, session, { ...parts, emit });
   const described = await describe(request, session, job, { ...parts, images, granted }, call);
   const targets = await runAll(
     described.platforms,
@@ -155,14 +170,19 @@ async function planBuild(
   return { exporterResponse: described.metadata, plan };
 }
 
+function isCancelled(event: BuildEvent): event is Extract<BuildEvent, { type: "step" }> {
+  return event.type === "step" && event.state === "cancelled";
+}
+
 function unlessNotOffered(error: unknown): ReadonlyMap<Digest, boolean> {
   if (isKilnError(error) && error.code === "PLATFORM_NOT_OFFERED") return new Map();
   throw error;
 }
 
 /** What all steps of a build have in common. */
-function shared({ resources }: BuildRequest, session: Session): VertexBuild {
-  return { session, ...(resources === undefined ? {} : { resources }) };
+function shared({ resources }: BuildRequest, session: Session, notes?: BuildNotes): VertexBuild {
+  const onPin: VertexBuild["onPin"] = (vertex, pin) => notes?.pinned(vertex, pin);
+  return { session, onPin, ...(resources === undefined ? {} : { resources }) };
 }
 
 /** What is to be solved and exported: as the frontend says, or the request's own definition for the native platform. */
@@ -171,7 +191,10 @@ async function describe(
   session: Session,
   job: ExplainedJob,
   parts: Omit<RunningParts, "images"> &
-    Pick<BridgeParts, "images"> & { readonly granted: ReadonlySet<Entitlement> },
+    Pick<BridgeParts, "images"> & {
+      readonly granted: ReadonlySet<Entitlement>;
+      readonly notes?: BuildNotes;
+    },
   call: Call,
 ): Promise<FrontendResult> {
   if (request.frontend === undefined) return definitionResult(request, parts.platforms);
@@ -181,8 +204,12 @@ async function describe(
     ...parts,
     session,
     inputs: request.inputs ?? {},
-    solve: (definition, solving) =>
-      job.solve(readAllowed(definition, parts.granted), shared(request, session), solving),
+    solve: (definition, solving) => {
+      const graph = readAllowed(definition, parts.granted);
+      parts.notes?.read(definition, graph);
+      return job.solve(graph, shared(request, session, parts.notes), solving);
+    },
+    looked: (reference, pinned) => parts.notes?.looked(reference, pinned),
   });
   return await frontend.solve(request.attrs, bridge, call);
 }

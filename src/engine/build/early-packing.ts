@@ -77,7 +77,7 @@ function layerMakers(result: LlbEdge | undefined): [digest: string, output: numb
 }
 
 /** What an output was made on top of. */
-function baseOf({ op, inputs }: LlbVertex, output: number): LlbEdge | undefined {
+export function baseOf({ op, inputs }: LlbVertex, output: number): LlbEdge | undefined {
   if (op.kind === "exec") {
     const mount = op.mounts.find((one) => one.output === output);
     return mount?.input === undefined ? undefined : inputs[mount.input];

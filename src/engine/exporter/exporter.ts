@@ -2,7 +2,7 @@
 import type { Attrs, Session, StepCall } from "../../api/index.ts";
 import type { Call } from "../../base/index.ts";
 import type { Descriptor, ImageConfig, Platform } from "../../formats/oci/index.ts";
-import type { Snapshot, SnapshotLayer } from "../../storage/snapshot/index.ts";
+import type { LayerBlob, Snapshot, SnapshotLayer } from "../../storage/snapshot/index.ts";
 
 /** One platform's files and configuration, as solved. */
 export interface SolvedPlatform {
@@ -12,11 +12,26 @@ export interface SolvedPlatform {
   readonly snapshot: Snapshot | undefined;
   /** Without rootfs and with the history lines of all steps: the exporter matches them to layers. */
   readonly config: ImageConfig;
+  /** What is said about the result beside it. */
+  readonly attestations?: readonly ResultAttestation[];
+}
+
+/** Something that is said about one platform's result. */
+export interface ResultAttestation {
+  readonly predicateType: string;
+  /** Name of its file in exported directories. */
+  readonly filename: string;
+  /** Only beside images, not in exported directories. */
+  readonly inlineOnly: boolean;
+  /** The predicate; `layers` are the result's, as they were packed, where they were. */
+  predicate(layers: readonly LayerBlob[], call: Call): Promise<unknown>;
 }
 
 export interface SolvedResult {
   readonly platforms: readonly SolvedPlatform[];
   readonly multiPlatform: boolean;
+  /** Which of the request's exporters it is handed to, counted from 0; 0 where absent. */
+  readonly output?: number;
   /** Seconds since 1970 for all timestamps. */
   readonly sourceDateEpoch: number | undefined;
 }

@@ -23,6 +23,8 @@ export interface OpDefinition {
   readonly beforeWork?: (call: Call) => Promise<void>;
   /** Told when the op was executed, and lent its outputs until it returns. */
   readonly afterWork?: (vertex: LlbVertex, outputs: readonly OpResult[]) => void;
+  /** Told what a source stands for now: a commit, a digest. */
+  readonly onPin?: (vertex: LlbVertex, pin: string) => void;
 }
 
 export interface OpParts extends Omit<ExecParts, "session" | "resources"> {
@@ -48,25 +50,28 @@ export function createOp(definition: OpDefinition, parts: OpParts): Op<OpResult>
   };
 }
 
-function createBareOp({ vertex, session, resources }: OpDefinition, parts: OpParts): Op<OpResult> {
+function createBareOp(
+  { vertex, session, resources, onPin }: OpDefinition,
+  parts: OpParts,
+): Op<OpResult> {
   const { op } = vertex;
   const platform = vertex.platform ?? parts.defaultPlatform;
   const inputCount = vertex.inputs.length;
   switch (op.kind) {
     case "source":
-      return createSourceOp(op, platform, parts.sources, session);
+      return createSourceOp(op, platform, parts.sources, session, (pin) => onPin?.(vertex, pin));
     case "exec":
-      return createExecOp(op, platform, inputCount, {
+      return createExecOp(op, vertex.encoded, platform, inputCount, {
         ...parts,
         session,
         ...(resources === undefined ? {} : { resources }),
       });
     case "file":
-      return createFileOp(op, inputCount, parts.snapshotter);
+      return createFileOp(op, vertex.encoded, inputCount, parts.snapshotter);
     case "merge":
-      return createMergeOp(op, inputCount, parts.snapshotter);
+      return createMergeOp(op, vertex.encoded, inputCount, parts.snapshotter);
     case "diff":
-      return createDiffOp(op, inputCount, parts.snapshotter);
+      return createDiffOp(op, vertex.encoded, inputCount, parts.snapshotter);
     case "build":
       throw new KilnError("UNSUPPORTED", "nested builds (LLB BuildOp) are not supported yet");
   }

@@ -16,6 +16,7 @@ export function createSourceOp(
   platform: Platform,
   sources: Sources,
   session: Session,
+  onPin: (pin: string) => void = () => {},
 ): Op<OpResult> {
   const { source, id } = findSource(op, platform, sources);
   let resolved: ResolvedSource | undefined;
@@ -23,6 +24,7 @@ export function createSourceOp(
     acquire: unlimited,
     async cacheMap(call) {
       resolved ??= await source.resolve(id, session, call);
+      onPin(resolved.pin);
       return { digest: resolved.cacheKey, inputs: [] };
     },
     async exec(_inputs, call) {

@@ -1,4 +1,11 @@
 // LLB, the low-level build definition: describing file systems that are yet to be built, and reading such descriptions.
+export {
+  execIdentity,
+  fileIdentity,
+  type InputSelector,
+  type OpIdentity,
+  stackIdentity,
+} from "./cache-key.ts";
 export { MAX_INPUTS, MAX_OP_BYTES } from "./decode.ts";
 export { MAX_MOUNTS } from "./decode-exec.ts";
 export { MAX_ACTIONS } from "./decode-file.ts";
@@ -14,7 +21,7 @@ export type {
   SymlinkStep,
 } from "./file.ts";
 export * from "./graph.ts";
-export { type DefinitionJson, definitionJson } from "./json.ts";
+export { type DefinitionJson, definitionJson, opJson } from "./json.ts";
 export type { MarshalOptions } from "./marshal.ts";
 export * from "./ops.ts";
 export { MAX_OPS, readDefinition } from "./read.ts";

@@ -84,3 +84,17 @@ function toBase64(bytes: Uint8Array): string {
   for (const byte of bytes) text += String.fromCharCode(byte);
   return btoa(text);
 }
+
+/** One marshalled op in the same words without its inputs, which are beside it. Throws for what is no op. */
+export function opJson(bytes: Uint8Array): {
+  readonly op: Json;
+  readonly inputs: readonly { readonly digest: string; readonly index: number }[];
+} {
+  const { inputs, ...op } = pb.Op.decode(bytes);
+  const json = (toJson(op) ?? {}) as Record<string, Json>;
+  // What only points at the result has an empty op.
+  return {
+    op: "Op" in json ? json : { Op: {}, ...json },
+    inputs: inputs.map(({ digest, index }) => ({ digest, index })),
+  };
+}

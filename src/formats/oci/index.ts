@@ -24,5 +24,6 @@ export {
 export * from "./media-types.ts";
 export * from "./platform.ts";
 export * from "./platform-match.ts";
+export * from "./purl.ts";
 export * from "./reference.ts";
 export * from "./types.ts";

@@ -38,6 +38,10 @@ export interface ImageAttributes {
   readonly sourceDateEpoch: number | undefined;
   /** Lower the time stamps in new layers to the epoch. */
   readonly rewriteTimestamp: boolean;
+  /** Attestations are OCI artifacts; else in the older form. */
+  readonly ociArtifact: boolean;
+  /** Where attestations are found: in the image's index, or by asking the registry what refers to the image. */
+  readonly attestationStore: "index" | "referrers";
 }
 
 /** What only `image` takes. */
@@ -55,16 +59,17 @@ const accepted = [
   "attestation-inline",
   "buildinfo",
   "buildinfo-attrs",
-  "oci-artifact",
   "prefer-nondist-layers",
   "unpack",
 ];
 
 const common = [
+  "attestation-store",
   "compression",
   "compression-level",
   "force-compression",
   "name",
+  "oci-artifact",
   "oci-mediatypes",
   "rewrite-timestamp",
   "source-date-epoch",
@@ -100,6 +105,9 @@ export function parseImageAttributes(attrs: Attrs, more: readonly string[] = [])
     annotations,
     sourceDateEpoch: parseEpoch(attrs),
     rewriteTimestamp: booleanAttribute(attrs, "rewrite-timestamp", true),
+    ociArtifact: booleanAttribute(attrs, "oci-artifact", true),
+    attestationStore:
+      wordAttribute(attrs, "attestation-store", ["index", "referrers"] as const) ?? "index",
   };
 }
 

@@ -6,6 +6,7 @@ import type { BlobReader } from "../../../storage/image/index.ts";
 import type { LayerBlob, SnapshotLayer } from "../../../storage/snapshot/index.ts";
 import type { SolvedPlatform, SolvedResult } from "../exporter.ts";
 import type { ExporterParts } from "../parts.ts";
+import { type AttestationImage, createAttestation } from "./attestations.ts";
 import type { ImageAttributes } from "./attributes.ts";
 import {
   createPlatformImage,
@@ -21,6 +22,8 @@ import { chooseTimestamps } from "./timestamps.ts";
 export interface CreatedImage {
   /** Of the platforms, in their order. */
   readonly images: readonly PlatformImage[];
+  /** Of the images, in their order. */
+  readonly attestations: readonly AttestationImage[];
   /** An index, or the only image's manifest. */
   readonly root: ImageDocument;
 }
@@ -42,13 +45,15 @@ export async function createImage(
 ): Promise<CreatedImage> {
   const { attributes } = options;
   const { clamp, created } = chooseTimestamps(attributes, result.sourceDateEpoch, parts.now);
+  const attested = result.platforms.some((one) => one.attestations?.length);
   const documents: DocumentOptions = {
-    family: attributes.family,
+    // Docker's lists cannot say what an attestation is about.
+    family: attested ? "oci" : attributes.family,
     annotations: attributes.annotations,
     created,
   };
   const packing: PackOptions = { ...attributes.packing, clamp, read: options.read };
-  const images = await runAll(
+  const made = await runAll(
     result.platforms,
     async (solved, group) => {
       const own = { ...call, ...group };
@@ -57,13 +62,50 @@ export async function createImage(
       await store(parts, image.config, own);
       options.onBlob?.(image.config.descriptor);
       await store(parts, image.manifest, own);
-      return image;
+      return { image, attestation: await attest(parts, solved, image, blobs, options, own) };
     },
     call,
   );
-  const root = createRoot(result.platforms, images, result.multiPlatform, documents);
+  const images = made.map(({ image }) => image);
+  const attestations = made.flatMap(({ attestation }) => attestation ?? []);
+  const listed =
+    attributes.attestationStore === "index" ? attestations.map(({ entry }) => entry) : [];
+  const root = createRoot(result.platforms, images, result.multiPlatform, documents, listed);
   await store(parts, root, call);
-  return { images, root };
+  return { images, attestations, root };
+}
+
+/** Writes down what is said about one image. */
+async function attest(
+  parts: ExporterParts,
+  solved: SolvedPlatform,
+  image: PlatformImage,
+  layers: readonly LayerBlob[],
+  { attributes, onBlob }: CreateImageOptions,
+  call: StepCall,
+): Promise<AttestationImage | undefined> {
+  const { attestations = [], platform } = solved;
+  if (attestations.length === 0) return undefined;
+  const predicates = await runAll(
+    attestations,
+    async ({ predicateType, predicate }, c) => ({
+      predicateType,
+      predicate: await predicate(layers, c),
+    }),
+    call,
+  );
+  const { references, ociArtifact, attestationStore } = attributes;
+  const attestation = createAttestation(image.manifest.descriptor, predicates, {
+    references,
+    platform,
+    ociArtifact: ociArtifact || attestationStore === "referrers",
+  });
+  for (const blob of attestation.blobs) {
+    await store(parts, blob, call);
+    onBlob?.(blob.descriptor);
+  }
+  await store(parts, attestation.manifest, call);
+  return attestation;
 }
 
 /** Packs one new layer as `createImage` will, at leisure. */

@@ -71,15 +71,16 @@ export function createPlatformImage(
   };
 }
 
-/** What the image's name stands for: an index, or the only platform's manifest where no index is wanted. */
+/** What the image's name stands for: an index, or the only platform's manifest where no index is wanted. `attestations` come after the images. */
 export function createRoot(
   platforms: readonly SolvedPlatform[],
   images: readonly PlatformImage[],
   multiPlatform: boolean,
   options: DocumentOptions,
+  attestations: readonly Descriptor[] = [],
 ): ImageDocument {
   const [only] = images;
-  if (!multiPlatform && images.length === 1 && only) {
+  if (!multiPlatform && images.length === 1 && attestations.length === 0 && only) {
     if (options.annotations.some((one) => one.place.startsWith("index"))) {
       throw new KilnError("FLAG_INVALID", "an image of one platform has no index to annotate", {
         hint: "Use annotation-manifest, or build for several platforms.",
@@ -99,7 +100,7 @@ export function createRoot(
   const annotations = selectAnnotations(options.annotations, "index");
   const index = serializeIndex({
     mediaType: inFamily(mediaTypes.ociIndex, options.family),
-    manifests,
+    manifests: [...manifests, ...attestations],
     ...(annotations ? { annotations } : {}),
   });
   return createDocument(index, mediaTypes.ociIndex, options);

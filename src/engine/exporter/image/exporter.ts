@@ -45,7 +45,7 @@ export function createImageExporter(parts: ExporterParts, pack: LayerPacker): Ex
         return {
           descriptor: image.root.descriptor,
           async finish() {
-            const children = image.images.map((one) => one.manifest);
+            const children = [...image.images, ...image.attestations].map((one) => one.manifest);
             await pusher?.finish(children, image.root, !attributes.pushByDigest);
             if (attributes.store) recordNames(parts, attributes, image);
             const name = attributes.name || storeNames(attributes, image.root.descriptor.digest)[0];

@@ -11,11 +11,13 @@ import {
   withDefaultTag,
 } from "../../../formats/oci/index.ts";
 import type { BlobReader } from "../../../storage/image/index.ts";
+import type { AttestationImage } from "../image/attestations.ts";
 import type { ImageDocument, PlatformImage } from "../image/documents.ts";
 
 export interface LayoutOptions {
   readonly root: ImageDocument;
   readonly images: readonly PlatformImage[];
+  readonly attestations: readonly AttestationImage[];
   readonly references: readonly Reference[];
   /** For the index entry of each name. */
   readonly annotations: Readonly<Record<string, string>> | undefined;
@@ -47,12 +49,14 @@ interface Blob {
 }
 
 /** Each once, by digest. */
-function sortedBlobs({ root, images }: LayoutOptions): readonly Blob[] {
+function sortedBlobs({ root, images, attestations }: LayoutOptions): readonly Blob[] {
   const blobs = new Map<string, Blob>();
   for (const { config, manifest, layers } of images) {
     for (const descriptor of layers) blobs.set(descriptor.digest, { descriptor });
     for (const document of [config, manifest]) blobs.set(document.descriptor.digest, document);
   }
+  for (const document of attestations.flatMap(({ manifest, blobs: own }) => [manifest, ...own]))
+    blobs.set(document.descriptor.digest, document);
   blobs.set(root.descriptor.digest, root);
   return [...blobs.keys()].sort().flatMap((digest) => blobs.get(digest) ?? []);
 }

@@ -1,5 +1,5 @@
 // One record of comma-separated values as Go's encoding/csv reads it, and as buildx writes it back.
-import { KilnError } from "../../base/index.ts";
+import { KilnError } from "./errors.ts";
 
 /**
  * The fields of the first record of `text`: fields that begin with `"` are quoted, `""` inside is one quote. A bare quote
