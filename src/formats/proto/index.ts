@@ -1,4 +1,12 @@
 // Protobuf messages, by package. All but this file and its test is generated from proto/ by scripts/gen-proto.ts.
+export * as control from "./api/services/control/control.ts";
+export * as workers from "./api/types/worker.ts";
+export * as gateway from "./frontend/gateway/pb/gateway.ts";
+export * as reflection from "./grpc/reflection/v1/reflection.ts";
+export * as reflectionAlpha from "./grpc/reflection/v1alpha/reflection.ts";
+export * as errdefs from "./solver/errdefs/errdefs.ts";
+export * as policy from "./sourcepolicy/pb/policy.ts";
+export * as apicaps from "./util/apicaps/pb/caps.ts";
 export * as content from "./containerd/services/content/v1/content.ts";
 export * as fsutil from "./fsutil/types/wire.ts";
 export * as auth from "./session/auth/auth.ts";
