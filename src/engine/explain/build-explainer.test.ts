@@ -48,6 +48,7 @@ function toVertex(step: Step): LlbVertex {
     inputs,
     op,
     metadata: {},
+    encoded: new Uint8Array(),
     locations: [],
   } as unknown as LlbVertex;
 }

@@ -1,8 +1,9 @@
 // LLB's ExecOp: a process in a root file system made of mounts, whose writable mounts become results.
+import { posix } from "node:path";
 import type { Session, StepCall, StepResources } from "../../api/index.ts";
-import { AsyncStack, type Call, digestOf, goJson, KilnError } from "../../base/index.ts";
-import type { ExecOp, ExecMount as LlbMount } from "../../formats/llb/index.ts";
-import { formatPlatform, type Platform } from "../../formats/oci/index.ts";
+import { AsyncStack, type Call, digestOf, KilnError } from "../../base/index.ts";
+import { type ExecOp, execIdentity, type ExecMount as LlbMount } from "../../formats/llb/index.ts";
+import type { Platform } from "../../formats/oci/index.ts";
 import type { ActiveSnapshot, Mount, Snapshotter } from "../../storage/snapshot/index.ts";
 import type { ExecMount, Executor, ProcessSlots, ProcessSpec } from "../executor/index.ts";
 import type { CacheMap, Op } from "../solver/index.ts";
@@ -12,9 +13,6 @@ import { resolveInView } from "./file/view.ts";
 import type { OpResult } from "./result.ts";
 import { fileFromSecret, secretEnvironment, socketFromAgent } from "./secrets.ts";
 import { withView } from "./views.ts";
-
-/** Raised when the same definition begins to give other files. */
-const cacheVersion = "kiln.exec.v1";
 
 const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -33,6 +31,7 @@ export interface ExecParts {
 
 export function createExecOp(
   op: ExecOp,
+  encoded: Uint8Array,
   platform: Platform,
   inputCount: number,
   parts: ExecParts,
@@ -42,7 +41,7 @@ export function createExecOp(
       const permit = await parts.slots.acquire(call);
       return { [Symbol.asyncDispose]: async () => permit[Symbol.dispose]() };
     },
-    cacheMap: async () => execCacheMap(op, platform, inputCount),
+    cacheMap: async () => execCacheMap(op, encoded, platform, inputCount),
     exec: async (inputs, call) => {
       await using run = new ExecRun(op, platform, inputs, parts);
       return await run.perform(call);
@@ -50,34 +49,52 @@ export function createExecOp(
   };
 }
 
-/** Proxies do not count, nor do secrets' contents. Inputs that are only read count by content, others by their history. */
-function execCacheMap(op: ExecOp, platform: Platform, inputCount: number): CacheMap<OpResult> {
-  const { proxyEnv: _, ...rest } = op;
+/** As BuildKit: proxies do not count, nor secrets' contents. Inputs that are only read count by content, others by history. */
+function execCacheMap(
+  op: ExecOp,
+  encoded: Uint8Array,
+  platform: Platform,
+  inputCount: number,
+): CacheMap<OpResult> {
   return {
-    digest: digestOf(`${cacheVersion}\n${formatPlatform(platform)}\n${goJson(rest)}`),
+    digest: digestOf(execIdentity(encoded, platform)),
     inputs: Array.from({ length: inputCount }, (_, input) => {
-      const users = op.mounts.filter((mount) => mount.input === input);
-      if (users.length === 0 || users.some(countsByHistory)) return {};
-      const selected = [...new Set(users.map((mount) => mount.selector || "/"))].sort();
+      const users = op.mounts.filter((mount) => mount.input === input && mount.type !== "tmpfs");
+      if (users.length === 0) return {};
+      const paths = users.map((mount) => posix.join("/", mount.selector));
+      const selector = digestOf(paths.join("\0"));
+      // The last mount of an input decides.
+      if (!countsByContent(users.at(-1) as LlbMount)) return { selector };
       const lister = new ContentLister();
+      const selected = outermost(paths);
       return {
-        selector: digestOf(goJson(selected)),
+        selector,
         listing: () => lister.listing(),
         contentDigest: (result: OpResult, call: Call) =>
           withView(result, call, (view) => {
-            const paths = selected.map((path) => resolveInView(view, path, true));
+            const selectors = selected.map((path) => ({ path: resolveInView(view, path, true) }));
             lister.restart();
-            return contentDigest(view, { paths, lister }, call);
+            return contentDigest(view, { selectors, lister }, call);
           }),
       };
     }),
   };
 }
 
-/** BuildKit: a mount that becomes an output, or the root, unless the definition says otherwise. */
-function countsByHistory(mount: LlbMount): boolean {
-  if (mount.contentCache !== "default") return mount.contentCache === "off";
-  return (!mount.readonly || mount.target === "/") && mount.output !== undefined;
+/** BuildKit: what cannot change by the step, and lets no file through that was not selected; never the root. */
+function countsByContent(mount: LlbMount): boolean {
+  if (mount.contentCache === "off") return false;
+  const safe =
+    mount.output === undefined || mount.readonly || posix.join("/", mount.selector) === "/";
+  return safe && (mount.contentCache === "on" || mount.target !== "/");
+}
+
+/** Without those that lie below others, in order; the root stands for everything. */
+function outermost(paths: readonly string[]): readonly string[] {
+  if (paths.length <= 1) return paths;
+  if (paths.includes("/")) return ["/"];
+  const all = [...new Set(paths)];
+  return all.filter((path) => !all.some((other) => path.startsWith(`${other}/`))).sort();
 }
 
 /** One execution; owns the writable layers until they are committed. */

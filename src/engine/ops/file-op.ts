@@ -1,36 +1,34 @@
 // LLB's FileOp: copy, make and remove files in a new layer, without a container.
 import type { StepCall } from "../../api/index.ts";
 import { AsyncStack, type Call, digestOf } from "../../base/index.ts";
-import type {
-  CopyAction,
-  FileAction,
-  FileOp,
-  FileRef,
-  Owner as OwnerWords,
+import {
+  type FileAction,
+  type FileOp,
+  type FileRef,
+  fileIdentity,
+  type Owner as OwnerWords,
 } from "../../formats/llb/index.ts";
 import type { ActiveSnapshot, Snapshot, Snapshotter } from "../../storage/snapshot/index.ts";
 import { withMounted } from "../../storage/snapshot/index.ts";
 import type { CacheMap, Op } from "../solver/index.ts";
 import { ContentLister } from "../source/index.ts";
 import { makeDirectory, makeFile, makeSymlink, performCopy, remove } from "./file/actions.ts";
-import { copiedContent } from "./file/copied-content.ts";
+import { selectedContent } from "./file/selected-content.ts";
 import { resolveOwner } from "./file/owner.ts";
 import type { FileView } from "./file/view.ts";
 import { unlimited } from "./permits.ts";
 import type { OpResult } from "./result.ts";
 import { withView, withViews } from "./views.ts";
 
-/** Raised when the same definition begins to give other files. */
-const cacheVersion = "kiln.file.v1";
-
 export function createFileOp(
   op: FileOp,
+  encoded: Uint8Array,
   inputCount: number,
   snapshotter: Snapshotter,
 ): Op<OpResult> {
   return {
     acquire: unlimited,
-    cacheMap: async () => fileCacheMap(op, inputCount),
+    cacheMap: async () => fileCacheMap(encoded, inputCount),
     exec: async (inputs, call) => {
       await using run = new FileRun(op, inputs, snapshotter);
       return await run.perform(call);
@@ -39,46 +37,23 @@ export function createFileOp(
 }
 
 /** The base of an action counts by its history; what is copied from counts by its content. */
-function fileCacheMap(op: FileOp, inputCount: number): CacheMap<OpResult> {
-  const bases = new Set<number>();
-  const copies = new Map<number, CopyAction[]>();
-  for (const { base, source, action } of op.actions) {
-    if (base?.from === "input") bases.add(base.index);
-    if (source?.from !== "input" || action.kind !== "copy") continue;
-    copies.set(source.index, [...(copies.get(source.index) ?? []), action]);
-  }
+function fileCacheMap(encoded: Uint8Array, inputCount: number): CacheMap<OpResult> {
+  const { text, selectors } = fileIdentity(encoded, inputCount);
   return {
-    digest: digestOf(`${cacheVersion}\n${describe(op.actions)}`),
+    digest: digestOf(text),
     inputs: Array.from({ length: inputCount }, (_, input) => {
-      const copied = copies.get(input);
-      if (!copied || bases.has(input)) return {};
+      const selected = selectors.get(input);
+      if (!selected) return {};
       const lister = new ContentLister();
+      const paths = selected.map(({ path }) => path).sort();
       return {
-        selector: digestOf(describe(copied.map(selectionOf))),
+        selector: digestOf(paths.reverse().join("\0")),
         contentDigest: (result: OpResult, call: Call) =>
-          withView(result, call, (view) => copiedContent(view, copied, lister, call)),
+          withView(result, call, (view) => selectedContent(view, selected, lister, call)),
         listing: () => lister.listing(),
       };
     }),
   };
-}
-
-/** JSON that also tells made files apart by their contents. */
-function describe(value: unknown): string {
-  return JSON.stringify(value, (_key, member) => {
-    if (member instanceof Uint8Array) return digestOf(member);
-    return typeof member === "bigint" ? `${member}` : member;
-  });
-}
-
-function selectionOf({
-  src,
-  allowWildcard,
-  followSymlink,
-  includePatterns,
-  excludePatterns,
-}: CopyAction) {
-  return [src, allowWildcard, followSymlink, includePatterns, excludePatterns];
 }
 
 /** One execution: what an action made is committed only when an output or a second reader needs it. */

@@ -1,6 +1,6 @@
 // LLB's MergeOp and DiffOp: stacks of layers put together and taken apart, without touching a file.
-import { digestOf, goJson } from "../../base/index.ts";
-import type { DiffOp, MergeOp } from "../../formats/llb/index.ts";
+import { digestOf } from "../../base/index.ts";
+import { type DiffOp, type MergeOp, stackIdentity } from "../../formats/llb/index.ts";
 import type { Snapshot, Snapshotter } from "../../storage/snapshot/index.ts";
 import type { CacheMap, Op } from "../solver/index.ts";
 import { unlimited } from "./permits.ts";
@@ -8,12 +8,13 @@ import type { OpResult } from "./result.ts";
 
 export function createMergeOp(
   op: MergeOp,
+  encoded: Uint8Array,
   inputCount: number,
   snapshotter: Snapshotter,
 ): Op<OpResult> {
   return {
     acquire: unlimited,
-    cacheMap: async () => byHistory("kiln.merge.v1", op.inputs, inputCount),
+    cacheMap: async () => byHistory(encoded, inputCount),
     async exec(inputs, call) {
       const parents = op.inputs
         .map((input) => inputs[input])
@@ -25,6 +26,7 @@ export function createMergeOp(
 
 export function createDiffOp(
   op: DiffOp,
+  encoded: Uint8Array,
   inputCount: number,
   snapshotter: Snapshotter,
 ): Op<OpResult> {
@@ -32,20 +34,16 @@ export function createDiffOp(
     index === undefined ? undefined : inputs[index];
   return {
     acquire: unlimited,
-    cacheMap: async () => byHistory("kiln.diff.v1", [op.lower ?? -1, op.upper ?? -1], inputCount),
+    cacheMap: async () => byHistory(encoded, inputCount),
     exec: async (inputs, call) => [
       await snapshotter.diff(input(inputs, op.lower), input(inputs, op.upper), call),
     ],
   };
 }
 
-function byHistory(
-  version: string,
-  shape: readonly number[],
-  inputCount: number,
-): CacheMap<OpResult> {
+function byHistory(encoded: Uint8Array, inputCount: number): CacheMap<OpResult> {
   return {
-    digest: digestOf(`${version}\n${goJson(shape)}`),
+    digest: digestOf(stackIdentity(encoded)),
     inputs: Array.from({ length: inputCount }, () => ({})),
   };
 }

@@ -1,5 +1,5 @@
 // Names of work: what the same step on the same inputs is called, in this build and in all later ones.
-import { type Call, type Digest, digestHex, digestOf } from "../../base/index.ts";
+import { type Call, type Digest, digestHex, digestOf, isDigest } from "../../base/index.ts";
 import type { CacheKeyId, CacheLink, CacheStore } from "./cache-store.ts";
 import type { CacheMap } from "./types.ts";
 
@@ -20,13 +20,18 @@ export interface InputKeys extends EdgeKeys {
   readonly content?: CacheKeyId;
 }
 
-/** The name of a content digest, as if it were a result's. */
+/** The name of a content digest, as if it were a result's: a root of the graph, named as BuildKit names it. */
 export function contentKey(digest: Digest): CacheKeyId {
-  return `c${digestHex(digest)}`;
+  return rootKey(digest, -1);
+}
+
+function rootKey(digest: Digest, output: number): CacheKeyId {
+  return digestHex(digestOf(`${digest}@${output}`));
 }
 
 /** The name of a step on its inputs; outputs of one execution differ in the last part only (`edgeKey`). */
 export function stepKey<Result>(map: CacheMap<Result>, inputs: readonly InputKeys[]): CacheKeyId {
+  if (inputs.length === 0) return map.digest;
   const parts = inputs.map((input, index) => {
     const selector = map.inputs[index]?.selector ?? "";
     return `${input.content ?? input.names[0]} ${selector}\n`;
@@ -35,12 +40,18 @@ export function stepKey<Result>(map: CacheMap<Result>, inputs: readonly InputKey
 }
 
 export function edgeKey(step: CacheKeyId, output: number): CacheKeyId {
-  return `${step}.${output}`;
+  // A step without inputs is named by what it is alone, so that every cache names it the same.
+  return isDigest(step) ? rootKey(step, output) : `${step}.${output}`;
 }
 
 /** Whether a step is newer than the cache: unless content vouches for them, fresh inputs make their users fresh. */
 export function isFresh(inputs: readonly InputKeys[]): boolean {
   return inputs.some((input) => input.fresh && input.content === undefined);
+}
+
+/** Contents are linked as such: which part of an input they were found in is in the digest. */
+export function contentLink({ step, input, output }: CacheLink): CacheLink {
+  return { step, input, output };
 }
 
 /** The link that leads from input `input` to output `output` of a step. */
@@ -56,7 +67,9 @@ export async function follow<Result>(
   cache: CacheStore<Result>,
   call: Call,
 ): Promise<ReadonlySet<CacheKeyId>> {
-  if (input.content !== undefined) return new Set(await cache.query(input.content, link, call));
+  if (input.content !== undefined) {
+    return new Set(await cache.query(input.content, contentLink(link), call));
+  }
   if (input.fresh) return new Set();
   const reached = new Set<CacheKeyId>();
   for (const name of input.names) {

@@ -3,7 +3,7 @@ import { type Call, uncancelled } from "../../base/index.ts";
 import { Audience, type Listener } from "./audience.ts";
 import type { CacheEntry, CacheKeyId, CacheStore } from "./cache-store.ts";
 import { EdgeState } from "./edge-state.ts";
-import { contentKey, edgeKey, type InputKeys, isFresh, linkOf, stepKey } from "./keys.ts";
+import { contentKey, contentLink, edgeKey, type InputKeys, isFresh, linkOf, stepKey } from "./keys.ts";
 import { LastingWork } from "./lasting-work.ts";
 import type { CacheMap, Op, SolverOptions, StepFact, Vertex } from "./types.ts";
 
@@ -222,8 +222,8 @@ export class VertexState<Def, Result> {
   ): CacheEntry {
     const links = inputs.flatMap(({ names, content }, input) => {
       const link = linkOf(map, input, output);
-      const from = content === undefined ? names : [...names, content];
-      return from.map((one) => ({ from: one, link }));
+      const ways = names.map((from) => ({ from, link }));
+      return content === undefined ? ways : [...ways, { from: content, link: contentLink(link) }];
     });
     return { key, links, at: this.around.options.now() };
   }

@@ -13,32 +13,36 @@ const smallFile = 2 * 1024 * 1024;
 const chunkSize = 1024 * 1024;
 const buffer = new Uint8Array(smallFile + 1);
 
-/** Digest of a file's bytes. Never follows a symbolic link: what is one now was none when it was looked at. */
-export async function hashFile(path: string, call: Call): Promise<HashedFile> {
-  return hashSmallFile(path) ?? hashLargeFile(path, call);
+/** What is hashed before a file's bytes, given how many there are. */
+export type HeaderOf = (size: number) => string;
+
+/** Digest of a header and a file's bytes. Never follows a symbolic link: what is one now was none when it was looked at. */
+export async function hashFile(path: string, header: HeaderOf, call: Call): Promise<HashedFile> {
+  return hashSmallFile(path, header) ?? hashLargeFile(path, header, call);
 }
 
 /**
  * Undefined for a file that is too large to be hashed without waiting. Calls are synchronous here and for large files, so
  * that they see what is mounted in this process's own mount namespace.
  */
-export function hashSmallFile(path: string): HashedFile | undefined {
+export function hashSmallFile(path: string, header: HeaderOf): HashedFile | undefined {
   const file = openFile(path);
   try {
     // A regular file gives less than was asked for only at its end.
     const length = readSync(file, buffer, 0, buffer.length, null);
     if (length > smallFile) return undefined;
-    const digest = createDigester().update(buffer.subarray(0, length)).digest();
+    const digester = createDigester().update(header(length));
+    const digest = digester.update(buffer.subarray(0, length)).digest();
     return { digest, stat: fstatSync(file, { bigint: true }) };
   } finally {
     closeSync(file);
   }
 }
 
-async function hashLargeFile(path: string, call: Call): Promise<HashedFile> {
+async function hashLargeFile(path: string, header: HeaderOf, call: Call): Promise<HashedFile> {
   const file = openFile(path);
   try {
-    const digester = createDigester();
+    const digester = createDigester().update(header(Number(fstatSync(file).size)));
     const chunk = new Uint8Array(chunkSize);
     for (;;) {
       call.signal.throwIfAborted();

@@ -1,6 +1,7 @@
 // A directory of the asking side as a tree of files with digests: seen as content, and checked against what it was.
 import { lstatSync, readdirSync, readlinkSync } from "node:fs";
 import { type Digest, KilnError } from "../../base/index.ts";
+import { fileType, type ScannedEntry } from "../../storage/directory/index.ts";
 import type { HostEntry, HostTree } from "../../storage/snapshot/index.ts";
 import {
   type ContentEntry,
@@ -9,26 +10,6 @@ import {
   contentDigestOfList,
 } from "./content-digest.ts";
 import { type Absence, explainAbsence } from "./local/absence.ts";
-
-/** An entry that also remembers when its inode last changed, in nanoseconds: no program can set that. */
-export interface ScannedEntry extends HostEntry {
-  readonly ctime: bigint;
-}
-
-const types: ReadonlyMap<number, ContentStat["type"]> = new Map([
-  [0o010000, "fifo"],
-  [0o020000, "char"],
-  [0o040000, "directory"],
-  [0o060000, "block"],
-  [0o100000, "file"],
-  [0o120000, "symlink"],
-  [0o140000, "socket"],
-]);
-
-/** The kind of file that `st_mode` says. */
-export function fileType(mode: number): ContentStat["type"] {
-  return types.get(mode & 0o170000) ?? "file";
-}
 
 /** What is known of a path of a host tree. */
 export interface HostStat extends ContentStat {
@@ -77,6 +58,7 @@ function createView(tree: HostTree): HostTreeView {
   };
   return {
     lasting: true,
+    bareRoot: true,
     lstat(path) {
       if (path === "/") return treeRoot;
       const entry = indexed().entries.get(path);
@@ -95,7 +77,7 @@ function createView(tree: HostTree): HostTreeView {
 
 /** Digest of a whole tree whose files have digests: what `contentDigest` gives for the root of its view. */
 export function hostTreeDigest(tree: HostTree): Digest {
-  return contentDigestOfList(treeRoot, contentEntries(tree), hostTreeContent(tree));
+  return contentDigestOfList(contentEntries(tree), hostTreeContent(tree));
 }
 
 function* contentEntries(tree: HostTree): Iterable<ContentEntry> {

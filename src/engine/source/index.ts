@@ -1,18 +1,15 @@
 // Kinds of root vertices: images, directories of the asking side, and what their contents are worth to the cache.
+export { fileType } from "../../storage/directory/index.ts";
 export {
   type ContentSelection,
   type ContentStat,
   type ContentView,
   contentDigest,
+  type FilteredSelector,
 } from "./content-digest.ts";
 export { ContentLister } from "./content-lister.ts";
 export { createGitSource, type GitSourceOptions } from "./git/source.ts";
-export {
-  directoryContent,
-  fileType,
-  hostTreeContent,
-  treeRoot,
-} from "./host-tree.ts";
+export { directoryContent, hostTreeContent, treeRoot } from "./host-tree.ts";
 export { createHttpSources, type HttpSourceOptions } from "./http/source.ts";
 export * from "./image/options.ts";
 export { createImageSource } from "./image/source.ts";

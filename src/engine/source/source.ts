@@ -1,6 +1,6 @@
 // A kind of root vertex: image, git, http, local, oci-layout.
 import type { Session, StepCall } from "../../api/index.ts";
-import type { Digest } from "../../base/index.ts";
+import { type Digest, digestOf } from "../../base/index.ts";
 import type { Platform } from "../../formats/oci/index.ts";
 import type { Snapshot } from "../../storage/snapshot/index.ts";
 
@@ -27,4 +27,9 @@ export interface ResolvedSource {
   modified?(call: StepCall): Promise<Date | undefined>;
   /** Undefined is the empty file system. The caller owns the snapshot. */
   fetch(call: StepCall): Promise<Snapshot | undefined>;
+}
+
+/** What a source is to the cache, given what it found: BuildKit's name for it. */
+export function sourceKey(found: string): Digest {
+  return digestOf(`buildkit.source.v0:${found}`);
 }

@@ -8,6 +8,8 @@ import type { Op } from "./ops.ts";
 export interface LlbVertex {
   readonly digest: Digest;
   readonly op: Op;
+  /** The op as it was written: what its cache key is made of. */
+  readonly encoded: Uint8Array;
   /** Absent where the outcome does not depend on it. */
   readonly platform?: Platform;
   readonly inputs: readonly LlbEdge[];

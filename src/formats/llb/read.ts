@@ -71,6 +71,7 @@ function toVertex(
   return {
     digest: source.digest,
     op,
+    encoded: source.bytes,
     ...(decoded.platform === undefined ? {} : { platform: decoded.platform }),
     inputs: decoded.inputs.map((input) => toEdge(input, done)),
     metadata: source.metadata,

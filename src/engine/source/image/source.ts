@@ -1,6 +1,6 @@
 // Schemes `docker-image` and `oci-layout`: images of registries, of the local store and of lent layouts, looked up at once and fetched when needed.
 import type { ResolveMode, Session, StepCall } from "../../../api/index.ts";
-import { type Bytes, type Call, digestOf, isKilnError, KilnError } from "../../../base/index.ts";
+import { type Bytes, type Call, type Digest, digestOf, isKilnError, KilnError } from "../../../base/index.ts";
 import {
   type Descriptor,
   familiarReference,
@@ -21,7 +21,7 @@ import {
 } from "../../../storage/image/index.ts";
 import type { LazyLayer } from "../../../storage/snapshot/index.ts";
 import { layoutOrigin } from "../oci-layout/repository.ts";
-import type { ResolvedSource } from "../source.ts";
+import { type ResolvedSource, sourceKey } from "../source.ts";
 import { type ImageAttributes, parseImageAttributes } from "./attributes.ts";
 import type { ImageSource, ImageSourceOptions } from "./options.ts";
 import { localRepository, SessionLookups } from "./session-registry.ts";
@@ -156,10 +156,8 @@ function resolved(options: ImageSourceOptions, found: Found): ResolvedSource {
   const { image, origin, attributes, reference, session } = found;
   const layers = image.layers.slice(0, attributes.layerLimit);
   return {
-    // The files depend on the layers alone. Their packed form counts too, since it is what an export passes on.
-    cacheKey: digestOf(
-      ["image layers", ...layers.map((one) => `${one.descriptor.digest} ${one.diffId}`)].join("\n"),
-    ),
+    // As BuildKit: the files depend on the layers alone, however they are packed.
+    cacheKey: sourceKey(chainId(layers.map((one) => one.diffId))),
     pin: pinned(reference, image.root),
     async fetch(call) {
       if (layers.length === 0) return undefined;
@@ -174,6 +172,11 @@ function resolved(options: ImageSourceOptions, found: Found): ResolvedSource {
       return options.snapshotter.image(lazy, call);
     },
   };
+}
+
+/** Names a stack of layers (OCI image specification, ChainID). */
+function chainId(diffIds: readonly Digest[]): string {
+  return diffIds.reduce((below, diffId) => (below ? digestOf(`${below} ${diffId}`) : diffId), "");
 }
 
 function pinned(reference: Reference, root: Descriptor): string {

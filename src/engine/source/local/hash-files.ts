@@ -1,9 +1,10 @@
 // Digests for the files of a scanned directory: from the stat index where it can be trusted, else by reading them.
 import { lstatSync } from "node:fs";
 import type { Call, Digest } from "../../../base/index.ts";
+import { fileType, type ScannedFile } from "../../../storage/directory/index.ts";
+import { contentHeader } from "../content-header.ts";
 import { hashFile } from "../hash-file.ts";
-import { contextChanged, fileType } from "../host-tree.ts";
-import type { ScannedFile } from "./scan.ts";
+import { contextChanged } from "../host-tree.ts";
 import { type IndexedFile, readStatIndex, writeStatIndex } from "./stat-index.ts";
 
 export interface HashFilesOptions {
@@ -84,7 +85,7 @@ async function readFile(directory: string, file: ScannedFile, call: Call): Promi
   const path = `${directory}/${file.path}`;
   let before: ScannedFile = file;
   for (let attempt = 0; attempt < attempts; attempt++) {
-    const { digest, stat } = await hashUnlessGone(path, file.path, call);
+    const { digest, stat } = await hashUnlessGone(path, before, call);
     const after: ScannedFile = {
       path: file.path,
       mode: Number(stat.mode),
@@ -95,7 +96,8 @@ async function readFile(directory: string, file: ScannedFile, call: Call): Promi
       ...(file.shared !== undefined && file.ino === stat.ino ? { shared: file.shared } : {}),
     };
     if (fileType(after.mode) !== "file") break;
-    if (after.ctime === before.ctime && after.size === before.size && after.ino === before.ino) {
+    const same = after.ctime === before.ctime && after.mode === before.mode;
+    if (same && after.size === before.size && after.ino === before.ino) {
       return withDigest(after, digest);
     }
     before = after;
@@ -103,9 +105,12 @@ async function readFile(directory: string, file: ScannedFile, call: Call): Promi
   throw contextChanged(file.path);
 }
 
-async function hashUnlessGone(path: string, name: string, call: Call) {
+async function hashUnlessGone(path: string, { path: name, mode }: ScannedFile, call: Call) {
+  // As the builder will own it: a directory of the asking side has no owners.
+  const header = (size: number) =>
+    contentHeader({ type: "file", mode: mode & 0o7777, uid: 0, gid: 0, size, rdev: 0 }, "");
   try {
-    return await hashFile(path, call);
+    return await hashFile(path, header, call);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     // Gone, or a link or a directory now.

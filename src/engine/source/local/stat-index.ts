@@ -26,7 +26,7 @@ export interface StatIndex {
 }
 
 // Layout: magic, sha256 of all that follows, count, then one column after the other, and the paths ended by NUL.
-const magic = "kiln stat index 1\n";
+const magic = "kiln stat index 2\n";
 const headerSize = magic.length + 32 + 6;
 const rowSize = 8 + 8 + 8 + 8 + 4 + 32;
 
