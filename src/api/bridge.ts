@@ -39,6 +39,16 @@ export interface ResultRef {
   ): Promise<{ readonly size: number; readonly mode: number } | undefined>;
 }
 
+/** What a frontend is asked for by another one, or by a client that drives its build itself. */
+export interface FrontendRequest {
+  readonly name: string;
+  readonly attrs: Attrs;
+  readonly inputs: Readonly<Record<string, Definition>>;
+}
+
+/** A frontend lent for one build: by a client, which asks over the wire for what the bridge offers. */
+export type Drive = (bridge: BuildBridge, call: Call) => Promise<FrontendResult>;
+
 export interface BuildBridge {
   /** Solves now. Undefined is the empty result (scratch). */
   solve(definition: Definition, call: Call): Promise<ResultRef | undefined>;
@@ -48,6 +58,8 @@ export interface BuildBridge {
    * them has it. Undefined where nothing tells. `logName` is the words for the progress line.
    */
   modified(definition: Definition, logName: string, call: Call): Promise<Date | undefined>;
+  /** Runs another frontend on this build, with attributes and inputs of its own. Nothing is solved for its result yet. */
+  frontend(request: FrontendRequest, call: Call): Promise<FrontendResult>;
   /** Definitions that came with the request, by name (`dockerfile`). */
   readonly inputs: Readonly<Record<string, Definition>>;
   warn(warning: Warning): void;

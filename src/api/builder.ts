@@ -2,6 +2,7 @@
 import type { Call, Digest } from "../base/index.ts";
 import type { Definition } from "../formats/llb/index.ts";
 import type { Descriptor, Platform } from "../formats/oci/index.ts";
+import type { Drive } from "./bridge.ts";
 import type { BuildEvent } from "./events.ts";
 import type { PlanReport } from "./plan.ts";
 import type { Session } from "./session.ts";
@@ -39,6 +40,8 @@ export interface BuildRequest {
   /** Frontend options: `filename`, `target`, `platform`, `build-arg:K`, `label:K`, `no-cache`, ... (F-80 ff.). */
   readonly attrs: Attrs;
   readonly definition?: Definition;
+  /** In place of a frontend and a definition: what drives the build. Only within one process. */
+  readonly drive?: Drive;
   readonly inputs?: Readonly<Record<string, Definition>>;
   readonly exporters: readonly ExportRequest[];
   readonly cacheImports?: readonly ExportRequest[];

@@ -4,6 +4,7 @@ import type { BuildBridge, ResultRef, Session } from "../../api/index.ts";
 import { type Call, KilnError } from "../../base/index.ts";
 import { type Definition, readDefinition } from "../../formats/llb/index.ts";
 import type { Platform } from "../../formats/oci/index.ts";
+import type { Frontend } from "../frontend/index.ts";
 import {
   type FileView,
   findSource,
@@ -20,6 +21,7 @@ import { type Emit, runStep } from "./step.ts";
 const readLimit = 100 << 20;
 
 export interface BridgeParts {
+  readonly frontends: ReadonlyMap<string, Frontend>;
   readonly solve: (definition: Definition, call: Call) => Promise<OpResult>;
   /** Told what a name stood for. */
   readonly looked?: (reference: string, pinned: string) => void;
@@ -60,6 +62,12 @@ export function createBridge(parts: BridgeParts): BuildBridge {
         async (step) => (await source.resolve(id, session, step)).modified?.(step),
         call,
       );
+    },
+    async frontend({ name, attrs, inputs }, call) {
+      const frontend = parts.frontends.get(name);
+      if (!frontend)
+        throw new KilnError("UNSUPPORTED", `there is no frontend ${JSON.stringify(name)}`);
+      return await frontend.solve(attrs, createBridge({ ...parts, inputs }), call);
     },
     warn: (warning) => emit({ type: "warning", warning, at: now() }),
   };

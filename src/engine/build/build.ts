@@ -197,13 +197,12 @@ async function describe(
     },
   call: Call,
 ): Promise<FrontendResult> {
-  if (request.frontend === undefined) return definitionResult(request, parts.platforms);
-  const frontend = parts.frontends.get(request.frontend);
-  if (!frontend) throw new KilnError("UNSUPPORTED", `there is no frontend ${request.frontend}`);
+  const { drive, frontend: name, attrs, inputs = {} } = request;
+  if (!drive && name === undefined) return definitionResult(request, parts.platforms);
   const bridge = createBridge({
     ...parts,
     session,
-    inputs: request.inputs ?? {},
+    inputs,
     solve: (definition, solving) => {
       const graph = readAllowed(definition, parts.granted);
       parts.notes?.read(definition, graph);
@@ -211,7 +210,8 @@ async function describe(
     },
     looked: (reference, pinned) => parts.notes?.looked(reference, pinned),
   });
-  return await frontend.solve(request.attrs, bridge, call);
+  if (drive) return await drive(bridge, call);
+  return await bridge.frontend({ name: name as string, attrs, inputs }, call);
 }
 
 function definitionResult(request: BuildRequest, platforms: readonly Platform[]): FrontendResult {
