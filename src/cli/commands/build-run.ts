@@ -12,6 +12,7 @@ import {
   explanationJson,
   explanationLines,
   failureLines,
+  loadPlanText,
   type OpenDisplay,
   openDisplay,
   showProgress,
@@ -57,6 +58,7 @@ export async function runBuild(
     world.stdout.write(text);
     return exitCode;
   }
+  if (plan.forecast) return await sayPlan(result, plan.forecast, world);
   reportResult({ result, plan, ref }, world);
   return 0;
 }
@@ -80,6 +82,7 @@ async function runPlan(
     resources: plan.resources,
     ...(plan.keepGoing ? { keepGoing: true } : {}),
     ...(plan.explain ? { explain: true } : {}),
+    ...(plan.forecast ? { plan: true } : {}),
     ...(plan.expectCached ? { expectCached: true } : {}),
   };
   const session = createLocalSession({
@@ -101,7 +104,11 @@ async function runPlan(
     showProgress(events, opened.display),
     build.result,
   ]);
-  sayAfterwards(opened, { failed: result.status === "rejected", warn: !plan.call }, world);
+  sayAfterwards(
+    opened,
+    { failed: result.status === "rejected", warn: !plan.call && !plan.forecast },
+    world,
+  );
   if (plan.explain) sayExplanations(explanations, plan.explain, world);
   if (result.status === "rejected") throw placed(result.reason, plan);
   if (shown.status === "rejected") throw shown.reason;
@@ -161,6 +168,21 @@ function sayExplanations(
     const lines = explanationLines(explanations, world.stderr.style);
     world.stderr.write(lines.map((line) => `${line}\n`).join(""));
   }
+}
+
+/** Prints what would be done; 1 where the build would fail. */
+async function sayPlan({ plan }: BuildResult, form: ExplainMode, world: RunWorld): Promise<number> {
+  if (!plan) throw new KilnError("UNSUPPORTED", "this builder does not tell what it would do");
+  const { stdout } = world;
+  const { planFails, planJson, planLines } = await loadPlanText();
+  if (form === "json") stdout.write(planJson(plan));
+  else {
+    const lines = planLines(plan, stdout.style, stdout.columns);
+    // Progress went to the same terminal.
+    if (stdout.isTerminal) stdout.write("\n");
+    stdout.write(lines.map((line) => `${line}\n`).join(""));
+  }
+  return planFails(plan) ? 1 : 0;
 }
 
 /** Mistakes in the Dockerfile are shown under the name the user gave it. */

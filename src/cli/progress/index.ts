@@ -9,6 +9,11 @@ export { explanationJson, explanationLines } from "./explanation.ts";
 export type { ProgressModel } from "./model.ts";
 export { failureLines, warningBlock, warningLines } from "./summary.ts";
 
+/** What shows plans; loaded by those that show one. */
+export async function loadPlanText(): Promise<typeof import("./plan-text.ts")> {
+  return await import("./plan-text.ts");
+}
+
 export const progressModes = ["auto", "none", "plain", "quiet", "rawjson", "tty"] as const;
 export type ProgressMode = (typeof progressModes)[number];
 

@@ -1,4 +1,4 @@
-// Looking up images for a plan: one that lacks a platform is noted, and the nearest stands in for it, so that all are seen.
+// Looking up images for a plan: one that lacks a platform is noted, and another of its platforms stands in, so that all are seen.
 import type { PlannedImage } from "../../api/index.ts";
 import { isKilnError } from "../../base/index.ts";
 import {
@@ -39,8 +39,9 @@ export function watchImages(images: Lookup): Lookup & { found(): readonly Planne
           ...(offered === undefined ? {} : { offered }),
           ...(nearest === undefined ? {} : { nearest }),
         });
-        if (nearest === undefined) throw error;
-        const instead = { ...options, platform: parsePlatform(nearest, options.platform) };
+        const standIn = nearest ?? offered?.split(", ")[0];
+        if (standIn === undefined || standIn === "none") throw error;
+        const instead = { ...options, platform: parsePlatform(standIn, options.platform) };
         return await images.resolveImage(reference, instead, session, call);
       }
     },

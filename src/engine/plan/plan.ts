@@ -83,16 +83,18 @@ interface Stage {
 
 /** Stages in the order in which they are built; targets for which one is the same work are together. */
 function stagesOf(targets: readonly PlanTarget[]): readonly Stage[] {
-  const names = new Set<string>();
+  /** How far into a build each stage ends. */
+  const ends = new Map<string, number>();
   const found = new Map<string, Stage>();
   for (const { platform, graph, cached } of targets) {
     const byName = new Map<string, LlbVertex[]>();
-    for (const vertex of graph?.vertices ?? []) {
+    for (const [at, vertex] of graph?.vertices.entries() ?? []) {
       const name = stageOf(vertex.name);
-      if (name !== undefined) byName.set(name, [...(byName.get(name) ?? []), vertex]);
+      if (name === undefined) continue;
+      byName.set(name, [...(byName.get(name) ?? []), vertex]);
+      ends.set(name, Math.max(ends.get(name) ?? 0, at));
     }
     for (const [name, vertices] of byName) {
-      names.add(name);
       const key = [name, ...vertices.map(({ digest }) => digest)].join(" ");
       const target = formatPlatform(platform);
       const same = found.get(key);
@@ -100,8 +102,9 @@ function stagesOf(targets: readonly PlanTarget[]): readonly Stage[] {
       else found.set(key, { name, targets: [target], vertices, cached });
     }
   }
+  const byEnd = [...ends].toSorted(([, a], [, b]) => a - b);
   const all = [...found.values()];
-  return [...names].flatMap((name) => all.filter((stage) => stage.name === name));
+  return byEnd.flatMap(([name]) => all.filter((stage) => stage.name === name));
 }
 
 /** `build` of `[linux/amd64->arm64 build 2/5] RUN make`; undefined for what belongs to no stage, such as contexts. */
