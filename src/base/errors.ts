@@ -26,7 +26,6 @@ export const errorCodes = {
   BLOB_CORRUPT: ["internal", "Bytes do not have the digest or size that was promised for them."],
   BLOB_NOT_FOUND: ["not-found", "A blob is not where it was looked for."],
   BUILDER_FAILED: ["internal", "A builder's driver could not start, stop or change what it runs."],
-  BUILDER_FAILED: ["unknown", "A builder answered with an error that says no more."],
   BUILDER_INVALID: ["invalid-argument", "A builder cannot be made or changed as was asked."],
   BUILDER_NOT_FOUND: ["not-found", "There is no builder of that name."],
   BUILDER_UNREACHABLE: ["unavailable", "A builder, or what runs it, could not be reached."],
@@ -94,6 +93,7 @@ export const errorCodes = {
     "The registry answered with an error or not as the protocol says.",
   ],
   REGISTRY_UNREACHABLE: ["unavailable", "The registry could not be reached."],
+  REMOTE_FAILED: ["unknown", "A builder answered with an error that says no more."],
   REQUEST_INVALID: [
     "invalid-argument",
     "A request to a builder is malformed or contradicts itself.",

@@ -97,7 +97,7 @@ export function fromStatus(status: StatusError): KilnError {
   const told = status.details
     .flatMap(({ typeUrl, value }) => (typeUrl === errorInfoUrl ? [readErrorInfo(value)] : []))
     .find((one) => one !== undefined);
-  const code = told?.code ?? kilnCodes[status.code] ?? "BUILDER_FAILED";
+  const code = told?.code ?? kilnCodes[status.code] ?? "REMOTE_FAILED";
   return new KilnError(code, status.message, {
     cause: status,
     ...(told?.hint ? { hint: told.hint } : {}),
