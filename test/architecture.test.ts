@@ -94,7 +94,7 @@ const privileges: readonly { what: string; pattern: RegExp; rooms: readonly RegE
     what: "child processes",
     pattern: /"node:child_process"/,
     rooms: [
-      /^engine\/(executor|source|ops\/file\/decompress)/,
+      /^engine\/(executor|isolation|source|ops\/file\/decompress)/,
       /^storage\/snapshot/,
       /^cli\/config/,
     ],
@@ -115,7 +115,7 @@ const privileges: readonly { what: string; pattern: RegExp; rooms: readonly RegE
       /^cli/,
       /^base\/log/,
       /^storage\/(registry|http)/,
-      /^engine\/(executor|source\/git|ops\/file\/decompress)/,
+      /^engine\/(executor|isolation|source\/git|ops\/file\/decompress)/,
     ],
   },
   { what: "the console", pattern: /\bconsole\./, rooms: [/^cli/] },

@@ -29,6 +29,8 @@ export const errorCodes = {
   BUILDER_INVALID: ["invalid-argument", "A builder cannot be made or changed as was asked."],
   BUILDER_NOT_FOUND: ["not-found", "There is no builder of that name."],
   BUILDER_UNREACHABLE: ["unavailable", "A builder, or what runs it, could not be reached."],
+  CACHE_FAILED: ["unavailable", "A cache could not be written where it was asked for."],
+  CACHE_INVALID: ["invalid-argument", "A cache from elsewhere is not what it should be."],
   CHECKSUM_MISMATCH: [
     "failed-precondition",
     "A downloaded file is not the one that a checksum demands.",

@@ -1,5 +1,6 @@
 // The command: arguments to a command, an error to text and exit code, Ctrl-C to cancellation.
 import { abortReason } from "../base/index.ts";
+import { enterIsolation, parseIsolation } from "../engine/isolation/index.ts";
 import { runCommandLine, type World } from "./commands/index.ts";
 import {
   createStyle,
@@ -62,6 +63,12 @@ function systemWorld(): World {
     stderr: output(process.stderr),
     call: { signal: controller.signal },
     now: () => new Date(),
+    enter: (isolation) =>
+      enterIsolation({
+        wanted: parseIsolation(isolation || process.env["KILN_ISOLATION"]),
+        environment: process.env,
+        command: [process.execPath, ...process.execArgv, ...process.argv.slice(1)],
+      }),
     atExit(step) {
       process.on("exit", step);
       return () => void process.off("exit", step);

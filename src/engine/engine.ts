@@ -37,6 +37,7 @@ import { createProcessSlots, openExecutor } from "./executor/index.ts";
 import { openStepHistory } from "./explain/index.ts";
 import { createExporters } from "./exporter/index.ts";
 import { createDockerfileFrontend } from "./frontend/index.ts";
+import type { Standing } from "./isolation/index.ts";
 import { createOp, type OpParts, type OpResult, openCacheMounts } from "./ops/index.ts";
 import type { GcOptions } from "./retention/index.ts";
 import { createSolver } from "./solver/index.ts";
@@ -69,6 +70,8 @@ export interface EngineOptions {
   readonly jobs?: number;
   /** How layers are shown, instead of the best way that works here. */
   readonly snapshotter?: SnapshotterKind;
+  /** How this process is kept apart from the machine; as root where absent. */
+  readonly standing?: Standing;
   /** Path or name of the container runtime, instead of the first that is found. */
   readonly runtime?: string;
   /** What requests may ask for beyond the sandbox; everything that there is, where absent. */
@@ -86,12 +89,14 @@ export interface Engine extends Builder {
 }
 
 /** The reference's names. */
-const snapshotterLabels = { overlay: "overlayfs", copy: "native" } as const;
+const snapshotterLabels = { overlay: "overlayfs", fuse: "fuse-overlayfs", copy: "native" } as const;
 
 /** Below the root, by what lies there. */
 const places = {
   content: "content",
   snapshots: "snapshots",
+  /** Of processes for whom all files have one owner: the same layers look different to them. */
+  ownSnapshots: "snapshots-one-owner",
   metadata: "metadata",
   images: "images",
   origins: "origins",
@@ -132,7 +137,10 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
   const fetchBlob = ({ descriptor }: LayerBlob, call: Call) =>
     createBlobReader({ content, origins, registry: registries.latest() })(descriptor, call);
   const snapshotter = owned.use(
-    await openSnapshotter({ dir: at("snapshots"), fetchBlob }, options.snapshotter),
+    await openSnapshotter(
+      { dir: at(options.standing?.owners === "one" ? "ownSnapshots" : "snapshots"), fetchBlob },
+      options.snapshotter,
+    ),
   );
   const metadata = owned.use(await openMetadata(at("metadata")));
   const kept = {
@@ -141,9 +149,12 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
     statIndexes: openKept(join(at("sources"), "local")),
   };
   const stores = { content, snapshotter, records, origins };
-  const runtime = options.runtime === undefined ? {} : { runtime: options.runtime };
+  const how = {
+    ...(options.runtime === undefined ? {} : { runtime: options.runtime }),
+    ...(options.standing === undefined ? {} : { standing: options.standing }),
+  };
   const executor = lazily(async () =>
-    owned.use(await openExecutor({ stateDir: at("executor"), ...runtime })),
+    owned.use(await openExecutor({ stateDir: at("executor"), ...how })),
   );
   const images = createImageSource({ ...stores, registry: registries.of });
   const files = createHttpSources({

@@ -3,6 +3,7 @@ import { buildFlags } from "./build-flags.ts";
 import { type Command, defineCommand } from "./command.ts";
 
 export const build: Command = defineCommand({
+  opensStore: true,
   spec: {
     path: ["build"],
     aliases: ["b"],

@@ -43,7 +43,7 @@ function rootOf(world: RunWorld, configured: string | undefined): string {
     flag: flag === "" ? undefined : resolve(world.cwd, flag),
     config: configured,
     environment: world.env,
-    uid: process.geteuid?.() ?? 0,
+    uid: world.standing?.uid ?? process.geteuid?.() ?? 0,
     home: homedir(),
   });
 }
@@ -58,7 +58,7 @@ export async function openBuilder(
 ): Promise<Builder> {
   if (world.openBuilder) return world.openBuilder(world);
   const { root, hosts, gc } = await openClientConfig(world);
-  const snapshotter = wantedSnapshotter(world.env);
+  const snapshotter = wantedSnapshotter(world);
   const { openEngine } = await import("../../engine/engine.ts");
   return openEngine({
     root,
@@ -67,20 +67,34 @@ export async function openBuilder(
     version: kilnVersion,
     now: world.now,
     ...snapshotter,
+    ...(world.standing && { standing: world.standing }),
     ...limits,
   });
 }
 
-/** KILN_SNAPSHOTTER, for machines where the choice of the engine is not the best, and for tests. */
-function wantedSnapshotter(env: RunWorld["env"]): Pick<EngineOptions, "snapshotter"> {
+/** KILN_SNAPSHOTTER, for machines where the choice of the engine is not the best, and for tests; else what the isolation says. */
+function wantedSnapshotter({ env, standing }: RunWorld): Pick<EngineOptions, "snapshotter"> {
   const name = env["KILN_SNAPSHOTTER"] || undefined;
-  if (name === undefined) return {};
-  if (name === "overlay" || name === "copy") return { snapshotter: name };
+  if (name === undefined) {
+    switch (standing?.isolation) {
+      case "userns-fuse":
+        return { snapshotter: "fuse" };
+      case "userns-copy":
+      case "proot":
+        return { snapshotter: "copy" };
+      default:
+        return {};
+    }
+  }
+  const kind = snapshotterKinds.find((one) => one === name);
+  if (kind !== undefined) return { snapshotter: kind };
   throw new KilnError(
     "CONFIG_INVALID",
-    `KILN_SNAPSHOTTER must be overlay or copy, not ${JSON.stringify(name)}`,
+    `KILN_SNAPSHOTTER must be ${snapshotterKinds.join(" or ")}, not ${JSON.stringify(name)}`,
   );
 }
+
+const snapshotterKinds = ["overlay", "fuse", "copy"] as const;
 
 /** The engine as what runs images. Tests give one too. */
 export async function openRunner(world: RunWorld): Promise<Engine> {

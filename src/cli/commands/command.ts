@@ -1,6 +1,7 @@
 // What a command is given and what it gives back: the world around the process, as a value, so that tests can make one.
 import type { Builder } from "../../api/index.ts";
 import type { Call } from "../../base/index.ts";
+import type { Standing } from "../../engine/isolation/index.ts";
 import type { CommandSpec, FlagSet, Flags, GlobalFlags } from "../flags/index.ts";
 import type { Output } from "../report/index.ts";
 
@@ -16,6 +17,11 @@ export interface World {
   readonly now: () => Date;
   /** Runs `step` when the process ends, however it ends. Synchronous; returns how to take it back. */
   atExit(step: () => void): () => void;
+  /**
+   * Gets the process to where builds may run, for commands that open the store; may start it anew. Absent in tests, which
+   * stay where they are.
+   */
+  readonly enter?: (isolation: string) => Standing;
   /** Opens the builder instead of the real one: for tests. */
   readonly openBuilder?: (world: RunWorld) => Promise<Builder>;
 }
@@ -23,11 +29,15 @@ export interface World {
 /** The world with the global flags read. */
 export interface RunWorld extends World {
   readonly globals: GlobalFlags["values"];
+  /** Where the process stands, for commands that open the store. */
+  readonly standing?: Standing;
 }
 
 /** One command: data for help and docs, and what it does. Resolves with the exit code; failures are thrown. */
 export interface Command<S extends FlagSet = FlagSet> {
   readonly spec: CommandSpec<S>;
+  /** Whether it works on the store, which belongs to the ids of the way that builds are isolated in. */
+  readonly opensStore?: boolean;
   run(flags: Flags<S>, args: readonly string[], world: RunWorld): Promise<number>;
 }
 

@@ -8,6 +8,7 @@ import { type Command, defineCommand } from "./command.ts";
 import { matchesFilters, parseFilters } from "./usage.ts";
 
 export const du: Command = defineCommand({
+  opensStore: true,
   spec: {
     path: ["du"],
     args: { min: 0, max: 0 },

@@ -215,7 +215,12 @@ async function runCommand(
   for (const warning of parsed.warnings) sayWarning(world, warning);
   checkArgs(parsed.args, spec, name);
   const globals = parsed.flags.values as unknown as GlobalFlags["values"];
-  return command.run(parsed.flags, parsed.args, { ...world, globals });
+  const standing = command.opensStore ? world.enter?.(globals.isolation) : undefined;
+  return command.run(parsed.flags, parsed.args, {
+    ...world,
+    globals,
+    ...(standing && { standing }),
+  });
 }
 
 /** `--help` wins over mistakes elsewhere on the line; after `--`, or in a program's own arguments, it is not ours. */

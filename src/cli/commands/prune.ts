@@ -8,6 +8,7 @@ import { type Command, defineCommand, type RunWorld } from "./command.ts";
 import { pruneFilter } from "./usage.ts";
 
 export const prune: Command = defineCommand({
+  opensStore: true,
   spec: {
     path: ["prune"],
     args: { min: 0, max: 0 },

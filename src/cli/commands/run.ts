@@ -36,6 +36,7 @@ const runFlags = {
 } as const;
 
 export const run: Command = defineCommand({
+  opensStore: true,
   spec: {
     path: ["run"],
     argsUsage: "IMAGE[@DIGEST] [COMMAND] [ARG...]",
@@ -113,7 +114,6 @@ function credentialsOnly(
   };
   return {
     files: nothing,
-    readFile: nothing,
     receive: nothing,
     directory: () => undefined,
     secret: async () => undefined,

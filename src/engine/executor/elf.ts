@@ -11,6 +11,8 @@ export interface ElfHeader {
 const littleEndian = 1;
 const bigEndian = 2;
 const class64 = 2;
+/** PT_INTERP */
+const loaderSegment = 3;
 
 /** Names by e_machine, 32-bit little, 32-bit big, 64-bit little, 64-bit big; empty where nobody builds it. */
 const machines: Readonly<Record<number, readonly [string, string, string, string]>> = {
@@ -36,6 +38,19 @@ export function readElf(head: Uint8Array): ElfHeader | undefined {
   const machine = view.getUint16(18, order === littleEndian);
   const column = (bits === class64 ? 2 : 0) + (order === bigEndian ? 1 : 0);
   return { architecture: machines[machine]?.[column] || `machine-${machine}` };
+}
+
+/** Whether the program asks for a loader and its libraries, by its program headers within `head`. */
+export function needsLoader(head: Uint8Array): boolean {
+  const wide = head[4] === class64;
+  const little = head[5] === littleEndian;
+  const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
+  const start = wide ? Number(view.getBigUint64(32, little)) : view.getUint32(28, little);
+  const size = view.getUint16(wide ? 54 : 42, little);
+  const count = view.getUint16(wide ? 56 : 44, little);
+  for (let at = start; at < start + size * count && at + 4 <= head.length; at += size)
+    if (view.getUint32(at, little) === loaderSegment) return true;
+  return false;
 }
 
 /** The program named by a script's `#!` line; undefined when `head` is not the beginning of a script. */

@@ -66,17 +66,18 @@ export class OciExecutor implements Executor {
 
   async platforms(call: Call): Promise<readonly Platform[]> {
     throwIfAborted(call);
-    return this.#options.platforms.ways().flatMap(({ platforms }) => platforms);
+    const ways = await this.#options.platforms.ways();
+    return ways.flatMap(({ platforms }) => platforms);
   }
 
   async checkPlatform(platform: Platform, call: Call): Promise<void> {
     throwIfAborted(call);
-    this.#options.platforms.find(platform);
+    await this.#options.platforms.find(platform);
   }
 
   async emulatorOf(platform: Platform, call: Call): Promise<string | undefined> {
     throwIfAborted(call);
-    return await this.#options.platforms.find(platform).describe(call);
+    return await (await this.#options.platforms.find(platform)).describe(call);
   }
 
   async run(
@@ -87,7 +88,7 @@ export class OciExecutor implements Executor {
   ): Promise<ResourceUsage> {
     throwIfAborted(call);
     checkUlimits(process.ulimits ?? []);
-    const emulation = this.#options.platforms.find(process.platform);
+    const emulation = await this.#options.platforms.find(process.platform);
     const number = ++this.#steps;
     const directory = join(this.#options.directory.path, `${number}`);
     mkdirSync(directory);
@@ -103,6 +104,7 @@ export class OciExecutor implements Executor {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#networks[Symbol.asyncDispose]();
+    await this.#options.platforms[Symbol.asyncDispose]();
     await this.#files[Symbol.asyncDispose]();
     this.#options.directory[Symbol.dispose]();
   }
@@ -126,9 +128,16 @@ export class OciExecutor implements Executor {
       search: environmentValue(process.env, "PATH"),
       cwd,
     });
-    this.#checkProgram(program, process.platform);
+    await this.#checkProgram(program, process.platform);
     const init = emulation.kind === "native" ? undefined : this.#init(step, program);
     const terminal = process.stdio === "inherit" && isTerminal();
+    const { enter = [] } = emulation;
+    // A namespace's root may not join the network that was made outside: the runtime is put into it before.
+    const [nsenter] = enter;
+    const enterNetwork =
+      nsenter !== undefined && network.setting.type === "join"
+        ? [nsenter, `--net=${network.setting.path}`, "--"]
+        : [];
     const spec = ociSpec(
       { ...process, cwd, args: init === undefined ? process.args : init.args },
       {
@@ -140,7 +149,7 @@ export class OciExecutor implements Executor {
         bounding: this.#bounding,
         machine: this.#machine,
         cgroup: cgroupSetting(this.#options.cgroups, this.#group(number)),
-        network: network.setting,
+        network: enterNetwork.length === 0 ? network.setting : { type: "host" },
         seccomp: this.#seccompSetting(),
         terminal,
       },
@@ -149,7 +158,13 @@ export class OciExecutor implements Executor {
     const logFile = join(directory, "runtime.log");
     const id = `kiln-${number}`;
     const stateDir = join(this.#options.directory.path, "state");
-    const command = runCommand(this.#options.runtime, { stateDir, bundle: directory, logFile, id });
+    const command = runCommand(this.#options.runtime, {
+      stateDir,
+      bundle: directory,
+      logFile,
+      id,
+      enter: [...enterNetwork, ...enter],
+    });
     await using stack = new AsyncStack();
     const limits = this.#limits(process, number, call);
     if (limits) stack.use(limits);
@@ -193,9 +208,9 @@ export class OciExecutor implements Executor {
   }
 
   /** Handlers may have been registered since the last look, so the machine is asked again before a step is refused. */
-  #checkProgram(program: Program, platform: Platform): void {
+  async #checkProgram(program: Program, platform: Platform): Promise<void> {
     if (program.type !== "elf" || program.architecture === this.#machine) return;
-    checkProgram(program, platform, runnableArchitectures(this.#options.platforms.ways()));
+    checkProgram(program, platform, runnableArchitectures(await this.#options.platforms.ways()));
   }
 
   #init({ process, directory }: Step, program: Program): Init | undefined {

@@ -2,13 +2,21 @@
 import { existsSync } from "node:fs";
 import { KilnError } from "../../base/index.ts";
 import { enterMountNamespace } from "../../storage/snapshot/index.ts";
+import type { Standing } from "../isolation/index.ts";
 import { openCgroupView, sweepGroups } from "./cgroup.ts";
+import { findEmulators } from "./emulation/emulators.ts";
 import { readMachine } from "./emulation/native.ts";
-import { Platforms } from "./emulation/platforms.ts";
+import {
+  type EmulationMode,
+  emulationModes,
+  Platforms,
+  type PlatformsOptions,
+} from "./emulation/platforms.ts";
+import { openNestedHandlers, openOwnHandlers } from "./emulation/private-handlers.ts";
 import type { Executor } from "./executor.ts";
 import { type NetworkMode, networkModes } from "./network/networks.ts";
 import { OciExecutor } from "./oci-executor.ts";
-import { findRuntime } from "./runtime.ts";
+import { findInPath, findRuntime } from "./runtime.ts";
 import { openWorkDirectory } from "./work-directory.ts";
 
 export interface ExecutorOptions {
@@ -20,6 +28,8 @@ export interface ExecutorOptions {
   readonly path?: string;
   /** What steps with the default network get; `auto`: one of their own where the machine can do that. */
   readonly network?: NetworkMode;
+  /** How this process is kept apart from the machine; as root where absent. */
+  readonly standing?: Standing;
   readonly now?: () => Date;
 }
 
@@ -39,8 +49,41 @@ export async function openExecutor(options: ExecutorOptions): Promise<Executor> 
     cgroups,
     stateDir: options.stateDir,
     network: options.network ?? networkFromEnvironment(process.env["KILN_NETWORK"]),
-    platforms: new Platforms(readMachine(directory.path), directory.path),
+    platforms: new Platforms(platformsOptions(options, directory.path)),
     now: options.now ?? (() => new Date()),
+  });
+}
+
+/** What decides how programs of other processors run. */
+function platformsOptions(options: ExecutorOptions, directory: string): PlatformsOptions {
+  const path = options.path ?? process.env["PATH"] ?? "";
+  const chosen = process.env["KILN_QEMU"] ?? "";
+  const mode = emulationFromEnvironment(process.env["KILN_EMULATION"]);
+  const inside = options.standing?.isolation.startsWith("userns") === true;
+  return {
+    machine: readMachine(directory),
+    directory,
+    mode,
+    // Emulated steps of a nested namespace cannot make device nodes, so root prefers what the machine has registered.
+    preferPrivate: inside || chosen !== "" || mode === "private",
+    async openPrivate(native) {
+      const search = [chosen, path, "/usr/local/bin", "/usr/bin"].join(":");
+      // The processor's own programs would be given to an emulator that is one of them.
+      const emulators = findEmulators(search).filter(
+        ({ architecture }) => !native.has(architecture),
+      );
+      if (inside) return openOwnHandlers(directory, emulators);
+      return await openNestedHandlers(directory, emulators, (name) => findInPath(name, path));
+    },
+  };
+}
+
+function emulationFromEnvironment(text: string | undefined): EmulationMode {
+  if (text === undefined || text === "") return "auto";
+  const mode = emulationModes.find((one) => one === text);
+  if (mode !== undefined) return mode;
+  throw new KilnError("CONFIG_INVALID", `KILN_EMULATION is ${JSON.stringify(text)}`, {
+    hint: `Choose one of: ${emulationModes.join(", ")}.`,
   });
 }
 

@@ -59,13 +59,27 @@ export function runCommand(
     readonly bundle: string;
     readonly logFile: string;
     readonly id: string;
+    /** Words that get it into namespaces; dies with us all the same. */
+    readonly enter: readonly string[];
   },
 ): readonly string[] {
   const flags = ["--root", options.stateDir, "--log", options.logFile, "--log-format", "json"];
   if (name === "crun") flags.push("--cgroup-manager=disabled");
   // runc looks for processes in /proc by the numbers of its own namespace.
   const proc = name === "runc" && leash.length > 0 ? ["--mount-proc"] : [];
-  return [...leash, ...proc, path, ...flags, "run", "--bundle", options.bundle, options.id];
+  const [deadly, parted] = [leash.slice(0, 3), leash.slice(3)];
+  return [
+    ...deadly,
+    ...options.enter,
+    ...parted,
+    ...proc,
+    path,
+    ...flags,
+    "run",
+    "--bundle",
+    options.bundle,
+    options.id,
+  ];
 }
 
 /** util-linux's or busybox's: no machine is without. */
@@ -93,7 +107,8 @@ function findLeash(path: string): readonly string[] {
   return [];
 }
 
-function findInPath(name: string, path: string): string | undefined {
+/** The first executable file of that name in `path`, a list as in PATH, or in the usual places. */
+export function findInPath(name: string, path: string): string | undefined {
   const places = [
     ...path.split(":").filter(Boolean),
     "/usr/sbin",

@@ -1,11 +1,21 @@
 // Owner, mode, times and extended attributes of files below a root, never through a symbolic link in last place.
-import { chmodSync, lchownSync, lutimesSync } from "node:fs";
+import { chmodSync, lchownSync, lutimesSync, readFileSync } from "node:fs";
 import { fsPath } from "../../base/index.ts";
 import type { TarHeader } from "../../formats/archive/index.ts";
 import { loadSyscalls } from "./syscalls.ts";
 
-/** Only root may give files away; elsewhere everything belongs to the user who runs Kiln. */
-export const canChown: boolean = process.geteuid?.() === 0;
+/** Only root may give files away, to the ids it has; elsewhere everything belongs to the user who runs Kiln. */
+export const canChown: boolean = process.geteuid?.() === 0 && countIds() > 1000;
+
+/** How many ids this process's user namespace has. */
+function countIds(): number {
+  try {
+    const lines = readFileSync("/proc/self/uid_map", "latin1").trim().split("\n");
+    return lines.reduce((sum, line) => sum + Number(line.trim().split(/\s+/)[2]), 0);
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}
 
 /** Names that overlayfs keeps for itself: never taken from an archive (they could redirect), never written to one. */
 export function isOverlayXattr(name: string): boolean {

@@ -1,4 +1,5 @@
 // File systems as stacks of layers, their views, and what moves files in and out of them.
+export { canChown } from "./attributes.ts";
 export * from "./copy-snapshotter.ts";
 export * from "./extract.ts";
 export { type TreeTarOptions, treeTar } from "./layer-tar.ts";

@@ -72,7 +72,7 @@ export interface CollectableSnapshotter extends Snapshotter {
 
 /** One way to show stacks of layers as directories. */
 export interface Views {
-  readonly name: "overlay" | "copy";
+  readonly name: "overlay" | "fuse" | "copy";
   /** Read-only, of layers that are all unpacked. */
   view(layers: readonly SnapshotLayer[], call: Call): Promise<readonly Mount[]>;
   /** Writable over such layers, with what is written kept in the staged directory. */
@@ -86,7 +86,7 @@ export interface ActiveView {
 }
 
 export class LayeredSnapshotter implements CollectableSnapshotter {
-  readonly name: "overlay" | "copy";
+  readonly name: "overlay" | "fuse" | "copy";
   readonly #store: LayerStore;
   readonly #views: Views;
   readonly #unpacker: Unpacker;
@@ -139,6 +139,10 @@ export class LayeredSnapshotter implements CollectableSnapshotter {
 
   tar(layer: SnapshotLayer, options: { readonly clamp?: number }, call: Call): Bytes {
     return layerTar(this.#store, layer, options, () => this.#unpacker.unpack(layer, call), call);
+  }
+
+  directory(layer: SnapshotLayer): string | undefined {
+    return this.#store.has(layer.id) ? this.#store.files(layer.id) : undefined;
   }
 
   async open(id: string, call: Call): Promise<Snapshot | undefined> {

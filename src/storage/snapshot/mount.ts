@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isMainThread } from "node:worker_threads";
 import { type Call, fromNodeError, KilnError, log, throwIfAborted } from "../../base/index.ts";
+import { mountFuse } from "./fuse-overlay.ts";
 import type { Mount } from "./snapshot.ts";
 import { loadSyscalls } from "./syscalls.ts";
 
@@ -132,6 +133,10 @@ function onlyOne(mounts: readonly Mount[]): Mount {
 }
 
 function attach(mount: Mount, target: string): void {
+  if (mount.type === "overlay" && mount.fuse === true) {
+    mountFuse(mount, target);
+    return;
+  }
   const syscalls = loadSyscalls();
   const fd = mount.type === "bind" ? detachedBind(mount) : detachedOverlay(mount);
   if (fd === undefined) {

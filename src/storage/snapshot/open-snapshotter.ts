@@ -1,15 +1,15 @@
 // The snapshotter that works here: overlay where the kernel lets us mount it, copies elsewhere.
 import { mkdirSync, readFileSync, statSync } from "node:fs";
 import { release } from "node:os";
-import { fromNodeError, isRecord, log, writeFileAtomic } from "../../base/index.ts";
+import { fromNodeError, isRecord, log, unreachable, writeFileAtomic } from "../../base/index.ts";
 import { openCopySnapshotter } from "./copy-snapshotter.ts";
 import type { CollectableSnapshotter, SnapshotterOptions } from "./layered-snapshotter.ts";
 import { openOverlaySnapshotter, probeOverlay } from "./overlay-snapshotter.ts";
 
 const debug = log("snapshot");
 
-/** How layers are shown; both use the same store. */
-export type SnapshotterKind = "overlay" | "copy";
+/** How layers are shown; all use the same store. */
+export type SnapshotterKind = "overlay" | "fuse" | "copy";
 
 /**
  * Opens the store in `options.dir` with the wanted snapshotter, else with overlay where it works. That is tried once for a store,
@@ -21,7 +21,16 @@ export async function openSnapshotter(
   wanted?: SnapshotterKind,
 ): Promise<CollectableSnapshotter> {
   const kind = wanted ?? (overlayObstacle(options.dir) === undefined ? "overlay" : "copy");
-  return kind === "overlay" ? openOverlaySnapshotter(options) : openCopySnapshotter(options);
+  switch (kind) {
+    case "overlay":
+      return openOverlaySnapshotter(options);
+    case "fuse":
+      return openOverlaySnapshotter(options, { fuse: true });
+    case "copy":
+      return openCopySnapshotter(options);
+    default:
+      return unreachable(kind);
+  }
 }
 
 /** Why there is no overlay here, from the note of an earlier try where there is one. */

@@ -11,12 +11,13 @@ import { mountAt } from "./mount.ts";
 import { OverlayViews } from "./overlay-views.ts";
 import type { Mount } from "./snapshot.ts";
 
-/** Opens the store in `dir`, making it if absent; sweeps what crashed processes left. Mounts nothing. */
+/** Opens the store in `dir`, making it if absent; sweeps what crashed processes left. Mounts nothing. `fuse`: by fuse-overlayfs. */
 export async function openOverlaySnapshotter(
   options: SnapshotterOptions,
+  { fuse = false }: { readonly fuse?: boolean } = {},
 ): Promise<CollectableSnapshotter> {
   const store = new LayerStore(options.dir);
-  return new LayeredSnapshotter(store, new OverlayViews(store), options.fetchBlob);
+  return new LayeredSnapshotter(store, new OverlayViews(store, fuse), options.fetchBlob);
 }
 
 /** Why overlay mounts are impossible here for this process and directory; undefined where they work. */

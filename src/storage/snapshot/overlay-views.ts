@@ -2,6 +2,7 @@
 import { chmodSync, lchownSync, lstatSync, mkdirSync } from "node:fs";
 import type { Call } from "../../base/index.ts";
 import { canChown } from "./attributes.ts";
+import { adoptFuseMarks } from "./fuse-overlay.ts";
 import { patchFor } from "./implied.ts";
 import type { LayerInfo } from "./layer-documents.ts";
 import type { LayerStore } from "./layer-store.ts";
@@ -11,13 +12,16 @@ import type { Mount, SnapshotLayer } from "./snapshot.ts";
 import { dropUnchanged } from "./unchanged.ts";
 
 export class OverlayViews implements Views {
-  readonly name = "overlay";
+  readonly name: "overlay" | "fuse";
   readonly #store: LayerStore;
+  readonly #fuse: boolean;
   /** Directories of stacks that were prepared before, topmost first, by the layers' ids. */
   readonly #prepared = new Map<string, readonly string[]>();
 
-  constructor(store: LayerStore) {
+  constructor(store: LayerStore, fuse = false) {
+    this.name = fuse ? "fuse" : "overlay";
     this.#store = store;
+    this.#fuse = fuse;
   }
 
   async view(layers: readonly SnapshotLayer[], _call: Call): Promise<readonly Mount[]> {
@@ -30,7 +34,8 @@ export class OverlayViews implements Views {
     if (isWhole) return [{ type: "bind", source: only, readonly: true }];
     // A layer alone would show its whiteouts as devices; overlayfs wants two directories to hide them.
     const directories = lower.length === 1 ? [only, this.#store.empty()] : lower;
-    return [{ type: "overlay", lower: directories, userXattr: this.#store.userXattr }];
+    const { userXattr } = this.#store;
+    return [{ type: "overlay", lower: directories, userXattr, fuse: this.#fuse }];
   }
 
   active(staged: string, layers: readonly SnapshotLayer[]): ActiveView {
@@ -38,6 +43,7 @@ export class OverlayViews implements Views {
       this.#store,
       staged,
       layers.length === 0 ? undefined : () => this.directories(layers),
+      this.#fuse,
     );
   }
 
@@ -75,13 +81,16 @@ class OverlayActiveView implements ActiveView {
   readonly #staged: string;
   /** Undefined when there is nothing below. */
   readonly #below: (() => Promise<readonly string[]>) | undefined;
+  readonly #fuse: boolean;
   #lower: readonly string[] | undefined;
 
   constructor(
     store: LayerStore,
     staged: string,
     below: (() => Promise<readonly string[]>) | undefined,
+    fuse: boolean,
   ) {
+    this.#fuse = fuse;
     this.#store = store;
     this.#staged = staged;
     this.#below = below;
@@ -98,6 +107,7 @@ class OverlayActiveView implements ActiveView {
         upper,
         work: `${this.#staged}/work`,
         userXattr: this.#store.userXattr,
+        fuse: this.#fuse,
       },
     ];
   }
@@ -106,6 +116,7 @@ class OverlayActiveView implements ActiveView {
     if (this.#below === undefined) return { whole: true };
     // The upper directory is the layer already, but for what was passed through or written as it was.
     const { userXattr } = this.#store;
+    if (this.#fuse) adoptFuseMarks(`${this.#staged}/fs`, userXattr);
     if (this.#lower) dropUnchanged({ upper: `${this.#staged}/fs`, lower: this.#lower, userXattr });
     return {};
   }

@@ -13,6 +13,8 @@ export type Mount =
       readonly work?: string;
       /** Whether overlayfs keeps its marks in `user.` attributes (in a user namespace) instead of `trusted.` ones. */
       readonly userXattr?: boolean;
+      /** Whether fuse-overlayfs is to do what the kernel does not. */
+      readonly fuse?: boolean;
     };
 
 /** The blob that a layer came from or was exported as. */
@@ -48,7 +50,13 @@ export interface Snapshot extends AsyncDisposable {
 
 /** A filtered view of a directory that Kiln does not own and never writes to. */
 export interface HostTree {
+  /** Absolute; only a name for messages where `contents` is set. */
   readonly directory: string;
+  /**
+   * Set where files are not in a directory under their names: the directory that has their contents by digest, which is
+   * Kiln's own, so that nobody changes them.
+   */
+  readonly contents?: string;
   /** In path order, parents before children; relative paths with forward slashes. Only these exist. */
   readonly entries: readonly HostEntry[];
   /** Patterns that left files out, for messages about what is missing. */
@@ -62,7 +70,7 @@ export interface HostEntry {
   /** Nanoseconds since 1970. */
   readonly mtime: bigint;
   readonly linkname?: string;
-  /** Content digest of a regular file. */
+  /** Of a regular file: its header as BuildKit hashes it (owner 0, no times) and its bytes. */
   readonly digest?: Digest;
   /** Same for all names of one file that has several. */
   readonly shared?: string;
@@ -82,7 +90,7 @@ export interface LazyLayer extends LayerBlob {
 }
 
 export interface Snapshotter extends AsyncDisposable {
-  readonly name: "overlay" | "copy";
+  readonly name: "overlay" | "fuse" | "copy";
   active(parent: Snapshot | undefined, call: Call): Promise<ActiveSnapshot>;
   /** A stack of image layers; nothing is fetched before `mounts()`. Layers already unpacked are reused, in parallel otherwise. */
   image(layers: readonly LazyLayer[], call: Call): Promise<Snapshot>;
@@ -95,6 +103,8 @@ export interface Snapshotter extends AsyncDisposable {
   ): Promise<Snapshot | undefined>;
   /** One layer as an uncompressed, deterministic tar; `clamp` (seconds) lowers every later mtime to itself. */
   tar(layer: SnapshotLayer, options: { readonly clamp?: number }, call: Call): Bytes;
+  /** Where the files of a layer lie, for reading and linking while a snapshot with it is held. Undefined when they are not here. */
+  directory(layer: SnapshotLayer): string | undefined;
   /** Undefined when it is gone. */
   open(id: string, call: Call): Promise<Snapshot | undefined>;
 }

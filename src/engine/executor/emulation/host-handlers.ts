@@ -7,6 +7,7 @@ import { type Call, isAbortError } from "../../../base/index.ts";
 import type { Platform } from "../../../formats/oci/index.ts";
 import { readElf } from "../elf.ts";
 import type { Emulation } from "./emulation.ts";
+import type { PrivateHandlers } from "./private-handlers.ts";
 
 /** Where the kernel shows the registered handlers when it is mounted. */
 export const binfmtDirectory = "/proc/sys/fs/binfmt_misc";
@@ -101,6 +102,22 @@ export function hostHandlerEmulations(
     }));
 }
 
+/** One way to run things for every emulator that was registered for this build. */
+export function privateEmulations(
+  { emulators, enter }: PrivateHandlers,
+  native: ReadonlySet<string>,
+): readonly Emulation[] {
+  return emulators
+    .filter(({ architecture }) => !native.has(architecture) && emulated.includes(architecture))
+    .toSorted((a, b) => emulated.indexOf(a.architecture) - emulated.indexOf(b.architecture))
+    .map(({ architecture, path }) => ({
+      kind: "private-handler" as const,
+      enter,
+      platforms: emulatedPlatforms(architecture),
+      describe: (call: Call) => emulatorVersion({ name: basename(path), interpreter: path }, call),
+    }));
+}
+
 /** Architectures that images are made for, in the order that builders list them. Handlers know many more. */
 const emulated: readonly string[] =
   "amd64 arm64 riscv64 ppc64 ppc64le s390x 386 mips64le mips64 loong64 arm".split(" ");
@@ -118,7 +135,10 @@ function emulatedPlatforms(architecture: string): readonly Platform[] {
   }));
 }
 
-async function emulatorVersion(handler: Handler, call: Call): Promise<string> {
+async function emulatorVersion(
+  handler: Pick<Handler, "name" | "interpreter">,
+  call: Call,
+): Promise<string> {
   try {
     // Registered under a name that changes what its arguments mean; the program behind the link takes options.
     const program = realpathSync(handler.interpreter);

@@ -10,36 +10,61 @@ import {
   binfmtDirectory,
   type HandlerTable,
   hostHandlerEmulations,
+  privateEmulations,
   readHandlerTable,
 } from "./host-handlers.ts";
 import { type Machine, nativeEmulation } from "./native.ts";
+import type { PrivateHandlers } from "./private-handlers.ts";
 
 const debug = log("executor");
 const MNT_DETACH = 2;
 
-/** Knows the ways to run programs on this machine. Handlers may be registered at any time, so it looks again when asked. */
-export class Platforms {
+/** `KILN_EMULATION`: which way programs of other processors run, instead of the best that works. */
+export const emulationModes = ["auto", "private", "host"] as const;
+export type EmulationMode = (typeof emulationModes)[number];
+
+export interface PlatformsOptions {
+  readonly machine: Machine;
+  /** A place where binfmt_misc can be mounted, in this process's private mount namespace. */
+  readonly directory: string;
+  readonly mode: EmulationMode;
+  /** Whether emulators of the build's own go before those of the machine. */
+  readonly preferPrivate: boolean;
+  /** Registers what is installed, but for `native` programs, for this build alone; rejects where the kernel refuses. */
+  readonly openPrivate: (native: ReadonlySet<string>) => Promise<PrivateHandlers>;
+}
+
+/**
+ * Knows the ways to run programs on this machine. Handlers may be registered at any time, so it looks again when asked.
+ * Registers its own when first needed; owns them.
+ */
+export class Platforms implements AsyncDisposable {
   readonly #native: Emulation;
-  readonly #directory: string;
+  readonly #options: PlatformsOptions;
+  #private: Promise<PrivateHandlers | undefined> | undefined;
 
-  /** `directory` is a place where binfmt_misc can be mounted to be read, where the machine has not mounted it. */
-  constructor(machine: Machine, directory: string) {
-    this.#native = nativeEmulation(machine);
-    this.#directory = directory;
+  constructor(options: PlatformsOptions) {
+    this.#native = nativeEmulation(options.machine);
+    this.#options = options;
   }
 
-  /** Every way, the native one first. */
-  ways(): readonly Emulation[] {
-    return this.#waysOf(this.#readTable());
+  /** Every way, best first; the native one is. */
+  async ways(): Promise<readonly Emulation[]> {
+    return this.#waysOf(this.#readTable(), await this.#openPrivate());
   }
 
-  /** The way that runs `platform`. Throws `EMULATOR_MISSING`, with the command that helps, when there is none. */
-  find(platform: Platform): Emulation {
+  /** The way that runs `platform`. Rejects with `EMULATOR_MISSING`, with the command that helps, when there is none. */
+  async find(platform: Platform): Promise<Emulation> {
     const wanted = normalizePlatform(platform);
     const native = findEmulation([this.#native], wanted);
     if (native !== undefined) return native;
     const table = this.#readTable();
-    const ways = this.#waysOf(table);
+    // What the machine offers costs nothing: only where it does not come first, or does not do, is there more to be done.
+    const atOnce = this.#options.preferPrivate
+      ? undefined
+      : findEmulation(this.#waysOf(table, undefined), wanted);
+    if (atOnce !== undefined) return atOnce;
+    const ways = this.#waysOf(table, await this.#openPrivate());
     const way = findEmulation(ways, wanted);
     if (way !== undefined) return way;
     throw emulatorMissing(wanted, {
@@ -49,16 +74,41 @@ export class Platforms {
     });
   }
 
-  #waysOf(table: HandlerTable): readonly Emulation[] {
-    const native = new Set(this.#native.platforms.map(({ architecture }) => architecture));
-    return [this.#native, ...hostHandlerEmulations(table, native)];
+  async [Symbol.asyncDispose](): Promise<void> {
+    await (await this.#private)?.[Symbol.asyncDispose]();
+  }
+
+  #waysOf(table: HandlerTable, own: PrivateHandlers | undefined): readonly Emulation[] {
+    const { mode, preferPrivate } = this.#options;
+    const native = this.#nativeArchitectures();
+    const ours = own === undefined ? [] : privateEmulations(own, native);
+    // In a namespace with a table of its own, the machine's is out of reach.
+    const hidden = mode === "private" || own?.enter.length === 0;
+    const theirs = hidden ? [] : hostHandlerEmulations(table, native);
+    return [this.#native, ...(preferPrivate ? [...ours, ...theirs] : [...theirs, ...ours])];
+  }
+
+  #nativeArchitectures(): ReadonlySet<string> {
+    return new Set(this.#native.platforms.map(({ architecture }) => architecture));
+  }
+
+  #openPrivate(): Promise<PrivateHandlers | undefined> {
+    if (this.#options.mode === "host") return Promise.resolve(undefined);
+    this.#private ??= this.#options
+      .openPrivate(this.#nativeArchitectures())
+      .catch((error: unknown) => {
+        debug.debug("no emulators of the build's own", { error: String(error) });
+        return undefined;
+      });
+    return this.#private;
   }
 
   /** In a container the host's handlers work although nothing shows them: mount the table for ourselves and look. */
   #readTable(): HandlerTable {
     const table = readHandlerTable(binfmtDirectory);
-    if (table.mounted) return table;
-    const own = join(this.#directory, "binfmt_misc");
+    // A user namespace that mounts the table makes one of its own.
+    if (table.mounted || this.#options.preferPrivate) return table;
+    const own = join(this.#options.directory, "binfmt_misc");
     mkdirSync(own);
     try {
       loadSyscalls().mount("binfmt_misc", own, "binfmt_misc", 0, "");

@@ -1,0 +1,108 @@
+// Emulators that are installed on this machine, and how the kernel is told which programs they run.
+import { closeSync, openSync, readdirSync, readSync, statSync } from "node:fs";
+import { isAbsolute, join } from "node:path";
+import { needsLoader, readElf } from "../elf.ts";
+
+/** A qemu-user that works without any file of the machine. */
+export interface Emulator {
+  /** GOARCH name of the programs that it runs. */
+  readonly architecture: string;
+  /** Absolute. */
+  readonly path: string;
+}
+
+/** What tells a processor's programs: qemu's name for it, and the ELF header. */
+interface Processor {
+  readonly qemu: string;
+  readonly bits: 32 | 64;
+  readonly order: "little" | "big";
+  /** e_machine. */
+  readonly machine: number;
+}
+
+/** By GOARCH name. */
+export const processors: Readonly<Record<string, Processor>> = {
+  amd64: { qemu: "x86_64", bits: 64, order: "little", machine: 62 },
+  "386": { qemu: "i386", bits: 32, order: "little", machine: 3 },
+  arm64: { qemu: "aarch64", bits: 64, order: "little", machine: 183 },
+  arm: { qemu: "arm", bits: 32, order: "little", machine: 40 },
+  riscv64: { qemu: "riscv64", bits: 64, order: "little", machine: 243 },
+  ppc64le: { qemu: "ppc64le", bits: 64, order: "little", machine: 21 },
+  ppc64: { qemu: "ppc64", bits: 64, order: "big", machine: 21 },
+  s390x: { qemu: "s390x", bits: 64, order: "big", machine: 22 },
+  loong64: { qemu: "loongarch64", bits: 64, order: "little", machine: 258 },
+  mips64le: { qemu: "mips64el", bits: 64, order: "little", machine: 8 },
+  mips64: { qemu: "mips64", bits: 64, order: "big", machine: 8 },
+};
+
+/**
+ * The emulators in `search`, a list of directories as in PATH or of `ARCHITECTURE=FILE`, first ones first. One that needs
+ * libraries is left out: containers do not have them.
+ */
+export function findEmulators(search: string): readonly Emulator[] {
+  const found = new Map<string, string>();
+  for (const part of search.split(":").filter(Boolean)) {
+    const [, architecture, file] = /^([a-z0-9]+)=(.+)$/.exec(part) ?? [];
+    if (architecture !== undefined && file !== undefined) {
+      if (!found.has(architecture) && isUsable(file)) found.set(architecture, file);
+      continue;
+    }
+    if (!isAbsolute(part)) continue;
+    const names = namesIn(part);
+    for (const [one, { qemu }] of Object.entries(processors)) {
+      if (found.has(one)) continue;
+      const name = [`qemu-${qemu}-static`, `qemu-${qemu}`, `buildkit-qemu-${qemu}`].find(
+        (candidate) => names.has(candidate) && isUsable(join(part, candidate)),
+      );
+      if (name !== undefined) found.set(one, join(part, name));
+    }
+  }
+  return [...found].map(([architecture, path]) => ({ architecture, path }));
+}
+
+/**
+ * The line that registers an emulator (Linux, Documentation/admin-guide/binfmt-misc.rst). P keeps the name a program was
+ * called by, O hands it over open, C gives it the rights of set-id files, F opens the emulator now, so that containers
+ * need not have it.
+ */
+export function registration({ architecture, path }: Emulator): string | undefined {
+  const processor = processors[architecture];
+  if (processor === undefined) return undefined;
+  const { qemu, bits, order, machine } = processor;
+  const little = order === "little";
+  const half = (value: number) => (little ? [value & 255, value >> 8] : [value >> 8, value & 255]);
+  const identification = [0x7f, 0x45, 0x4c, 0x46, bits === 64 ? 2 : 1, little ? 1 : 2, 1];
+  const magic = [...identification, 0, ...Array<number>(8).fill(0), ...half(2), ...half(machine)];
+  // Of any operating system's version of the ABI; position independent (3) or not (2).
+  const type = little ? [0xfe, 0xff] : [0xff, 0xfe];
+  const mask = [...Array<number>(7).fill(255), 0, ...Array<number>(8).fill(255), ...type, 255, 255];
+  return `:qemu-${qemu}:M::${escaped(magic)}:${escaped(mask)}:${path}:POCF`;
+}
+
+function escaped(bytes: readonly number[]): string {
+  return bytes.map((byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join("");
+}
+
+function namesIn(directory: string): ReadonlySet<string> {
+  try {
+    return new Set(readdirSync(directory).filter((name) => name.includes("qemu-")));
+  } catch {
+    return new Set();
+  }
+}
+
+function isUsable(path: string): boolean {
+  try {
+    if (!statSync(path).isFile()) return false;
+    const header = new Uint8Array(4096);
+    const file = openSync(path, "r");
+    try {
+      const head = header.subarray(0, readSync(file, header));
+      return readElf(head) !== undefined && !needsLoader(head);
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return false;
+  }
+}
