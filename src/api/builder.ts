@@ -64,6 +64,8 @@ export interface BuildRequest {
 export interface BuildResult {
   readonly exporterResponse: Attrs;
   readonly descriptor?: Descriptor;
+  /** SLSA provenance v1 of mode `max` by platform, worked out when asked for; absent where the builder keeps none. */
+  readonly provenance?: () => Readonly<Record<string, unknown>>;
   /** For requests that ask for it. */
   readonly plan?: PlanReport;
 }

@@ -17,6 +17,7 @@ import {
   openDisplay,
   showProgress,
   warningBlock,
+  warningJson,
   warningLines,
 } from "../progress/index.ts";
 import { callAnswer } from "./build-call.ts";
@@ -27,6 +28,7 @@ import { reportResult } from "./build-result.ts";
 import { readStdin } from "./build-stdin.ts";
 import { createBuildRef, openBuilder, openClientConfig } from "./builder.ts";
 import { type RunWorld, sayWarning } from "./command.ts";
+import { gitFacts } from "./git-facts.ts";
 import { createLocalSession } from "./local-session.ts";
 import { checkAgents } from "./ssh-agents.ts";
 
@@ -41,26 +43,44 @@ export async function runBuild(
     sayWarning(world, `--${name} has no effect and is ignored`);
   const config = await openClientConfig(world);
   const stdin = await readStdin(context, flags.values.file, stack, world);
-  const plan = planBuild(flags, context, {
+  const planned = planBuild(flags, context, {
     env: world.env,
     cwd: world.cwd,
     stdoutIsTerminal: world.stdout.isTerminal,
     proxyArgs: config.proxyArgs(),
     stdin,
   });
+  const plan = { ...planned, attrs: { ...(await wantedFacts(planned, world)), ...planned.attrs } };
   const limits = plan.jobs === undefined ? {} : { jobs: plan.jobs };
   const builder = stack.use(await openBuilder(world, limits));
   const opened = await openDisplay(plan.progress, world.stderr, world);
   const ref = createBuildRef();
-  const result = await runPlan(plan, ref, builder, opened, world, config.credentials);
+  const warnings: unknown[] = [];
+  const lent = { credentials: config.credentials, warnings };
+  const result = await runPlan(plan, ref, builder, opened, world, lent);
   if (plan.call) {
     const { text, exitCode } = callAnswer(plan.call, result.exporterResponse);
     world.stdout.write(text);
     return exitCode;
   }
   if (plan.forecast) return await sayPlan(result, plan.forecast, world);
-  reportResult({ result, plan, ref }, world);
+  reportResult({ result, plan, ref, warnings }, world);
   return 0;
+}
+
+interface Lent {
+  readonly credentials: Parameters<typeof createLocalSession>[0]["credentials"];
+  /** Where warnings go besides the display. */
+  readonly warnings: unknown[];
+}
+
+/** What version control says, where somebody will read it: provenance, the metadata file, labels. */
+async function wantedFacts(plan: BuildPlan, world: RunWorld): Promise<BuildPlan["attrs"]> {
+  const labels = world.env["BUILDX_GIT_LABELS"];
+  const read = plan.metadataFile !== undefined || plan.attrs["attest:provenance"] !== undefined;
+  if (!read && !labels) return {};
+  const filename = plan.attrs["filename"] ?? "Dockerfile";
+  return await gitFacts({ directories: plan.directories, filename, env: world.env }, world.call);
 }
 
 async function runPlan(
@@ -69,7 +89,7 @@ async function runPlan(
   builder: Builder,
   opened: OpenDisplay,
   world: RunWorld,
-  credentials: Parameters<typeof createLocalSession>[0]["credentials"],
+  { credentials, warnings }: Lent,
 ): Promise<BuildResult> {
   await offerAgents(plan, world);
   const request: BuildRequest = {
@@ -98,7 +118,7 @@ async function runPlan(
   });
   const build = builder.build(request, session, world.call);
   const explanations: Explanation[] = [];
-  const events = setAside(build.events, explanations);
+  const events = setAside(build.events, { explanations, warnings });
   // Both are waited for: a failure must not leave the picture half drawn.
   const [shown, result] = await Promise.allSettled([
     showProgress(events, opened.display),
@@ -147,13 +167,14 @@ function sayAfterwards(
   world.stderr.write(lines.map((line) => `${line}\n`).join(""));
 }
 
-/** The same events; explanations are also put into `explanations`. */
+/** The same events; explanations and warnings are also put aside. */
 async function* setAside(
   events: AsyncIterable<BuildEvent>,
-  explanations: Explanation[],
+  { explanations, warnings }: { explanations: Explanation[]; warnings: unknown[] },
 ): AsyncIterable<BuildEvent> {
   for await (const event of events) {
     if (event.type === "explanation") explanations.push(event.explanation);
+    if (event.type === "warning") warnings.push(warningJson(event.warning, event.step));
     yield event;
   }
 }

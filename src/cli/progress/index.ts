@@ -7,6 +7,7 @@ export type { Display } from "./display.ts";
 export { showProgress } from "./display.ts";
 export { explanationJson, explanationLines } from "./explanation.ts";
 export type { ProgressModel } from "./model.ts";
+export { warningJson } from "./rawjson.ts";
 export { failureLines, warningBlock, warningLines } from "./summary.ts";
 
 /** What shows plans; loaded by those that show one. */

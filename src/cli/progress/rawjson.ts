@@ -94,7 +94,7 @@ export class RawJsonDisplay implements Display {
 }
 
 /** BuildKit's VertexWarning: texts are bytes there, so base64 here; lines count from 1, columns from 0. */
-function warningJson(
+export function warningJson(
   warning: Warning,
   step: Digest | undefined,
 ): Readonly<Record<string, unknown>> {

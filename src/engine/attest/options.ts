@@ -67,7 +67,7 @@ export function parseAttestOptions(attrs: Attrs): AttestOptions {
   }
   const { provenance, sbom } = wanted;
   return {
-    ...(provenance ? { provenance: parseProvenance(provenance) } : {}),
+    ...(provenance ? { provenance: parseProvenanceOptions(provenance) } : {}),
     ...(sbom ? { sbom: parseSbom(sbom, attrs) } : {}),
   };
 }
@@ -83,7 +83,10 @@ const knownOptions = new Set([
   "version",
 ]);
 
-function parseProvenance(options: Attrs): ProvenanceOptions {
+/** Everything there is to tell. */
+export const fullProvenance: ProvenanceOptions = parseProvenanceOptions({});
+
+function parseProvenanceOptions(options: Attrs): ProvenanceOptions {
   const strange = Object.keys(options).find((name) => !knownOptions.has(name));
   if (strange !== undefined) throw bad(strange, options[strange], "there is no such option");
   const { version = "v1", mode = "max" } = options;

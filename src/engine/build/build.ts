@@ -10,7 +10,7 @@ import type {
 import { type Call, type Digest, isKilnError, KilnError, Once, runAll } from "../../base/index.ts";
 import type { LlbGraph } from "../../formats/llb/index.ts";
 import { formatPlatform, type Platform } from "../../formats/oci/index.ts";
-import { parseAttestOptions } from "../attest/index.ts";
+import { fullProvenance, parseAttestOptions } from "../attest/index.ts";
 import type { Executor } from "../executor/index.ts";
 import type { StepHistory } from "../explain/index.ts";
 import type { Exporter, SolvedResult } from "../exporter/index.ts";
@@ -19,7 +19,7 @@ import type { OpDefinition, OpResult, Sources } from "../ops/index.ts";
 import { type PlanTarget, planReport, watchImages } from "../plan/index.ts";
 import type { Solver } from "../solver/index.ts";
 import type { ImageSource } from "../source/index.ts";
-import { attestProvenance, BuildNotes } from "./attest-result.ts";
+import { attestProvenance, BuildNotes, describeProvenance } from "./attest-result.ts";
 import { type BridgeParts, createBridge } from "./bridge.ts";
 import { startEarlyPacking } from "./early-packing.ts";
 import { type Entitlement, grantEntitlements, readAllowed } from "./entitlements.ts";
@@ -134,6 +134,19 @@ async function runBuild(
   return {
     exporterResponse: { ...described.metadata, ...exported.attrs },
     ...(exported.descriptor ? { descriptor: exported.descriptor } : {}),
+    provenance: () =>
+      Object.fromEntries(
+        described.platforms.map(({ id, definition }, index) => [
+          id,
+          describeProvenance(
+            request,
+            { definition, graph: graphs[index] },
+            fullProvenance,
+            { ...parts, notes },
+            [],
+          ),
+        ]),
+      ),
   };
 }
 

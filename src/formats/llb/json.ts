@@ -66,8 +66,15 @@ function objectJson(value: object): Json {
     found[String(value.$case)] = toJson(value.value) ?? zeroOf(value.value);
     return found;
   }
+  // Go writes a file action's indexes whatever they are.
+  const isAction = "secondaryInput" in value;
   for (const [name, member] of Object.entries(value)) {
-    const json = toJson(member);
+    const json =
+      name === "timestamp"
+        ? Number(member)
+        : isAction && typeof member === "number"
+          ? member
+          : toJson(member);
     const isUserChoice =
       name === "user" && typeof member === "object" && member !== null && "$case" in member;
     if (json !== undefined) found[isUserChoice ? "User" : (names[name] ?? name)] = json;
