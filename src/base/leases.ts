@@ -49,10 +49,18 @@ export class LeaseTable {
 
   /** What others hold: live processes, and other tables of this one. */
   heldElsewhere(): ReadonlySet<string> {
+    return this.#heldIn((name) => name !== this.#own);
+  }
+
+  /** What other live processes hold. */
+  heldByOthers(): ReadonlySet<string> {
+    return this.#heldIn((name) => tagOf(name) !== processTag());
+  }
+
+  #heldIn(counts: (name: string) => boolean): ReadonlySet<string> {
     const held = new Set<string>();
     for (const name of this.#names()) {
-      if (name === this.#own || name.startsWith(collecting) || isDead(tagOf(name)) === true)
-        continue;
+      if (!counts(name) || name.startsWith(collecting) || isDead(tagOf(name)) === true) continue;
       for (const line of readLines(`${this.#dir}/${name}`)) held.add(line);
     }
     return held;

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Attrs, Session } from "../../src/api/index.ts";
+import type { Attrs, ExportTarget, Session } from "../../src/api/index.ts";
 import type { Bytes } from "../../src/base/index.ts";
 import {
   createExporters,
@@ -80,7 +80,7 @@ describeWith(["root"], "files of snapshots", () => {
     const found: Record<string, string> = {};
     const headers: TarHeader[] = [];
     const session = {
-      async receive(_name: string, tar: Bytes) {
+      async receive(_target: ExportTarget, tar: Bytes) {
         let path = "";
         const sink = {
           entry(header: TarHeader) {

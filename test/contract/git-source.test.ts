@@ -252,8 +252,9 @@ describeWith(["root"], "the git source", () => {
 });
 
 const session: Session = {
-  async *files() {},
-  async *readFile() {},
+  files() {
+    throw new Error("not lent");
+  },
   directory: () => undefined,
   async receive() {},
   secret: async () => undefined,

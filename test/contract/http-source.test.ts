@@ -332,7 +332,6 @@ function sessionOf(secrets: Readonly<Record<string, string>>): Session {
   };
   return {
     files: nothing,
-    readFile: nothing,
     receive: nothing,
     directory: () => undefined,
     credentials: async () => undefined,

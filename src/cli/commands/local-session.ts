@@ -13,7 +13,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import type { Credentials, LentAgent, LentLayout, Session } from "../../api/index.ts";
+import type { Credentials, ExportTarget, LentAgent, LentLayout, Session } from "../../api/index.ts";
 import {
   type Bytes,
   type Call,
@@ -59,9 +59,8 @@ export function createLocalSession(parts: SessionParts): Session {
       return data;
     },
     files: (name) => refuseToSend(name),
-    readFile: (name) => refuseToSend(name),
-    receive: (name, tar, call) =>
-      receive(findReceiver(parts.receivers, name), tar, parts.stdout, call),
+    receive: (target, tar, call) =>
+      receive(findReceiver(parts.receivers, target), tar, parts.stdout, call),
     ssh: async (id) => parts.agents.get(id),
     secret: async (id) =>
       readSecret(
@@ -130,16 +129,13 @@ function readSecret(
   );
 }
 
-/** The receiver that an exporter means: by its index, else the only one of its type, else the only one. */
-function findReceiver(receivers: readonly (Receiver | undefined)[], name: string): Receiver {
-  const there = receivers.filter((receiver) => receiver !== undefined);
-  const typed = there.filter((receiver) => receiver.type === name);
-  const found =
-    receivers[Number(name)] ??
-    (typed.length === 1 ? typed[0] : undefined) ??
-    (there.length === 1 ? there[0] : undefined);
+function findReceiver(
+  receivers: readonly (Receiver | undefined)[],
+  { index, type }: ExportTarget,
+): Receiver {
+  const found = receivers[index];
   if (found) return found;
-  throw new Error(`nobody receives output ${name}`);
+  throw new KilnError("EXPORT_FAILED", `output ${index} (${type}) is delivered to nobody`);
 }
 
 async function receive(receiver: Receiver, data: Bytes, stdout: Output, call: Call): Promise<void> {

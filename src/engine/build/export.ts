@@ -53,12 +53,12 @@ export async function exportResult(
   await using prepared = new AsyncStack();
   const allPrepared = createBarrier(wanted.length);
   const finished = await runAll(
-    wanted.map((one, index) => ({ ...one, key: `export ${index}` })),
-    ({ exporter, attrs, title, key }, exporting) =>
+    wanted.map((one, index) => ({ ...one, index, key: `export ${index}` })),
+    ({ exporter, attrs, title, index, key }, exporting) =>
       runStep(
         { name: title, key, emit, now },
         async (step) => {
-          const one = prepared.use(await exporter.prepare(result, attrs, session, step));
+          const one = prepared.use(await exporter.prepare({ ...result, output: index }, attrs, session, step));
           await abortable(allPrepared(), step);
           return { attrs: await one.finish(step), descriptor: one.descriptor };
         },

@@ -10,6 +10,7 @@ import {
   contentDigestOfList,
 } from "./content-digest.ts";
 import { type Absence, explainAbsence } from "./local/absence.ts";
+import { contentPath } from "./local/received-files.ts";
 
 /** What is known of a path of a host tree. */
 export interface HostStat extends ContentStat {
@@ -66,13 +67,24 @@ function createView(tree: HostTree): HostTreeView {
     },
     readdir: (path) => indexed().children.get(path) ?? [],
     readlink: (path) => indexed().entries.get(path)?.linkname ?? "",
-    hostPath: (path) => tree.directory + path,
+    hostPath(path) {
+      if (tree.contents === undefined) return tree.directory + path;
+      const entry = indexed().entries.get(path);
+      return entry ? hostFile(tree, entry) : tree.contents;
+    },
     checkUnchanged(path) {
+      if (tree.contents !== undefined) return;
       const entry = indexed().entries.get(path);
       if (entry) checkUnchanged(tree, entry);
     },
     explainAbsence: (path) => explainAbsence(tree, path),
   };
+}
+
+/** Where the content of an entry lies on this machine; of what has none, a directory without attributes of its own. */
+export function hostFile(tree: HostTree, entry: HostEntry): string {
+  if (tree.contents === undefined) return `${tree.directory}/${entry.path}`;
+  return entry.digest === undefined ? tree.contents : contentPath(tree.contents, entry.digest);
 }
 
 /** Digest of a whole tree whose files have digests: what `contentDigest` gives for the root of its view. */
@@ -137,6 +149,7 @@ export function directoryContent(root: string): ContentView {
  * file: what was read before is then known to be what the entry's digest says.
  */
 export function checkUnchanged(tree: HostTree, entry: HostEntry): void {
+  if (tree.contents !== undefined) return;
   const stat = lstatSync(`${tree.directory}/${entry.path}`, {
     bigint: true,
     throwIfNoEntry: false,

@@ -137,7 +137,7 @@ describe("what is written", () => {
   });
 
   it("is an archive on standard output", async () => {
-    const send: Stage["during"] = (session, call) => session.receive("0", bytes("tar"), call);
+    const send: Stage["during"] = (session, call) => session.receive({ index: 0, type: "tar" }, bytes("tar"), call);
     const { stdout } = await runKiln(["build", "-o", "-", "app"], { files, during: send });
     expect(stdout).toBe("tar");
   });
@@ -148,7 +148,7 @@ describe("what is written", () => {
       throw new KilnError("EXPORT_FAILED", "broken");
     };
     for (const [data, there] of [[bytes("tar"), true], [half(), false]] as const) {
-      const send: Stage["during"] = (session, call) => session.receive("0", data, call);
+      const send: Stage["during"] = (session, call) => session.receive({ index: 0, type: "tar" }, data, call);
       await runKiln(["build", "-o", "type=tar,dest=out.tar", "app"], { files, during: send }, (directory) => {
         expect(existsSync(join(directory, "out.tar"))).toBe(there);
       });

@@ -1,9 +1,10 @@
 // Exporters `local` and `tar`: the result's files, handed to the asking side, which unpacks them or keeps the archive.
-import type { Attrs } from "../../../api/index.ts";
+import type { Attrs, SharedFiles } from "../../../api/index.ts";
+import type { Bytes } from "../../../base/index.ts";
 import { booleanAttribute, checkAttributeNames, wordAttribute } from "../attributes.ts";
 import type { Exporter } from "../exporter.ts";
 import { parseEpoch } from "../image/attributes.ts";
-import { withFilesTar } from "./files-tar.ts";
+import { withFilesTar, withSharedFiles } from "./files-tar.ts";
 
 const known = new Set([
   "attestation-prefix",
@@ -24,12 +25,14 @@ export function createFilesExporter(type: "local" | "tar"): Exporter {
       const options = { split, clamp: epoch ?? result.sourceDateEpoch };
       return {
         async finish(call) {
-          await withFilesTar(
-            result.platforms,
-            options,
-            (tar) => session.receive(type, tar, call),
-            call,
-          );
+          const target = { index: result.output ?? 0, type };
+          if (type === "local" && session.receiveFiles) {
+            const take = (files: SharedFiles) => session.receiveFiles?.(target, files, call);
+            await withSharedFiles(result.platforms, options, async (files) => take(files), call);
+          } else {
+            const take = (tar: Bytes) => session.receive(target, tar, call);
+            await withFilesTar(result.platforms, options, take, call);
+          }
           return {};
         },
         async [Symbol.asyncDispose]() {},

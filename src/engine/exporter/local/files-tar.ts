@@ -1,7 +1,9 @@
 // The files of a solved result as one archive: of all platforms side by side, or of one as they are.
 import { lstatSync, readdirSync } from "node:fs";
+import type { SharedFiles } from "../../../api/index.ts";
 import { type Bytes, type Call, KilnError } from "../../../base/index.ts";
 import { encodeTarHeader, tarEnd } from "../../../formats/archive/index.ts";
+import { shareTrees } from "../../../storage/directory/index.ts";
 import { treeTar, withMounted } from "../../../storage/snapshot/index.ts";
 import type { SolvedPlatform } from "../exporter.ts";
 
@@ -22,6 +24,26 @@ export async function withFilesTar<T>(
   return withTrees(platforms, [], call, (trees) => {
     if (!options.split) checkDistinct(trees);
     return use(filesTar(trees, options, call));
+  });
+}
+
+/** Mounts the result and lends its files to `use`. The mounts are gone afterwards. */
+export async function withSharedFiles<T>(
+  platforms: readonly SolvedPlatform[],
+  options: FilesOptions,
+  use: (files: SharedFiles) => Promise<T>,
+  call: Call,
+): Promise<T> {
+  return withTrees(platforms, [], call, (trees) => {
+    if (!options.split) checkDistinct(trees);
+    const { clamp } = options;
+    const parts = trees.map(({ id, root }) => ({
+      root,
+      prefix: options.split ? id.replaceAll("/", "_") : "",
+    }));
+    return use(
+      shareTrees(parts, clamp === undefined ? undefined : BigInt(clamp) * 1_000_000_000n, call),
+    );
   });
 }
 

@@ -10,7 +10,7 @@ import {
   solvedPlatform,
   solvedResult,
 } from "../../../../test/kit/exporting.ts";
-import type { Attrs, Session } from "../../../api/index.ts";
+import type { Attrs, ExportTarget, Session } from "../../../api/index.ts";
 import { type Bytes, digestOf, readAll } from "../../../base/index.ts";
 import { readTar } from "../../../formats/archive/index.ts";
 import { mediaTypes, parseIndex, parseManifest } from "../../../formats/oci/index.ts";
@@ -49,7 +49,7 @@ async function deliver(
   let received = "";
   let bytes = new Uint8Array();
   const session = {
-    async receive(name: string, tar: Bytes) {
+    async receive({ type: name }: ExportTarget, tar: Bytes) {
       received = name;
       bytes = new Uint8Array(await readAll(tar, 1 << 24, "archive"));
     },

@@ -47,7 +47,8 @@ function createArchiveExporter(
       return {
         descriptor: image.root.descriptor,
         async finish(finishing) {
-          await session.receive(type, layoutTar(options, finishing), finishing);
+          const target = { index: result.output ?? 0, type };
+          await session.receive(target, layoutTar(options, finishing), finishing);
           return imageResponse(attributes.name, image);
         },
         async [Symbol.asyncDispose]() {},

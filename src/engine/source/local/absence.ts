@@ -18,6 +18,7 @@ const neighbourLimit = 5000;
 export function explainAbsence(tree: HostTree, path: string): Absence {
   const relative = path.replace(/^\/+|\/+$/g, "");
   const pattern = excludingPattern(tree.excluded ?? [], relative);
+  if (tree.contents !== undefined) return explainUnseen(tree, pattern, relative);
   if (pattern !== undefined && isThere(join(tree.directory, relative))) {
     return {
       why: `${placeOf(tree.directory, pattern)} leaves it out of the build context`,
@@ -25,6 +26,22 @@ export function explainAbsence(tree: HostTree, path: string): Absence {
     };
   }
   const near = closest(relative, neighboursOf(tree, relative));
+  return {
+    why: "not found in the build context",
+    ...(near === undefined ? {} : { hint: `Did you mean ${near}?` }),
+  };
+}
+
+/** Of a directory on another machine only the list is known. */
+function explainUnseen(tree: HostTree, pattern: string | undefined, relative: string): Absence {
+  if (pattern !== undefined) {
+    return {
+      why: `not found in the build context; the ignore pattern ${JSON.stringify(pattern)} would leave it out`,
+      hint: `Remove the pattern, or add "!${relative}" below it.`,
+    };
+  }
+  const paths = tree.entries.slice(0, neighbourLimit).map((entry) => entry.path);
+  const near = closest(relative, paths);
   return {
     why: "not found in the build context",
     ...(near === undefined ? {} : { hint: `Did you mean ${near}?` }),

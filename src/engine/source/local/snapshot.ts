@@ -1,6 +1,7 @@
 // A host tree as a snapshot: read in place where that will do, copied into the store once where it will not.
 import { chmodSync, copyFileSync, linkSync, mkdirSync, symlinkSync } from "node:fs";
 import { type Call, type Digest, digestHex, fromNodeError, Once } from "../../../base/index.ts";
+import { fileType } from "../../../storage/directory/index.ts";
 import {
   type HostEntry,
   type HostTree,
@@ -11,25 +12,31 @@ import {
   type Snapshotter,
   withMounted,
 } from "../../../storage/snapshot/index.ts";
-import { checkUnchanged, fileType } from "../host-tree.ts";
+import { checkUnchanged, hostFile } from "../host-tree.ts";
 
 /** The copy in the store, made at the first need and let go with the last snapshot that shares it. */
 interface Copy {
   readonly once: Once<"copy", Snapshot>;
   made: Snapshot | undefined;
   holders: number;
+  readonly onRelease: (() => void) | undefined;
 }
 
-/** A snapshot that is the tree itself. `mounts()` copies it into the store once; `layers` are the copy's then. */
+/**
+ * A snapshot that is the tree itself. `mounts()` copies it into the store once; `layers` are the copy's then. `onRelease`
+ * is told when nobody holds it any more.
+ */
 export function createTreeSnapshot(
   tree: HostTree,
   content: Digest,
   snapshotter: Snapshotter,
+  onRelease?: () => void,
 ): Snapshot {
   return new TreeSnapshot(tree, content, snapshotter, {
     once: new Once(),
     made: undefined,
     holders: 0,
+    onRelease,
   });
 }
 
@@ -74,6 +81,7 @@ class TreeSnapshot implements Snapshot {
     this.#held = false;
     this.#copy.holders--;
     if (this.#copy.holders > 0) return;
+    this.#copy.onRelease?.();
     await this.#copy.made?.[Symbol.asyncDispose]();
     this.#copy.made = undefined;
   }
@@ -118,7 +126,7 @@ function copyEntry(tree: HostTree, entry: HostEntry, target: string, call: Call)
         setTimes(target, entry.mtime);
         return;
       default:
-        copyFileSync(`${tree.directory}/${entry.path}`, target);
+        copyFileSync(hostFile(tree, entry), target);
         checkUnchanged(tree, entry);
         chmodSync(target, mode);
         setTimes(target, entry.mtime);

@@ -15,10 +15,10 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Session, StepCall } from "../../../api/index.ts";
 import { digestOf, uncancelled } from "../../../base/index.ts";
+import { scanDirectory } from "../../../storage/directory/index.ts";
 import type { HostEntry, Snapshotter } from "../../../storage/snapshot/index.ts";
 import { checkUnchanged } from "../host-tree.ts";
 import { hashFiles } from "./hash-files.ts";
-import { scanDirectory } from "./scan.ts";
 import { createLocalSource } from "./source.ts";
 
 let root: string;

@@ -1,20 +1,17 @@
 // Scheme `local`: directories of the asking side, read in place where both sides see the same disk.
-
-import { createHash, randomUUID } from "node:crypto";
-import { statSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { FileFilter, Session, StepCall } from "../../../api/index.ts";
-import { digestOf, fromNodeError, KilnError } from "../../../base/index.ts";
-import { createPathFilter, type PathFilter } from "../../../formats/patterns/index.ts";
+import { digestOf, fromNodeError, KilnError, LeaseTable } from "../../../base/index.ts";
+import { compileFilter, scanDirectory } from "../../../storage/directory/index.ts";
 import type { HostTree, Snapshotter } from "../../../storage/snapshot/index.ts";
-import { hostTreeDigest } from "../host-tree.ts";
+import { contextChanged, hostFile, hostTreeDigest } from "../host-tree.ts";
 import type { ResolvedSource, Source } from "../source.ts";
 import { parseLocalFilter } from "./attributes.ts";
-import { followPaths } from "./follow-paths.ts";
 import { hashFiles } from "./hash-files.ts";
-import { scanDirectory } from "./scan.ts";
 import { createTreeSnapshot } from "./snapshot.ts";
-import { transferFiles } from "./transfer.ts";
+import { transferFiles, transferKey } from "./transfer.ts";
 
 export interface LocalSourceOptions {
   /** Where the stat indexes are kept. */
@@ -27,12 +24,16 @@ export interface LocalSourceOptions {
 }
 
 export function createLocalSource(options: LocalSourceOptions): Source {
+  const users: Users = new Map();
   return {
     scheme: "local",
     async resolve(id, session, call) {
       const filter = parseLocalFilter(id.attrs);
       const directory = session.directory(id.rest);
-      if (directory === undefined) return remoteSource(options, id.rest, filter, session);
+      if (directory === undefined) {
+        const shared = { name: id.rest, filter, session, attrs: id.attrs };
+        return remoteSource(options, users, shared, call);
+      }
       try {
         return await localSource(options, { name: id.rest, directory, filter }, call);
       } catch (error) {
@@ -102,30 +103,63 @@ function hashOf(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }
 
-/** As fsutil: followed paths and their links are further include patterns. Undefined wants everything. */
-function compileFilter(directory: string, filter: FileFilter): PathFilter | undefined {
-  const { include = [], exclude = [], followPaths: paths = [] } = filter;
-  const followed = paths.length === 0 ? [] : followPaths(directory, paths);
-  const includes = followed === undefined ? [] : [...new Set([...include, ...followed])];
-  if (includes.length === 0 && exclude.length === 0) return undefined;
-  return createPathFilter(includes, exclude);
+/** Builds that use what is kept of shared directories, by key. */
+type Users = Map<string, number>;
+
+interface Transferred {
+  readonly name: string;
+  readonly filter: FileFilter;
+  readonly session: Session;
+  readonly attrs: Readonly<Record<string, string>>;
 }
 
-/**
- * Files that only the session can read. What they hold is not known before they have come over, so nothing is found by
- * this key: the steps that use the files find their results by the files' content.
- */
-function remoteSource(
+/** Files that only the session can read: the list and what has changed come over now, so that they are known by content. */
+async function remoteSource(
   options: LocalSourceOptions,
-  name: string,
-  filter: FileFilter,
-  session: Session,
-): ResolvedSource {
-  const once = randomUUID();
+  users: Users,
+  { name, filter, session, attrs }: Transferred,
+  call: StepCall,
+): Promise<ResolvedSource> {
+  const key = transferKey(session, name, attrs);
+  options.onUse?.(key, `files received of ${name}`);
+  const leases = new LeaseTable(join(options.directory, ".leases"));
+  const transfer = (transferring: StepCall) =>
+    transferFiles(
+      {
+        name,
+        filter,
+        session,
+        key,
+        directory: options.directory,
+        everything: attrs["local.differ"] === "none",
+        alone: () => (users.get(key) ?? 0) === 0 && !leases.heldByOthers().has(key),
+        now: options.now ?? Date.now,
+      },
+      transferring,
+    );
+  const tree = await transfer(call);
+  const content = hostTreeDigest(tree);
   return {
-    cacheKey: digestOf(`local session\n${name}\n${once}`),
-    pin: `${name}@${once}`,
-    fetch: (call) =>
-      transferFiles({ name, filter, session, snapshotter: options.snapshotter }, call),
+    cacheKey: digestOf(`local\n${content}`),
+    pin: content,
+    async fetch(fetching) {
+      users.set(key, (users.get(key) ?? 0) + 1);
+      const release = () => void users.set(key, (users.get(key) ?? 1) - 1);
+      try {
+        const held = contentsAreThere(tree) ? tree : await transfer(fetching);
+        if (held !== tree && hostTreeDigest(held) !== content) throw contextChanged(name);
+        return createTreeSnapshot(held, content, options.snapshotter, release);
+      } catch (error) {
+        release();
+        throw error;
+      }
+    },
   };
+}
+
+/** Between looking and using, other builds may have come and gone, and with them what they did not need. */
+function contentsAreThere(tree: HostTree): boolean {
+  return tree.entries.every(
+    (entry) => entry.digest === undefined || existsSync(hostFile(tree, entry)),
+  );
 }

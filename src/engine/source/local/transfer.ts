@@ -1,97 +1,239 @@
-// Files that come over a session, written into a snapshot as they arrive.
-import { chmodSync, closeSync, mkdirSync, openSync, symlinkSync, writeSync } from "node:fs";
-import type { FileEntry, FileFilter, Session, StepCall } from "../../../api/index.ts";
+// A shared directory that comes over a session: the list always, contents only of files that the last transfer did not bring.
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import type { FileEntry, FileFilter, Session, SharedFiles, StepCall } from "../../../api/index.ts";
 import { fromNodeError, KilnError } from "../../../base/index.ts";
-import {
-  loadSyscalls,
-  type Snapshot,
-  type Snapshotter,
-  withMounted,
-} from "../../../storage/snapshot/index.ts";
-import { contextChanged, fileType } from "../host-tree.ts";
+import { EntryOrder, fileType } from "../../../storage/directory/index.ts";
+import type { HostEntry, HostTree } from "../../../storage/snapshot/index.ts";
+import { contentHeader } from "../content-header.ts";
+import { contextChanged } from "../host-tree.ts";
+import { type Incoming, openReceivedFiles, type ReceivedFiles } from "./received-files.ts";
+import type { IndexedFile } from "./stat-index.ts";
 
 export interface TransferOptions {
   /** The shared directory's name. */
   readonly name: string;
   readonly filter: FileFilter;
   readonly session: Session;
-  readonly snapshotter: Snapshotter;
+  /** Where received files are kept, by shared directory. */
+  readonly directory: string;
+  /** Name in `directory`. */
+  readonly key: string;
+  /** Files are sent again though they look unchanged (`local.differ=none`). */
+  readonly everything: boolean;
+  /** Whether nobody else uses what is kept under the key. */
+  readonly alone: () => boolean;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
 }
 
-/** Everything belongs to root, as the reference's client sends it. The caller owns the snapshot. */
-export async function transferFiles(options: TransferOptions, call: StepCall): Promise<Snapshot> {
-  await using active = await options.snapshotter.active(undefined, call);
-  const mounts = await active.mounts(call);
-  await withMounted(mounts, call, (directory) => writeFiles(options, directory, call));
-  return active.commit(call);
+/** A file changed less than this before it was sent is sent again: its times may not show a further change. */
+const racyNs = 2_000_000_000n;
+
+/** Large files that may come at once: a sender works on a few. */
+const maxOpenFiles = 256;
+
+/** How often progress is told, in bytes. */
+const progressStep = 4 * 1024 * 1024;
+
+/** Everything belongs to root, as the reference's client sends it. Throws `PATH_INVALID` for lists that are none. */
+export async function transferFiles(options: TransferOptions, call: StepCall): Promise<HostTree> {
+  const { name, filter, session, now } = options;
+  const received = openReceivedFiles(join(options.directory, options.key));
+  const started = BigInt(Math.floor(now())) * 1_000_000n;
+  await using files = session.files(name, filter, call);
+  const transfer = new Transfer(files, received, options, call);
+  try {
+    for await (const batch of files.entries) for (const entry of batch) transfer.add(entry);
+    await transfer.ended();
+  } catch (error) {
+    transfer.abort();
+    throw fromNodeError(error, `receiving ${name}`);
+  }
+  const entries = transfer.entries();
+  remember(entries, received, options, started - racyNs);
+  return {
+    directory: name,
+    entries,
+    excluded: filter.exclude ?? [],
+    contents: received.contents,
+  };
 }
 
-async function writeFiles(
-  { name, filter, session }: TransferOptions,
-  directory: string,
-  call: StepCall,
-): Promise<void> {
-  const id = `transferring ${name}:`;
-  let bytes = 0;
-  const directories: FileEntry[] = [];
-  const made = new Set<string>();
-  for await (const entry of session.files(name, filter, call)) {
-    checkPath(entry, made);
-    const path = `${directory}/${entry.path}`;
-    const type = fileType(entry.mode);
-    if (type === "directory") {
-      made.add(entry.path);
-      directories.push(entry);
-      mkdirSync(path);
-      chmodSync(path, entry.mode & 0o7777);
-    } else if (type === "symlink") {
-      symlinkSync(entry.linkname ?? "", path);
-      loadSyscalls().utimensat(path, entry.mtime, entry.mtime);
-    } else if (type === "file") {
-      await writeFile(session, name, entry, path, call);
-      bytes += entry.size;
-      call.emit({ type: "progress", step: call.step, id, at: new Date(), current: bytes });
+function remember(
+  entries: readonly HostEntry[],
+  received: ReceivedFiles,
+  { filter, alone }: TransferOptions,
+  settled: bigint,
+): void {
+  const text = JSON.stringify(filter);
+  const listed: IndexedFile[] = [];
+  for (const { path, mode, size, mtime, digest, linkname } of entries) {
+    if (digest === undefined || linkname !== undefined || mtime >= settled) continue;
+    listed.push({ path, mode, size, mtime, ctime: 0n, ino: 0n, digest });
+  }
+  // Another selection of the same directory will ask for what this one left out.
+  if (text !== received.lastFilter) listed.push(...received.index.unasked());
+  const used = entries.flatMap(({ digest }) => (digest === undefined ? [] : [digest]));
+  received.save(listed, used, text, alone());
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+class Transfer {
+  readonly #files: SharedFiles;
+  readonly #received: ReceivedFiles;
+  readonly #options: TransferOptions;
+  readonly #call: StepCall;
+  readonly #order: EntryOrder;
+  readonly #entries: Mutable<HostEntry>[] = [];
+  /** Regular files by path, for hard links; made when the first link comes. */
+  #byPath: Map<string, Mutable<HostEntry>> | undefined;
+  readonly #links: { readonly entry: Mutable<HostEntry>; readonly first: Mutable<HostEntry> }[] =
+    [];
+  readonly #coming: Promise<void>[] = [];
+  readonly #incoming = new Set<Incoming>();
+  #listed = 0;
+  #bytes = 0;
+  #told = 0;
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(
+    files: SharedFiles,
+    received: ReceivedFiles,
+    options: TransferOptions,
+    call: StepCall,
+  ) {
+    this.#files = files;
+    this.#received = received;
+    this.#options = options;
+    this.#call = call;
+    this.#order = new EntryOrder(`transferring ${options.name}`);
+  }
+
+  add(entry: FileEntry): void {
+    if (this.#failure) throw this.#failure.error;
+    const index = this.#listed++;
+    this.#order.check(entry);
+    const { path, mode, size, mtime, linkname } = entry;
+    const type = fileType(mode);
+    if (type === "socket" || type === "char" || type === "block") return;
+    const made: Mutable<HostEntry> = { path, mode, size: type === "file" ? size : 0, mtime };
+    this.#entries.push(made);
+    if (type === "symlink") made.linkname = linkname ?? "";
+    if (type !== "file") return;
+    if (linkname !== undefined) this.#link(made, linkname);
+    else this.#file(index, made);
+  }
+
+  /** Resolves when all contents are there. */
+  async ended(): Promise<void> {
+    await Promise.all(this.#coming);
+    this.#say(true);
+  }
+
+  /** Those of hard links are complete when all contents are there. */
+  entries(): readonly HostEntry[] {
+    for (const { entry, first } of this.#links) {
+      entry.shared = first.path;
+      first.shared = first.path;
+      entry.size = first.size;
+      if (first.digest !== undefined) entry.digest = first.digest;
     }
+    return this.#entries;
   }
-  for (const entry of directories.toReversed()) {
-    loadSyscalls().utimensat(`${directory}/${entry.path}`, entry.mtime, entry.mtime);
+
+  abort(): void {
+    for (const one of this.#incoming) one.discard();
+    this.#incoming.clear();
   }
-  call.emit({ type: "progress", step: call.step, id, at: new Date(), current: bytes, done: true });
+
+  #link(made: Mutable<HostEntry>, target: string): void {
+    this.#byPath ??= new Map(
+      this.#entries.filter((one) => fileType(one.mode) === "file").map((one) => [one.path, one]),
+    );
+    const first = this.#byPath.get(target);
+    if (first) this.#links.push({ entry: made, first });
+  }
+
+  #file(index: number, made: Mutable<HostEntry>): void {
+    this.#byPath?.set(made.path, made);
+    const { path, mode, size, mtime } = made;
+    const known = this.#options.everything
+      ? undefined
+      : this.#received.index.digest({ path, mode, size, mtime, ctime: 0n, ino: 0n });
+    if (known !== undefined && this.#received.has(known, headerOf(made))) {
+      made.digest = known;
+      return;
+    }
+    const coming = this.#receive(index, made);
+    // The first failure is thrown by the next entry, or by `ended`.
+    coming.catch((error: unknown) => {
+      this.#failure ??= { error };
+    });
+    this.#coming.push(coming);
+  }
+
+  async #receive(index: number, made: Mutable<HostEntry>): Promise<void> {
+    let file: Incoming | undefined;
+    let size = 0;
+    const open = (): Incoming => {
+      if (this.#incoming.size >= maxOpenFiles) throw tooManyAtOnce(this.#options.name);
+      const opened = this.#received.incoming(made.size, headerOf(made));
+      this.#incoming.add(opened);
+      return opened;
+    };
+    const take = (chunk: Uint8Array): void => {
+      size += chunk.length;
+      if (size > made.size) throw contextChanged(made.path);
+      file ??= open();
+      file.write(chunk);
+      this.#bytes += chunk.length;
+      if (this.#bytes - this.#told >= progressStep) this.#say(false);
+    };
+    if (made.size > 0) await this.#files.read(index, take, this.#call);
+    if (size !== made.size) throw contextChanged(made.path);
+    file ??= open();
+    made.digest = file.finish();
+    this.#incoming.delete(file);
+  }
+
+  #say(done: boolean): void {
+    this.#told = this.#bytes;
+    this.#call.emit({
+      type: "progress",
+      step: this.#call.step,
+      id: `transferring ${this.#options.name}:`,
+      at: new Date(),
+      current: this.#bytes,
+      ...(done ? { done } : {}),
+    });
+  }
 }
 
-/** Every parent must have come as a directory: so no entry can lead through a symbolic link, or out of the snapshot. */
-function checkPath({ path }: FileEntry, made: ReadonlySet<string>): void {
-  const cut = path.lastIndexOf("/");
-  const name = path.slice(cut + 1);
-  const parentKnown = cut === -1 || made.has(path.slice(0, cut));
-  if (parentKnown && name !== "" && name !== "." && name !== ".." && !name.includes("\0")) return;
-  throw new KilnError(
-    "DEFINITION_INVALID",
-    `the session sent a file with an impossible path: ${JSON.stringify(path.slice(0, 200))}`,
+/** As the builder will own it: a directory of the asking side has no owners. */
+function headerOf({ mode, size }: HostEntry): string {
+  return contentHeader({ type: "file", mode: mode & 0o7777, uid: 0, gid: 0, size, rdev: 0 }, "");
+}
+
+function tooManyAtOnce(name: string): KilnError {
+  return new KilnError(
+    "PATH_INVALID",
+    `transferring ${name}: the other side sends more than ${maxOpenFiles} files at once`,
   );
 }
 
-async function writeFile(
+/** Names what is kept of a shared directory: of the same asker, under the same name, for the same purpose. */
+export function transferKey(
   session: Session,
   name: string,
-  entry: FileEntry,
-  path: string,
-  call: StepCall,
-): Promise<void> {
-  const file = openSync(path, "wx", 0o600);
-  try {
-    let size = 0;
-    for await (const chunk of session.readFile(name, entry.path, call)) {
-      size += chunk.length;
-      if (size > entry.size) throw contextChanged(entry.path);
-      for (let at = 0; at < chunk.length; ) at += writeSync(file, chunk, at);
-    }
-    if (size !== entry.size) throw contextChanged(entry.path);
-  } catch (error) {
-    throw fromNodeError(error, `writing ${entry.path} of the build context`);
-  } finally {
-    closeSync(file);
-  }
-  chmodSync(path, entry.mode & 0o7777);
-  loadSyscalls().utimensat(path, entry.mtime, entry.mtime);
+  attrs: Readonly<Record<string, string>>,
+): string {
+  const parts = [
+    session.sharedKey ?? "",
+    name,
+    attrs["local.sharedkeyhint"] ?? "",
+    attrs["local.includepattern"] ?? "",
+  ];
+  return `${createHash("sha256").update(JSON.stringify(parts)).digest("hex")}.files`;
 }

@@ -1,0 +1,100 @@
+// Several directories of this machine as one list of files, each below a name of its own or all on top of each other.
+import type { FileEntry, SharedFiles } from "../../api/index.ts";
+import { type Call, fromNodeError, KilnError } from "../../base/index.ts";
+import { comparePaths } from "./entry-order.ts";
+import { fileType } from "./file-type.ts";
+import { type ScannedFile, scanBatches } from "./scan.ts";
+import { readFile } from "./share.ts";
+
+export interface SharedTree {
+  /** Undefined is the empty directory. */
+  readonly root: string | undefined;
+  /** Name of the directory that its files are put in; empty for none. */
+  readonly prefix: string;
+}
+
+interface Source {
+  readonly path: string;
+  readonly size: number;
+}
+
+/**
+ * Owners, modes and times as they are, times later than `clamp` (nanoseconds) become that. Where trees overlap, only
+ * directories may be in several.
+ */
+export function shareTrees(
+  trees: readonly SharedTree[],
+  clamp: bigint | undefined,
+  call: Call,
+): SharedFiles {
+  const sources: Source[] = [];
+  return {
+    entries: listTrees(trees, clamp, sources, call),
+    async read(index, take, reading) {
+      const source = sources[index];
+      if (!source) throw new KilnError("PATH_INVALID", `the result has no file number ${index}`);
+      try {
+        await readFile(source.path, source.size, take, reading);
+      } catch (error) {
+        throw fromNodeError(error, `reading ${source.path}`);
+      }
+    },
+    async [Symbol.asyncDispose]() {},
+  };
+}
+
+async function* listTrees(
+  trees: readonly SharedTree[],
+  clamp: bigint | undefined,
+  sources: Source[],
+  call: Call,
+): AsyncIterable<readonly FileEntry[]> {
+  const merged: { readonly entry: FileEntry; readonly source: string }[] = [];
+  const several = trees.length > 1;
+  const send = (list: readonly { readonly entry: FileEntry; readonly source: string }[]) => {
+    for (const { entry, source } of list) sources.push({ path: source, size: entry.size });
+    return list.map(({ entry }) => entry);
+  };
+  for (const { root, prefix } of trees) {
+    const list = prefix === "" ? [] : [{ entry: directoryEntry(prefix, clamp), source: "" }];
+    if (root !== undefined) {
+      const firstNames = new Map<string, string>();
+      for await (const batch of scanBatches(root, undefined, call)) {
+        const found = batch.map((file) => ({
+          entry: treeEntry(file, prefix, clamp, firstNames),
+          source: `${root}/${file.path}`,
+        }));
+        if (several) list.push(...found);
+        else yield send([...list.splice(0), ...found]);
+      }
+    }
+    merged.push(...list);
+  }
+  merged.sort((a, b) => comparePaths(a.entry.path, b.entry.path));
+  yield send(merged.filter(({ entry }, i) => entry.path !== merged[i - 1]?.entry.path));
+}
+
+function treeEntry(
+  file: ScannedFile,
+  prefix: string,
+  clamp: bigint | undefined,
+  firstNames: Map<string, string>,
+): FileEntry {
+  const { mode, size, mtime, linkname, shared, uid = 0, gid = 0 } = file;
+  const path = prefix === "" ? file.path : `${prefix}/${file.path}`;
+  const entry = { path, mode, uid, gid, size, mtime: clamped(mtime, clamp) };
+  if (linkname !== undefined) return { ...entry, linkname };
+  if (shared === undefined || fileType(mode) !== "file") return entry;
+  const first = firstNames.get(shared);
+  if (first !== undefined) return { ...entry, size: 0, linkname: first };
+  firstNames.set(shared, path);
+  return entry;
+}
+
+function directoryEntry(path: string, clamp: bigint | undefined): FileEntry {
+  return { path, mode: 0o040755, uid: 0, gid: 0, size: 0, mtime: clamp ?? 0n };
+}
+
+function clamped(mtime: bigint, clamp: bigint | undefined): bigint {
+  return clamp !== undefined && mtime > clamp ? clamp : mtime;
+}

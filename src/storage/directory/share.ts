@@ -1,0 +1,118 @@
+// A directory of this machine as files that are lent: scanned while the list is read, files read when they are asked for.
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { open } from "node:fs/promises";
+import type { FileEntry, FileFilter, SharedFiles, TakeChunk } from "../../api/index.ts";
+import { type Call, fromNodeError, KilnError } from "../../base/index.ts";
+import { fileType } from "./file-type.ts";
+import { compileFilter } from "./filter.ts";
+import { type ScannedFile, scanBatches } from "./scan.ts";
+
+/** Files up to this size are read at once on this thread, which is far faster than asking another; larger ones in such pieces. */
+const pieceSize = 1 << 20;
+const smallFile = 128 * 1024;
+
+/** Entries belong to root, as the reference's client has it. The directory is only read. */
+export function shareDirectory(directory: string, filter: FileFilter, call: Call): SharedFiles {
+  const paths: string[] = [];
+  const sizes: number[] = [];
+  const scan = async function* (): AsyncIterable<readonly FileEntry[]> {
+    const firstNames = new Map<string, string>();
+    const wanted = compileFilter(directory, filter);
+    try {
+      for await (const batch of scanBatches(directory, wanted, call)) {
+        for (const { path, size } of batch) {
+          paths.push(path);
+          sizes.push(size);
+        }
+        yield batch.map((file) => sharedEntry(file, firstNames));
+      }
+    } catch (error) {
+      throw fromNodeError(error, `reading ${directory}`);
+    }
+  };
+  return {
+    entries: scan(),
+    async read(index, take, reading) {
+      const path = paths[index];
+      if (path === undefined) {
+        throw new KilnError("PATH_INVALID", `${directory} has no file number ${index}`);
+      }
+      try {
+        await readFile(`${directory}/${path}`, sizes[index] ?? 0, take, reading);
+      } catch (error) {
+        throw gone(error, path) ?? fromNodeError(error, `reading ${path} of ${directory}`);
+      }
+    },
+    async [Symbol.asyncDispose]() {},
+  };
+}
+
+function sharedEntry(file: ScannedFile, firstNames: Map<string, string>): FileEntry {
+  const { path, mode, size, mtime, linkname, shared } = file;
+  const entry = { path, mode, uid: 0, gid: 0, size, mtime };
+  if (linkname !== undefined) return { ...entry, linkname };
+  if (shared === undefined) return entry;
+  const first = firstNames.get(shared);
+  if (first !== undefined) return { ...entry, size: 0, linkname: first };
+  firstNames.set(shared, path);
+  return entry;
+}
+
+const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/** Reads one regular file piece by piece. Nothing but a regular file is opened for reading. */
+export async function readFile(
+  path: string,
+  expectedSize: number,
+  take: TakeChunk,
+  call: Call,
+): Promise<void> {
+  if (expectedSize > smallFile) return readLargeFile(path, take, call);
+  const file = openSync(path, readFlags);
+  try {
+    // One byte more than expected tells whether it has grown.
+    let buffer = new Uint8Array(expectedSize + 1);
+    if (fileType(fstatSync(file).mode) !== "file") throw notAFile(path);
+    for (;;) {
+      const count = readSync(file, buffer, 0, buffer.length, null);
+      if (count === 0) return;
+      await take(buffer.subarray(0, count));
+      if (count < buffer.length) return;
+      buffer = new Uint8Array(smallFile);
+    }
+  } finally {
+    closeSync(file);
+  }
+}
+
+async function readLargeFile(path: string, take: TakeChunk, call: Call): Promise<void> {
+  const file = await open(path, readFlags);
+  try {
+    if (!(await file.stat()).isFile()) throw notAFile(path);
+    let next = file.read(new Uint8Array(pieceSize), 0, pieceSize, null);
+    for (;;) {
+      const { bytesRead, buffer } = await next;
+      call.signal.throwIfAborted();
+      if (bytesRead === 0) return;
+      // The next piece is read while this one is taken.
+      next = file.read(new Uint8Array(pieceSize), 0, pieceSize, null);
+      next.catch(() => {});
+      await take(buffer.subarray(0, bytesRead));
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+function notAFile(path: string): KilnError {
+  return new KilnError("CONTEXT_CHANGED", `${path} is no longer a regular file`);
+}
+
+function gone(error: unknown, path: string): KilnError | undefined {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code !== "ENOENT" && code !== "ELOOP" && code !== "ENOTDIR") return undefined;
+  return new KilnError("CONTEXT_CHANGED", `${path} changed while it was being read`, {
+    hint: "Build again when nothing writes to the context, or list the file in .dockerignore.",
+    details: { path },
+  });
+}
