@@ -30,62 +30,76 @@ export interface LexerOptions {
 }
 
 /** What became of a word. */
-export interface Expansion {
+export interface Replacement {
   readonly word: string;
-  /** `word` split at blanks that are not quoted; values of variables are split too. */
-  readonly words: readonly string[];
   /** Variables that were looked up and set. */
   readonly matched: ReadonlySet<string>;
   /** Variables that were looked up and not set. */
   readonly unmatched: ReadonlySet<string>;
 }
 
+/** What became of a word that may be several. */
+export interface Expansion extends Replacement {
+  /** `word` split at blanks that are not quoted; values of variables are split too. */
+  readonly words: readonly string[];
+}
+
 /** Expands words. Its methods throw an `ExpansionError` for an unclosed quote or brace and for a bad substitution. */
 export interface Lexer {
   expand(word: string, lookup: Lookup): Expansion;
+  /** As `expand`, where nobody asks for the words. */
+  replace(word: string, lookup: Lookup): Replacement;
   word(word: string, lookup: Lookup): string;
   words(word: string, lookup: Lookup): readonly string[];
 }
 
 export function createLexer(options: LexerOptions): Lexer {
-  const expand = (word: string, lookup: Lookup): Expansion => {
-    if (!special.test(word)) return { word, words: word === "" ? [] : [word], ...noNames };
-    const run = new WordRun(word, options, lookup);
+  const replace = (word: string, lookup: Lookup, list?: WordList): Replacement => {
+    if (!special.test(word)) {
+      if (word !== "") list?.addQuoted(word);
+      return { word, matched: none, unmatched: none };
+    }
+    const run = new WordRun(word, options, lookup, list);
     try {
-      return { ...run.run(), matched: run.matched, unmatched: run.unmatched };
+      const value = run.run();
+      return { word: value, matched: run.matched, unmatched: run.unmatched };
     } catch (error) {
       if (!(error instanceof ExpansionError)) throw error;
       const message = `failed to process ${quote(shortened(word))}: ${error.message}`;
       throw new ExpansionError(message, run.unmatched, word);
     }
   };
+  const expand = (word: string, lookup: Lookup): Expansion => {
+    const list = new WordList();
+    return { ...replace(word, lookup, list), words: list.finish() };
+  };
   return {
     expand,
-    word: (word, lookup) => expand(word, lookup).word,
+    replace,
+    word: (word, lookup) => replace(word, lookup).word,
     words: (word, lookup) => expand(word, lookup).words,
   };
 }
 
 /** Anything that the lexer could change or split at; most words have none of it. */
 const special = /[$'"\\`\s\u0085\ufeff]/;
-const noNames: Pick<Expansion, "matched" | "unmatched"> = {
-  matched: new Set(),
-  unmatched: new Set(),
-};
+const none: ReadonlySet<string> = new Set();
 
 /** One pass over one word. */
 class WordRun {
-  readonly matched: Set<string> = new Set();
-  readonly unmatched: Set<string> = new Set();
+  #matched: Set<string> | undefined;
+  #unmatched: Set<string> | undefined;
   readonly #text: string;
   readonly #options: LexerOptions;
   readonly #lookup: Lookup;
   #at: number;
   #depth = 0;
   #size = 0;
-  readonly #list = new WordList();
+  /** Gathers the words, where they are asked for. */
+  readonly #list: WordList | undefined;
 
-  constructor(text: string, options: LexerOptions, lookup: Lookup) {
+  constructor(text: string, options: LexerOptions, lookup: Lookup, list: WordList | undefined) {
+    this.#list = list;
     this.#text = text;
     this.#options = options;
     this.#lookup = lookup;
@@ -93,17 +107,24 @@ class WordRun {
     this.#at = text.startsWith("\ufeff") ? 1 : 0;
   }
 
+  get matched(): ReadonlySet<string> {
+    return this.#matched ?? none;
+  }
+
+  get unmatched(): ReadonlySet<string> {
+    return this.#unmatched ?? none;
+  }
+
   /** The whole word. */
-  run(): { readonly word: string; readonly words: readonly string[] } {
-    const word = this.#segment(undefined, this.#options.rawEscapes === true);
-    return { word, words: this.#list.finish() };
+  run(): string {
+    return this.#segment(undefined, this.#options.rawEscapes === true);
   }
 
   /** Reads on until after `stop`, or to the end of the word. */
   #segment(stop: string | undefined, rawEscapes: boolean): string {
     const isOutermost = stop === undefined;
     // The reference builds the words of all levels in one buffer: what came before `${a:-b}` in a word is lost to `words`.
-    if (!isOutermost) this.#list.drop();
+    if (!isOutermost) this.#list?.drop();
     let word = "";
     while (this.#at < this.#text.length) {
       const from = this.#at;
@@ -115,8 +136,8 @@ class WordRun {
         return word;
       }
       const part = isPlain ? this.#text.slice(from, this.#at) : this.#special(char, rawEscapes);
-      if (isOutermost && (isPlain || char === "$")) this.#list.add(part);
-      else if (isOutermost) this.#list.addQuoted(part);
+      if (isOutermost && (isPlain || char === "$")) this.#list?.add(part);
+      else if (isOutermost) this.#list?.addQuoted(part);
       word += part;
     }
     if (isOutermost) return word;
@@ -281,7 +302,13 @@ class WordRun {
 
   #value(name: string): string | undefined {
     const value = this.#lookup(name);
-    (value === undefined ? this.unmatched : this.matched).add(name);
+    if (value === undefined) {
+      this.#unmatched ??= new Set();
+      this.#unmatched.add(name);
+    } else {
+      this.#matched ??= new Set();
+      this.#matched.add(name);
+    }
     this.#size += value?.length ?? 0;
     if (this.#size <= MAX_VALUES) return value;
     throw new ExpansionError(`the variables in a word have more than ${MAX_VALUES} characters`);

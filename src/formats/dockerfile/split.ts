@@ -30,9 +30,11 @@ function splitFlags(line: string): { flags: readonly string[]; rest: string } {
 }
 
 function flagWord(line: string, from: number): { value: string; end: number } {
-  let value = "";
-  let quote = "";
   let at = from;
+  while (at < line.length && isPlainFlag(line.charCodeAt(at))) at++;
+  // Most flags are without quotes and escapes, and a part of the line.
+  let value = line.slice(from, at);
+  let quote = "";
   for (; at < line.length; at++) {
     const char = line[at] ?? "";
     if (quote === "" && isSpace(line.charCodeAt(at))) break;
@@ -43,6 +45,11 @@ function flagWord(line: string, from: number): { value: string; end: number } {
     else value += char;
   }
   return { value, end: at };
+}
+
+/** A printable ASCII character that is no blank, quote or backslash. */
+function isPlainFlag(char: number): boolean {
+  return char > 0x20 && char < 0x7f && char !== 0x22 && char !== 0x27 && char !== 0x5c;
 }
 
 /** The words of ENV, LABEL and ARG: quotes keep blanks together, and quotes and escapes stay as written. */

@@ -86,7 +86,8 @@ export function execVertex(spec: ExecSpec): Vertex {
     ...(spec.root === undefined ? {} : { source: spec.root }),
     ...(options.readonlyRoot ? { readonly: true } : {}),
   };
-  const mounts = [root, ...(options.mounts ?? [])].sort((a, b) => compare(a.target, b.target));
+  const mounts = [root, ...(options.mounts ?? [])];
+  if (mounts.length > 1) mounts.sort((a, b) => compare(a.target, b.target));
   return {
     constraints: options,
     caps: capsOf(mounts, options),
@@ -148,7 +149,7 @@ function encodeExec(
           ...secrets.flatMap(encodeSecret),
           ...(options.ssh ?? []).map(encodeSsh),
         ],
-        network: ["sandbox", "host", "none"].indexOf(options.network ?? "sandbox") as pb.NetMode,
+        network: networks[options.network ?? "sandbox"],
         security: options.security === "insecure" ? 1 : 0,
         secretenv: secrets.flatMap(({ id, env, optional }) =>
           env === undefined ? [] : [{ ID: id, name: env, optional: optional === true }],
@@ -159,11 +160,13 @@ function encodeExec(
   };
 }
 
+const networks = { sandbox: 0, host: 1, none: 2 } as const;
+
 function encodeMeta({ args, env, cwd, user, options }: ExecSpec): pb.Meta {
   const { proxyEnv } = options;
   return {
-    args: [...args],
-    env: [...env],
+    args: args as string[],
+    env: env as string[],
     cwd,
     user,
     proxyEnv: proxyEnv && {
@@ -203,16 +206,18 @@ const plainMount: pb.Mount = {
 
 function encodeMount(mount: MountSpec, input: number, output: number): pb.Mount {
   const { target, selector, readonly, cache, tmpfs } = mount;
-  return {
-    ...plainMount,
-    input,
-    output,
-    dest: target,
-    selector: selector ?? "",
-    readonly: readonly === true,
-    ...(cache && { mountType: 3, cacheOpt: { ID: cache.id, sharing: sharings[cache.sharing] } }),
-    ...(tmpfs && { mountType: 4, TmpfsOpt: { size: tmpfs.size } }),
-  };
+  const message: pb.Mount = { ...plainMount, input, output, dest: target };
+  message.selector = selector ?? "";
+  message.readonly = readonly === true;
+  if (cache) {
+    message.mountType = 3;
+    message.cacheOpt = { ID: cache.id, sharing: sharings[cache.sharing] };
+  }
+  if (tmpfs) {
+    message.mountType = 4;
+    message.TmpfsOpt = { size: tmpfs.size };
+  }
+  return message;
 }
 
 const sharings = { shared: 0, private: 1, locked: 2 } as const;

@@ -30,6 +30,8 @@ class Marshaller {
   readonly #bytes = new Map<Digest, Uint8Array>();
   readonly #metadata = new Map<Digest, OpMetadata>();
   readonly #writer = createOpWriter();
+  readonly #platforms = new Map<Platform, pb.Platform>();
+  #lastScope: EncodeScope | undefined;
   #total = 0;
 
   constructor(options: MarshalOptions) {
@@ -76,26 +78,37 @@ class Marshaller {
   #add(vertex: Vertex): void {
     if (this.#digests.has(vertex)) return;
     const { constraints } = vertex;
-    const scope: EncodeScope = {
-      input: (output) => this.#input(output),
-      platform: constraints.platform ?? this.#options.platform,
-      localUniqueId: this.#options.localUniqueId,
-    };
-    const encoded = vertex.encode(scope);
+    const platform = constraints.platform ?? this.#options.platform;
+    const encoded = vertex.encode(this.#scope(platform));
     const digest = this.#append({
-      inputs: [...encoded.inputs],
-      platform: encoded.platformSpecific ? toPlatformMessage(scope.platform) : undefined,
-      constraints: { filter: [] },
+      inputs: encoded.inputs as pb.Input[],
+      platform: encoded.platformSpecific ? this.#platform(platform) : undefined,
+      constraints: noConstraints,
       op: encoded.op,
     });
     this.#digests.set(vertex, digest);
     const metadata = metadataOf(vertex, encoded);
     const before = this.#metadata.get(digest);
     this.#metadata.set(digest, before === undefined ? metadata : mergeMetadata(before, metadata));
-    this.locations.set(digest, [
-      ...(this.locations.get(digest) ?? []),
-      ...(constraints.locations ?? []),
-    ]);
+    const places = this.locations.get(digest);
+    const { locations = none } = constraints;
+    this.locations.set(digest, places === undefined ? [...locations] : [...places, ...locations]);
+  }
+
+  /** Platforms are few and vertices are many. */
+  #scope(platform: Platform): EncodeScope {
+    if (this.#lastScope?.platform === platform) return this.#lastScope;
+    const { localUniqueId } = this.#options;
+    this.#lastScope = { input: (output) => this.#input(output), platform, localUniqueId };
+    return this.#lastScope;
+  }
+
+  #platform(platform: Platform): pb.Platform {
+    const known = this.#platforms.get(platform);
+    if (known !== undefined) return known;
+    const message = toPlatformMessage(platform);
+    this.#platforms.set(platform, message);
+    return message;
   }
 
   #append(op: pb.Op): Digest {
@@ -121,14 +134,24 @@ class Marshaller {
   }
 }
 
+const noConstraints: pb.WorkerConstraints = { filter: [] };
+const none: readonly never[] = [];
+
 function metadataOf({ constraints, caps }: Vertex, encoded: EncodedOp): OpMetadata {
   const { name, description, ignoreCache, progressGroup } = constraints;
-  return {
-    description: { ...description, ...(name === undefined ? {} : { "llb.customname": name }) },
-    caps: [...new Set([...caps, ...(encoded.caps ?? [])])].sort(),
-    ...(ignoreCache ? { ignoreCache: true } : {}),
-    ...(progressGroup ? { progressGroup } : {}),
+  const metadata: { -readonly [Key in keyof OpMetadata]: OpMetadata[Key] } = {
+    description:
+      name === undefined ? { ...description } : { ...description, "llb.customname": name },
+    caps: sortedCaps(encoded.caps === undefined ? caps : [...caps, ...encoded.caps]),
   };
+  if (ignoreCache) metadata.ignoreCache = true;
+  if (progressGroup) metadata.progressGroup = progressGroup;
+  return metadata;
+}
+
+/** Each once, in order. */
+function sortedCaps(caps: readonly string[]): readonly string[] {
+  return caps.length < 2 ? caps : [...new Set(caps)].sort();
 }
 
 /** What two vertices of the same bytes say: all of it, the later one's words before the earlier one's. */

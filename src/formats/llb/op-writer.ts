@@ -4,7 +4,7 @@ import type { BinaryWriter } from "@bufbuild/protobuf/wire";
 const encoder = new TextEncoder();
 
 /** Strings up to this length are written character by character, which is faster than a call of the encoder. */
-const SHORT = 64;
+const SHORT = 1024;
 
 /** What the generated encoders ask of a writer. `finish` gives a copy and makes the writer empty again. */
 class OpWriter {
@@ -95,17 +95,20 @@ class OpWriter {
 
   /** False, and nothing written, when a character needs more than one byte. */
   #ascii(value: string): boolean {
-    this.#reserve(value.length + 1);
+    this.#reserve(value.length + 2);
     const start = this.#length;
-    this.#buffer[this.#length++] = value.length;
+    this.#varint(value.length);
+    const buffer = this.#buffer;
+    let to = this.#length;
     for (let at = 0; at < value.length; at++) {
       const char = value.charCodeAt(at);
       if (char > 0x7f) {
         this.#length = start;
         return false;
       }
-      this.#buffer[this.#length++] = char;
+      buffer[to++] = char;
     }
+    this.#length = to;
     return true;
   }
 

@@ -55,7 +55,7 @@ export type CopyOptions = Omit<CopyStep, "kind" | "from" | "src" | "dest"> & Con
 
 /** The empty file system. */
 export function scratch(): State {
-  return createState({
+  return new ValueState({
     output: undefined,
     dir: "/",
     env: noVariables,
@@ -154,50 +154,94 @@ function fromVertex(vertex: Vertex, platform?: Platform): State {
   return platform === undefined ? state : state.platform(platform);
 }
 
-function createState(values: Values): State {
-  const { output, dir, env, user, platform } = values;
-  const next = (changes: Partial<Values>): State => createState({ ...values, ...changes });
-  const constrained = <C extends Constraints>(constraints: C): C =>
-    platform === undefined || constraints.platform !== undefined
+/** A class and not an object of functions: a large file makes thousands of states. */
+class ValueState implements State {
+  readonly output: Output | undefined;
+  readonly workingDir: string;
+  readonly variables: Variables;
+  readonly userName: string;
+  readonly ownPlatform: Platform | undefined;
+
+  constructor({ output, dir, env, user, platform }: Values) {
+    this.output = output;
+    this.workingDir = dir;
+    this.variables = env;
+    this.userName = user;
+    this.ownPlatform = platform;
+  }
+
+  dir(path: string): State {
+    return this.#with({ ...this.#values(), dir: posix.resolve("/", this.workingDir, path) });
+  }
+
+  env(name: string, value: string): State {
+    return this.#with({ ...this.#values(), env: this.variables.with(name, value) });
+  }
+
+  user(name: string): State {
+    return this.#with({ ...this.#values(), user: name });
+  }
+
+  platform(platform: Platform): State {
+    return this.#with({ ...this.#values(), platform });
+  }
+
+  run(args: readonly string[], options: RunOptions = {}): State {
+    const added = [...(options.env ?? []), ...agentVariable(this.variables, options)];
+    const seen = added.reduce((before, [name, value]) => before.with(name, value), this.variables);
+    const { output: root, workingDir: cwd, userName: user } = this;
+    return this.#after(
+      execVertex({ root, args, env: seen.list(), cwd, user, options: this.#constrained(options) }),
+    );
+  }
+
+  file(steps: readonly FileStep[], constraints: Constraints = {}): State {
+    const { output: base, workingDir: dir } = this;
+    return this.#after(
+      fileVertex({ base, dir, steps, constraints: this.#constrained(constraints) }),
+    );
+  }
+
+  copy(from: State, source: string, target: string, options: CopyOptions = {}): State {
+    const src = posix.join("/", source.startsWith("/") ? "" : from.workingDir, source);
+    const step: CopyStep = { ...options, kind: "copy", src, dest: target, ...origin(from) };
+    return this.file([step], options);
+  }
+
+  withOutput(output: Output | undefined): State {
+    return this.#with({ ...this.#values(), output });
+  }
+
+  marshal(options: MarshalOptions): Definition {
+    return marshalOutput(this.output, options);
+  }
+
+  #values(): Values {
+    return {
+      output: this.output,
+      dir: this.workingDir,
+      env: this.variables,
+      user: this.userName,
+      platform: this.ownPlatform,
+    };
+  }
+
+  #with(values: Values): State {
+    return new ValueState(values);
+  }
+
+  #constrained<C extends Constraints>(constraints: C): C {
+    const { ownPlatform: platform } = this;
+    return platform === undefined || constraints.platform !== undefined
       ? constraints
       : { ...constraints, platform };
-  // What was made for a platform goes on being for it.
-  const after = (vertex: Vertex): State =>
-    next({ output: { vertex, index: 0 }, platform: vertex.constraints.platform ?? platform });
-  const state: State = {
-    output,
-    workingDir: dir,
-    userName: user,
-    ownPlatform: platform,
-    variables: env,
-    dir: (path) => next({ dir: posix.resolve("/", dir, path) }),
-    env: (name, value) => next({ env: env.with(name, value) }),
-    user: (name) => next({ user: name }),
-    platform: (changed) => next({ platform: changed }),
-    run: (args, options = {}) => {
-      const added = [...(options.env ?? []), ...agentVariable(env, options)];
-      const seen = added.reduce((before, [name, value]) => before.with(name, value), env);
-      const spec = {
-        root: output,
-        args,
-        env: seen.list(),
-        cwd: dir,
-        user,
-        options: constrained(options),
-      };
-      return after(execVertex(spec));
-    },
-    file: (steps, constraints = {}) =>
-      after(fileVertex({ base: output, dir, steps, constraints: constrained(constraints) })),
-    copy: (from, source, target, options = {}) => {
-      const src = posix.join("/", source.startsWith("/") ? "" : from.workingDir, source);
-      const step: CopyStep = { ...options, kind: "copy", src, dest: target, ...origin(from) };
-      return state.file([step], options);
-    },
-    withOutput: (changed) => next({ output: changed }),
-    marshal: (options) => marshalOutput(output, options),
-  };
-  return state;
+  }
+
+  /** What was made for a platform goes on being for it. */
+  #after(vertex: Vertex): State {
+    const platform = vertex.constraints.platform ?? this.ownPlatform;
+    return this.#with({ ...this.#values(), output: { vertex, index: 0 }, platform });
+  }
 }
 
 /** Programs look for an agent's socket where this says. */

@@ -21,52 +21,56 @@ export const noVariables: Variables = {
   with: (name, value) => new History().add(name, value),
 };
 
-interface Setting {
-  readonly at: number;
-  readonly value: string;
-  readonly text: string;
-}
-
-/** One line of settings; a point of it is how many of them count. Only its end can be added to. */
+/** The settings of one line; a point of it is how many of them count. Only its end can be added to. */
 class History {
   readonly #names: string[] = [];
-  readonly #settings = new Map<string, Setting[]>();
+  readonly #values: string[] = [];
+  readonly #texts: string[] = [];
+  /** By setting: where the name is set again, or the largest number. */
+  readonly #until: number[] = [];
+  /** Where each name was set, oldest first. */
+  readonly #places = new Map<string, number[]>();
 
   add(name: string, value: string): Variables {
     const at = this.#names.push(name) - 1;
-    const setting = { at, value, text: `${name}=${value}` };
-    const before = this.#settings.get(name);
-    if (before === undefined) this.#settings.set(name, [setting]);
-    else before.push(setting);
+    this.#values.push(value);
+    this.#texts.push(`${name}=${value}`);
+    this.#until.push(Number.MAX_SAFE_INTEGER);
+    const places = this.#places.get(name);
+    const before = places?.at(-1);
+    if (before !== undefined) this.#until[before] = at;
+    if (places === undefined) this.#places.set(name, [at]);
+    else places.push(at);
     return this.#point(at + 1);
   }
 
   #point(length: number): Variables {
+    let list: readonly string[] | undefined;
     return {
-      get: (name) => this.#last(name, length)?.value,
-      keys: () => this.#current(length).map(({ name }) => name),
-      list: () => this.#current(length).map(({ text }) => text),
+      get: (name) => {
+        const at = this.#places.get(name)?.findLast((place) => place < length);
+        return at === undefined ? undefined : this.#values[at];
+      },
+      keys: () => this.#current(this.#names, length),
+      list: () => {
+        list ??= this.#current(this.#texts, length);
+        return list;
+      },
       with: (name, value) =>
         this.#names.length === length ? this.add(name, value) : this.#copy(length).add(name, value),
     };
   }
 
-  #last(name: string, length: number): Setting | undefined {
-    return this.#settings.get(name)?.findLast(({ at }) => at < length);
-  }
-
-  #current(
-    length: number,
-  ): { readonly name: string; readonly value: string; readonly text: string }[] {
-    return this.#names.slice(0, length).flatMap((name, at) => {
-      const last = this.#last(name, length);
-      return last?.at === at ? [{ name, value: last.value, text: last.text }] : [];
-    });
+  /** Of a list by setting, what belongs to settings that hold when `length` of them count. */
+  #current(list: readonly string[], length: number): string[] {
+    return list.slice(0, length).filter((_, at) => (this.#until[at] ?? 0) >= length);
   }
 
   #copy(length: number): History {
     const copy = new History();
-    for (const { name, value } of this.#current(length)) copy.add(name, value);
+    const values = this.#current(this.#values, length);
+    for (const [at, name] of this.#current(this.#names, length).entries())
+      copy.add(name, values[at] ?? "");
     return copy;
   }
 }

@@ -63,14 +63,21 @@ export class InputList {
   add(output: Output | undefined): number {
     if (output === undefined) return -1;
     const message = this.#scope.input(output);
-    const found = this.messages.findIndex(
-      ({ digest, index }) => digest === message.digest && index === message.index,
-    );
-    return found === -1 ? this.messages.push(message) - 1 : found;
+    for (const [at, { digest, index }] of this.messages.entries()) {
+      if (digest === message.digest && index === message.index) return at;
+    }
+    return this.messages.push(message) - 1;
   }
 }
 
 /** The outputs that are there, each once. */
 export function distinctOutputs(outputs: readonly (Output | undefined)[]): Output[] {
-  return [...new Set(outputs.filter((output) => output !== undefined))];
+  const distinct: Output[] = [];
+  const seen = outputs.length > 16 ? new Set<Output>() : undefined;
+  for (const output of outputs) {
+    if (output === undefined || (seen ? seen.has(output) : distinct.includes(output))) continue;
+    seen?.add(output);
+    distinct.push(output);
+  }
+  return distinct;
 }

@@ -3,7 +3,7 @@ import type { ArgInstruction, BuildArg } from "../instructions/index.ts";
 import type { ConvertEnv, Converter } from "./environment.ts";
 import { recorded } from "./history.ts";
 import { steeringArgs, warnOfSecret } from "./lint-variables.ts";
-import type { Stage } from "./stage.ts";
+import { changed, type Stage } from "./stage.ts";
 
 export const convertArg: Converter<ArgInstruction> = (stage, arg, env) => {
   let next = stage;
@@ -15,7 +15,7 @@ export const convertArg: Converter<ArgInstruction> = (stage, arg, env) => {
     env.outline.arg(name, { doc: declared.doc, value, lines: arg.lines, inherited });
     const files =
       value === undefined || steeringArgs.has(name) ? next.files : next.files.env(name, value);
-    next = { ...next, files, args: [...next.args, { name, value }] };
+    next = changed(next, { files, args: [...next.args, { name, value }] });
     words.push(value === undefined ? name : `${name}=${value}`);
   }
   return recorded(next, `ARG ${words.join(" ")}`, false);

@@ -7,13 +7,13 @@ import {
   formatReference,
   type ImageConfig,
   type Platform,
-  parseImageConfig,
   parseReference,
   platformOfConfig,
   withDefaultTag,
 } from "../../oci/index.ts";
 import type { Linter } from "../lint/linter.ts";
 import { warnOfBasePlatform } from "./lint-stages.ts";
+import { configOf } from "./lookups.ts";
 import type { FindNamedContext } from "./named-context.ts";
 import type { ConvertIo, ConvertOptions } from "./options.ts";
 import type { PlannedStage } from "./plan.ts";
@@ -112,7 +112,7 @@ async function imageBase(
   const where = options.multiPlatform ? `${formatPlatformFully(platform)} ` : "";
   const logName = `[${where}internal] load metadata for ${name}`;
   const answer = await io.resolveImage(name, { platform, mode, logName });
-  const config = parseImageConfig(answer.config);
+  const config = configOf(answer);
   const actual = implicitPlatform(stage, config, platform, scope);
   const reference = parseReference(answer.reference ?? name);
   const full = formatReference(

@@ -7,7 +7,7 @@ import type { ConvertEnv } from "./environment.ts";
 import { recordedStep } from "./history.ts";
 import { parseOwner } from "./owner.ts";
 import { destinationPath } from "./paths.ts";
-import type { Stage } from "./stage.ts";
+import { changed, type Stage } from "./stage.ts";
 import { nameOf, nextStep, processedName } from "./step.ts";
 
 /** Checks the flags and counts the step. */
@@ -60,7 +60,7 @@ export function addCopies(
     instruction.link && chmod === ""
       ? linked(plan, steps)
       : stage.files.file(steps, plan.constraints);
-  return recordedStep({ ...stage, files }, words.join(" "));
+  return recordedStep(changed(stage, { files }), words.join(" "));
 }
 
 /** The copies as a layer that does not depend on what is below it, laid over the files so far. */

@@ -7,11 +7,11 @@ import type { Converter } from "./environment.ts";
 import { recorded } from "./history.ts";
 import { warnOfSecret } from "./lint-variables.ts";
 import { goPairs } from "./pairs.ts";
-import { configured } from "./stage.ts";
+import { changed } from "./stage.ts";
 
 export const convertEnv: Converter<EnvInstruction> = (stage, { pairs, keyword, lines }, env) => {
   let { files } = stage;
-  let variables = stage.image.config?.Env ?? [];
+  let variables = stage.config.Env ?? [];
   for (const { key, value, legacy } of pairs) {
     if (legacy) env.linter.warn(legacyKeyValueFormat, lines, keyword);
     warnOfSecret("ENV", key, lines, env.linter);
@@ -19,7 +19,7 @@ export const convertEnv: Converter<EnvInstruction> = (stage, { pairs, keyword, l
     variables = setImageVariable(variables, key, value);
   }
   return recorded(
-    configured({ ...stage, files }, { Env: variables }),
+    changed(stage, { files, config: { ...stage.config, Env: variables } }),
     `ENV${goPairs(pairs)}`,
     false,
   );

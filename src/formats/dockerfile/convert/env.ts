@@ -29,6 +29,7 @@ export function setImageVariable(
   name: string,
   value: string,
 ): readonly string[] {
-  const at = env.findIndex((entry) => splitVariable(entry)[0] === name);
+  const start = `${name}=`;
+  const at = env.findIndex((entry) => entry === name || entry.startsWith(start));
   return at === -1 ? [...env, `${name}=${value}`] : env.with(at, `${name}=${value}`);
 }

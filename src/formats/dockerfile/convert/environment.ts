@@ -1,5 +1,5 @@
 // What an instruction's converter may use besides the stage it changes.
-import type { SourceFile, State } from "../../llb/index.ts";
+import type { RunOptions, SourceFile, State } from "../../llb/index.ts";
 import type { LineRange } from "../ast.ts";
 import type { InstructionBase } from "../instructions/index.ts";
 import type { Linter } from "../lint/linter.ts";
@@ -30,6 +30,8 @@ export interface ConvertEnv {
   readonly used: UsedPaths;
   readonly naming: StepNaming;
   readonly onBuild: boolean;
+  /** What the build's caller says of every RUN. */
+  readonly runSettings: RunOptions;
   /** Steps of the stage run even when cached. */
   readonly ignoreCache: boolean;
   readonly sourceFile: SourceFile;

@@ -1,15 +1,23 @@
 // Replacing variables in words, with a word about those that nothing defines.
 import type { EscapeToken } from "../directives.ts";
-import { createLexer, type Expansion, ExpansionError, type LexerOptions } from "../shell-words.ts";
+import {
+  createLexer,
+  type Expansion,
+  ExpansionError,
+  type LexerOptions,
+  type Replacement,
+} from "../shell-words.ts";
 import type { Variables } from "./env.ts";
 
 export type ExpandOptions = Omit<LexerOptions, "escape">;
 
 /** Expands words of one file; lexers are made once for each way of reading. */
 export interface Expander {
-  expand(word: string, variables: Variables, options?: ExpandOptions): Expansion;
+  expand(word: string, variables: Variables, options?: ExpandOptions): Replacement;
+  /** As `expand`, with the words that the word is after it. */
+  split(word: string, variables: Variables): Expansion;
   /** For the content of inline files: quotes are characters, and the escape character is always a backslash. */
-  expandContent(content: string, variables: Variables): Expansion;
+  expandContent(content: string, variables: Variables): Replacement;
 }
 
 /** Longest word after expansion, in UTF-16 units: as long as a Dockerfile may be. */
@@ -22,17 +30,18 @@ export function createExpander(token: EscapeToken): Expander {
   const contents = createLexer({ escape: "\\", skipProcessQuotes: true });
   return {
     expand: (word, variables, options) => {
-      if (options === undefined) return bounded(plain.expand(word, lookupIn(variables)));
+      if (options === undefined) return bounded(plain.replace(word, lookupIn(variables)));
       const lexer =
         options.rawQuotes && options.skipUnset ? names : createLexer({ ...usual, ...options });
-      return bounded(lexer.expand(word, lookupIn(variables)));
+      return bounded(lexer.replace(word, lookupIn(variables)));
     },
-    expandContent: (content, variables) => bounded(contents.expand(content, lookupIn(variables))),
+    split: (word, variables) => bounded(plain.expand(word, lookupIn(variables))),
+    expandContent: (content, variables) => bounded(contents.replace(content, lookupIn(variables))),
   };
 }
 
 /** Variables made of variables grow fast: a few lines could fill the memory. */
-function bounded(expansion: Expansion): Expansion {
+function bounded<Kind extends Replacement>(expansion: Kind): Kind {
   if (expansion.word.length <= MAX_EXPANDED) return expansion;
   throw new ExpansionError(
     `a word has more than ${MAX_EXPANDED} characters once its variables are replaced`,

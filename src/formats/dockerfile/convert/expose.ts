@@ -20,7 +20,7 @@ export const convertExpose: Converter<ExposeInstruction> = (stage, expose, env) 
   }
   const exposed = Object.fromEntries(ports.map((port) => [port, {}]));
   const changed = configured(stage, {
-    ExposedPorts: { ...stage.image.config?.ExposedPorts, ...exposed },
+    ExposedPorts: { ...stage.config.ExposedPorts, ...exposed },
   });
   return recorded(changed, `EXPOSE ${goList(ports)}`, false);
 };

@@ -1,7 +1,7 @@
 // History entries, worded as the reference words them: image digests depend on these bytes.
 import type { HistoryEntry } from "../../oci/index.ts";
 import { dockerfileError } from "./problem.ts";
-import type { Stage } from "./stage.ts";
+import { changed, type Stage, withEntry } from "./stage.ts";
 
 /** Longest history of a stage, in UTF-16 units: every value that instructions set stands in it. */
 export const MAX_HISTORY: number = 32 * 1024 * 1024;
@@ -10,21 +10,17 @@ const comment = "buildkit.dockerfile.v0";
 
 /** The stage with an entry for an instruction; `layer` says whether it made one. */
 export function recorded(stage: Stage, words: string, layer: boolean): Stage {
-  const entry: HistoryEntry = {
-    ...(stage.epoch === undefined ? {} : { created: goTime(stage.epoch) }),
-    created_by: words,
-    comment,
-    ...(layer ? {} : { empty_layer: true }),
-  };
+  const entry: HistoryEntry = entryOf(words, layer);
+  const dated = stage.epoch === undefined ? entry : { created: goTime(stage.epoch), ...entry };
   const historyLength = stage.historyLength + words.length;
   if (historyLength > MAX_HISTORY) {
     throw dockerfileError(`the stage's history has more than ${MAX_HISTORY} characters`);
   }
-  return {
-    ...stage,
-    historyLength,
-    image: { ...stage.image, history: [...(stage.image.history ?? []), entry] },
-  };
+  return changed(stage, { historyLength, history: withEntry(stage.history, dated) });
+}
+
+function entryOf(words: string, layer: boolean): HistoryEntry {
+  return layer ? { created_by: words, comment } : { created_by: words, comment, empty_layer: true };
 }
 
 /** As `recorded`, for instructions that change files by a step of their own. */

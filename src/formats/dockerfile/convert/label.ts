@@ -13,6 +13,6 @@ export const convertLabel: Converter<LabelInstruction> = (
 ) => {
   for (const { legacy } of pairs) if (legacy) env.linter.warn(legacyKeyValueFormat, lines, keyword);
   const labels = Object.fromEntries(pairs.map(({ key, value }) => [key, value]));
-  const changed = configured(stage, { Labels: { ...stage.image.config?.Labels, ...labels } });
+  const changed = configured(stage, { Labels: { ...stage.config.Labels, ...labels } });
   return recorded(changed, `LABEL${goPairs(pairs)}`, false);
 };

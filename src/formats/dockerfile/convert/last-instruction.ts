@@ -3,7 +3,7 @@ import type { CommandLine, InstructionBase } from "../instructions/index.ts";
 import { jsonArgsRecommended } from "../lint/json-args-recommended.ts";
 import type { Linter } from "../lint/linter.ts";
 import { multipleInstructionsDisallowed } from "../lint/multiple-instructions-disallowed.ts";
-import type { Stage } from "./stage.ts";
+import { changed, type Stage } from "./stage.ts";
 
 /** Notes where the instruction stands, and warns of the one before that is now without effect. */
 export function noteLast(
@@ -15,7 +15,7 @@ export function noteLast(
   const before = stage.last[kind];
   if (before !== undefined)
     linter.warn(multipleInstructionsDisallowed, before, instruction.keyword);
-  return { ...stage, last: { ...stage.last, [kind]: instruction.lines } };
+  return changed(stage, { last: { ...stage.last, [kind]: instruction.lines } });
 }
 
 /** Warns of a shell form, whose shell gets the signals instead of the program; whoever sets SHELL means it. */
@@ -24,6 +24,6 @@ export function warnOfShellForm(
   instruction: InstructionBase & CommandLine,
   linter: Linter,
 ): void {
-  if (!instruction.shell || (stage.image.config?.Shell ?? []).length > 0) return;
+  if (!instruction.shell || (stage.config.Shell ?? []).length > 0) return;
   linter.warn(jsonArgsRecommended, instruction.lines, instruction.keyword);
 }

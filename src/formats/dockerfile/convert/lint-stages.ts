@@ -19,7 +19,7 @@ import {
   reservedStageName,
   undefinedArgInFrom,
 } from "../lint/index.ts";
-import type { Expansion } from "../shell-words.ts";
+import type { Replacement } from "../shell-words.ts";
 import type { Stage as WrittenStage } from "../stages.ts";
 import type { Variables } from "./env.ts";
 import { nearestName } from "./lint-variables.ts";
@@ -39,16 +39,14 @@ export function warnOfStageNames(stages: readonly WrittenStage[], linter: Linter
 /** Warns of keywords that are not in the case of most others. */
 export function warnOfCasing(stages: readonly WrittenStage[], linter: Linter): void {
   const all = stages.flatMap((stage) => [stage, ...stage.instructions]);
-  const lower = all.filter(({ keyword }) => keyword === keyword.toLowerCase()).length;
-  const upper = all.filter(({ keyword }) => keyword === keyword.toUpperCase()).length;
-  const [casing, wanted] =
-    lower > upper
-      ? ["lowercase", (word: string): string => word.toLowerCase()]
-      : (["uppercase", (word: string): string => word.toUpperCase()] as const);
-  for (const { keyword, lines } of all) {
-    if (keyword !== (wanted as (word: string) => string)(keyword)) {
-      linter.warn(consistentInstructionCasing, lines, keyword, casing as string);
-    }
+  const lower = all.filter(({ keyword }) => keyword === keyword.toLowerCase());
+  const upper = all.filter(({ keyword }) => keyword === keyword.toUpperCase());
+  const [casing, usual] =
+    lower.length > upper.length ? (["lowercase", lower] as const) : (["uppercase", upper] as const);
+  if (usual.length === all.length) return;
+  const right = new Set(usual);
+  for (const one of all) {
+    if (!right.has(one)) linter.warn(consistentInstructionCasing, one.lines, one.keyword, casing);
   }
 }
 
@@ -81,7 +79,7 @@ export function warnOfUndeclared(
 /** Warns of `--platform` that says what is so anyway, or that ties a stage to one platform. */
 export function warnOfPlatformFlag(
   stage: WrittenStage,
-  expansion: Expansion,
+  expansion: Replacement,
   args: Variables,
   linter: Linter,
 ): void {

@@ -2,6 +2,7 @@
 import type { MaintainerInstruction } from "../instructions/maintainer.ts";
 import type { Converter } from "./environment.ts";
 import { recorded } from "./history.ts";
+import { changed } from "./stage.ts";
 
 export const convertMaintainer: Converter<MaintainerInstruction> = (stage, { author }) =>
-  recorded({ ...stage, image: { ...stage.image, author } }, `MAINTAINER ${author}`, false);
+  recorded(changed(stage, { image: { ...stage.image, author } }), `MAINTAINER ${author}`, false);

@@ -4,4 +4,4 @@ import type { Converter } from "./environment.ts";
 import { configured } from "./stage.ts";
 
 export const convertOnbuild: Converter<OnbuildInstruction> = (stage, { expression }) =>
-  configured(stage, { OnBuild: [...(stage.image.config?.OnBuild ?? []), expression] });
+  configured(stage, { OnBuild: [...(stage.config.OnBuild ?? []), expression] });

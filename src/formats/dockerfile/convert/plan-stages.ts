@@ -2,7 +2,7 @@
 import { KilnError } from "../../../base/index.ts";
 import { type Platform, parsePlatform } from "../../oci/index.ts";
 import type { Linter } from "../lint/index.ts";
-import { type Expansion, ExpansionError } from "../shell-words.ts";
+import { ExpansionError, type Replacement } from "../shell-words.ts";
 import type { Stage as WrittenStage } from "../stages.ts";
 import type { Expander } from "./expand.ts";
 import type { GlobalArgs } from "./global-args.ts";
@@ -92,7 +92,7 @@ function readPlatform(
   written: WrittenStage,
   known: readonly string[],
   scope: PlanScope,
-): { readonly platform: Platform; readonly expansion: Expansion } {
+): { readonly platform: Platform; readonly expansion: Replacement } {
   const { globalArgs, linter, platforms } = scope;
   const expansion = expandNoted(written.platform, written, known, scope);
   warnOfPlatformFlag(written, expansion, globalArgs.variables, linter);
@@ -123,7 +123,7 @@ function expandNoted(
   { lines }: WrittenStage,
   known: readonly string[],
   { globalArgs, expander, linter }: PlanScope,
-): Expansion {
+): Replacement {
   try {
     const expansion = expander.expand(word, globalArgs.variables);
     warnOfUndeclared(expansion.unmatched, known, lines, linter);

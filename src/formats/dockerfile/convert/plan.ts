@@ -73,6 +73,7 @@ export class PlannedStage {
 export class StagePlan {
   readonly stages: PlannedStage[] = [];
   readonly #byName = new Map<string, PlannedStage>();
+  #nothing: PlannedStage | undefined;
 
   /** Adds a stage; it stands on an earlier stage if that has the name of its base. */
   add(stage: PlannedStage): void {
@@ -118,12 +119,15 @@ export class StagePlan {
     const found = index === undefined ? this.find(name) : this.stages[index];
     if (found !== undefined) return found;
     if (index !== undefined) throw dockerfileError(`invalid stage index ${index}`);
+    // Nothing is the same nothing for all that read it; every mount without a source does.
+    if (name === "scratch" && this.#nothing !== undefined) return this.#nothing;
     const image = new PlannedStage({
       baseName: name,
       name: "",
       shownName: "",
       lines: instruction.lines,
     });
+    if (name === "scratch") this.#nothing = image;
     this.add(image);
     return image;
   }
@@ -195,6 +199,7 @@ function sourceNames(instruction: StageInstruction): readonly string[] {
   if (instruction.kind === "copy") return instruction.from === "" ? [] : [instruction.from];
   if (instruction.kind !== "run") return [];
   return instruction.mounts.map((mount) => {
+    if (!/from=/i.test(mount)) return "scratch";
     const fields = csvFields(mount) ?? [];
     const from = fields.findLast((field) => /^from=/i.test(field));
     // The type may be a variable still: which mounts have no source is not known yet.

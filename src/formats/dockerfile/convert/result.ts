@@ -11,7 +11,7 @@ import type { Variables } from "./env.ts";
 import type { ConvertOptions, ConvertResult } from "./options.ts";
 import { type PlannedStage, reachableStages } from "./plan.ts";
 import type { BuildPlatforms } from "./platforms.ts";
-import { configured, type Stage } from "./stage.ts";
+import { configured, imageOf, type Stage } from "./stage.ts";
 
 export interface ResultScope {
   readonly options: ConvertOptions;
@@ -59,8 +59,8 @@ function finishImage(end: Stage, { options, platforms }: ResultScope): ImageConf
   const { labels = {} } = options;
   const labelled =
     Object.keys(labels).length === 0
-      ? end.image
-      : configured(end, { Labels: { ...end.image.config?.Labels, ...labels } }).image;
+      ? imageOf(end)
+      : imageOf(configured(end, { Labels: { ...end.config.Labels, ...labels } }));
   const platform = platforms.implicit
     ? platformOfConfig(labelled)
     : targetOf(labelled, platforms.target);

@@ -59,16 +59,15 @@ function fileMount(
   const shown = source === "/" && owned ? ownedCache(files, mount) : files;
   const selector = source !== "/" ? source : owned ? "/cache" : undefined;
   noteUse(source, from, env);
-  return {
-    target,
-    ...(shown.output === undefined ? {} : { source: shown.output }),
-    ...(selector === undefined ? {} : { selector }),
-    ...(mount.readOnly ? { readonly: true } : mount.type === "bind" ? { noOutput: true } : {}),
-    ...(mount.type === "tmpfs" ? { tmpfs: { size: mount.sizeLimit } } : {}),
-    ...(mount.type === "cache"
-      ? { cache: { id: cacheId(mount, env), sharing: mount.sharing || "shared" } }
-      : {}),
-  };
+  const spec: { -readonly [Key in keyof MountSpec]: MountSpec[Key] } = { target };
+  if (shown.output !== undefined) spec.source = shown.output;
+  if (selector !== undefined) spec.selector = selector;
+  if (mount.readOnly) spec.readonly = true;
+  else if (mount.type === "bind") spec.noOutput = true;
+  if (mount.type === "tmpfs") spec.tmpfs = { size: mount.sizeLimit };
+  if (mount.type === "cache")
+    spec.cache = { id: cacheId(mount, env), sharing: mount.sharing || "shared" };
+  return spec;
 }
 
 function filesOf(mount: RunMount, from: SourceFiles | undefined, env: ConvertEnv): State {

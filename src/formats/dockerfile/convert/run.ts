@@ -4,10 +4,11 @@ import { type RunInstruction, type RunMount, readMounts } from "../instructions/
 import type { Variables } from "./env.ts";
 import type { ConvertEnv, Converter } from "./environment.ts";
 import { recordedStep } from "./history.ts";
+import type { ConvertOptions } from "./options.ts";
 import { proxyEnvOf } from "./proxy.ts";
 import { runScript } from "./run-heredoc.ts";
 import { convertMounts } from "./run-mounts.ts";
-import { commandLine, type Stage } from "./stage.ts";
+import { changed, commandLine, type Stage } from "./stage.ts";
 import { nextStep } from "./step.ts";
 import { withUpperKeyword } from "./step-name.ts";
 
@@ -20,30 +21,33 @@ export const convertRun: Converter<RunInstruction> = (stage, run, env) => {
   const args = commandLine(stage, script.args, run.shell);
   const masked = withMasks(variables, mounts);
   // BuildKit: files that never were for a platform do not show one here, though in COPY's name they do.
-  const naming = {
-    ...env.naming,
-    showPlatform: env.naming.showPlatform && stage.files.ownPlatform !== undefined,
-  };
+  const hidden = env.naming.showPlatform && stage.files.ownPlatform === undefined;
   const name = runName(script.words, masked, env);
-  const { stage: counted, constraints } = nextStep(stage, name, run, { ...env, naming });
+  const { stage: counted, constraints } = nextStep(
+    stage,
+    name,
+    run,
+    hidden ? { ...env, naming: { ...env.naming, showPlatform: false } } : env,
+  );
   const converted = convertMounts(stage, run, mounts, env);
   const files = counted.files.run(args, {
-    ...buildSettings(env),
-    ...constraints,
+    ...env.runSettings,
+    name: constraints.name,
+    locations: constraints.locations ?? [],
     description: { "com.docker.dockerfile.v1.command": run.code },
-    ...(env.ignoreCache ? { ignoreCache: true } : {}),
-    mounts: [...script.mounts, ...converted.mounts, ...sharedMemory(env)],
+    mounts: [...script.mounts, ...converted.mounts, ...(env.runSettings.mounts ?? [])],
     secrets: converted.secrets,
     ssh: converted.ssh,
     network: networkOf(run, env),
     security: run.security,
     devices: run.devices.map(({ name, required }) => ({ name, optional: !required })),
   });
-  return recordedStep({ ...counted, files }, `RUN ${historyWords(stage, args)}`);
+  return recordedStep(changed(counted, { files }), `RUN ${historyWords(stage, args)}`);
 };
 
 /** Variables with marks in the place of secrets, whose values are nowhere yet. */
 function withMasks(variables: Variables, mounts: readonly RunMount[]): Variables {
+  if (!mounts.some(({ env }) => env !== undefined)) return variables;
   const secrets = new Set(
     mounts.flatMap(({ type, env }) => (type === "secret" && env !== undefined ? [env] : [])),
   );
@@ -62,20 +66,19 @@ function runName(words: string, variables: Variables, env: ConvertEnv): string {
   }
 }
 
-function buildSettings({ options }: ConvertEnv): RunOptions {
-  const { extraHosts, ulimits, hostname, cgroupParent, buildArgs = {} } = options;
+/** What the build's caller says of all processes of a stage. */
+export function runSettings(options: ConvertOptions, ignoreCache: boolean): RunOptions {
+  const { extraHosts, ulimits, hostname, cgroupParent, buildArgs = {}, shmSize = 0 } = options;
   const proxyEnv = proxyEnvOf(buildArgs);
   return {
+    ...(ignoreCache ? { ignoreCache: true } : {}),
+    ...(shmSize > 0 ? { mounts: [{ target: "/dev/shm", tmpfs: { size: shmSize } }] } : {}),
     ...(proxyEnv === undefined ? {} : { proxyEnv }),
     ...(extraHosts === undefined ? {} : { extraHosts }),
     ...(ulimits === undefined ? {} : { ulimits }),
     ...(hostname === undefined ? {} : { hostname }),
     ...(cgroupParent === undefined ? {} : { cgroupParent }),
   };
-}
-
-function sharedMemory({ options: { shmSize = 0 } }: ConvertEnv): RunOptions["mounts"] & object {
-  return shmSize > 0 ? [{ target: "/dev/shm", tmpfs: { size: shmSize } }] : [];
 }
 
 function networkOf(
@@ -87,9 +90,11 @@ function networkOf(
 
 /** The process's arguments, after the build arguments that it could see: `|1 VERSION=2 /bin/sh -c make`. */
 function historyWords(stage: Stage, args: readonly string[]): string {
+  if (stage.args.length === 0) return args.join(" ");
   const { variables } = stage.files;
   const seen = new Map<string, string>();
   for (const { name, value } of stage.args) seen.set(name, variables.get(name) ?? value ?? "");
-  const words = [...seen].map(([name, value]) => `${name}=${value}`);
-  return [...(words.length > 0 ? [`|${words.length}`, ...words] : []), ...args].join(" ");
+  let words = `|${seen.size}`;
+  for (const [name, value] of seen) words += ` ${name}=${value}`;
+  return `${words} ${args.join(" ")}`;
 }

@@ -2,7 +2,7 @@
 import type { SourceFile } from "../../llb/index.ts";
 import type { LineRange } from "../ast.ts";
 import type { Linter } from "../lint/index.ts";
-import { type Expansion, ExpansionError } from "../shell-words.ts";
+import { ExpansionError, type Replacement } from "../shell-words.ts";
 import { defaultPath } from "./bases.ts";
 import type { BuildContext } from "./build-context.ts";
 import { convertInstruction, expandInstruction } from "./converters.ts";
@@ -14,7 +14,8 @@ import type { ConvertOptions } from "./options.ts";
 import type { PlannedInstruction, PlannedStage } from "./plan.ts";
 import type { BuildPlatforms } from "./platforms.ts";
 import { dockerfileError, type ErrorFile, placed } from "./problem.ts";
-import { configured, type Stage, untouched } from "./stage.ts";
+import { runSettings } from "./run.ts";
+import { changed, configured, type Stage, stageOn } from "./stage.ts";
 import { withUser } from "./user.ts";
 import { withWorkingDir } from "./workdir.ts";
 
@@ -34,9 +35,10 @@ export interface StageScope {
 /** The stage after all its instructions. Stages that it reads from must have been converted. */
 export function convertStage(planned: PlannedStage, scope: StageScope): Stage {
   let stage = beginStage(planned, scope);
+  const common = environmentOf(planned, scope);
   for (const step of planned.instructions) {
     try {
-      stage = convertStep(stage, step, environmentOf(planned, step, scope));
+      stage = convertStep(stage, step, withSources(common, step, planned));
     } catch (error) {
       throw placed(error, step.instruction.lines, scope.errorFile);
     }
@@ -50,9 +52,9 @@ function beginStage(planned: PlannedStage, scope: StageScope): Stage {
     planned.base === undefined ? fromImage(planned, scope) : fromStage(planned.base, scope);
   let stage = withPath(begun);
   let { files } = stage;
-  for (const entry of stage.image.config?.Env ?? []) files = files.env(...splitVariable(entry));
-  stage = { ...stage, files };
-  const { WorkingDir = "", User = "" } = stage.image.config ?? {};
+  for (const entry of stage.config.Env ?? []) files = files.env(...splitVariable(entry));
+  stage = changed(stage, { files });
+  const { WorkingDir = "", User = "" } = stage.config;
   if (WorkingDir !== "") stage = withWorkingDir(stage, WorkingDir);
   return User === "" ? stage : withUser(stage, User);
 }
@@ -60,34 +62,20 @@ function beginStage(planned: PlannedStage, scope: StageScope): Stage {
 function fromImage({ start, shownName }: PlannedStage, { epoch }: StageScope): Stage {
   if (start === undefined)
     throw new Error(`stage ${shownName} is converted before its base is known`);
-  const { files, image: found, platform, baseImage, steps } = start;
   // Its triggers are instructions of this stage by now.
-  const { OnBuild: _, ...config } = found.config ?? {};
-  const image = { ...found, config };
-  return { files, image, platform, baseImage, steps, ...untouched, epoch };
+  const { OnBuild: _, ...config } = start.image.config ?? {};
+  return stageOn({ ...start, epoch }, { ...start.image, config });
 }
 
 function fromStage(base: PlannedStage, { epoch }: StageScope): Stage {
   if (base.end === undefined)
     throw dockerfileError(`stage "${base.shownName}" is used before it is defined`);
-  const { files, image, platform, baseImage, args, workdirSet, historyLength } = base.end;
-  const { OnBuild: _, ...config } = image.config ?? {};
-  return {
-    files,
-    image: { ...image, config },
-    platform,
-    baseImage,
-    args,
-    workdirSet,
-    historyLength,
-    steps: 0,
-    last: {},
-    epoch,
-  };
+  const { OnBuild: _, ...config } = base.end.config;
+  return { ...base.end, config, steps: 0, last: {}, epoch };
 }
 
 function withPath(stage: Stage): Stage {
-  const { Env = [] } = stage.image.config ?? {};
+  const { Env = [] } = stage.config;
   const set = Env.some((entry) => splitVariable(entry)[0] === "PATH");
   return set || stage.platform.os === "windows"
     ? stage
@@ -102,11 +90,18 @@ function convertStep(stage: Stage, { instruction }: PlannedInstruction, env: Con
   return convertInstruction(stage, expanded, env);
 }
 
-function environmentOf(
-  planned: PlannedStage,
+/** The environment of one step, which is the stage's unless the step reads from elsewhere. */
+function withSources(
+  common: ConvertEnv,
   step: PlannedInstruction,
-  scope: StageScope,
+  planned: PlannedStage,
 ): ConvertEnv {
+  const { sources, onBuild } = step;
+  if (sources.length === 0 && !onBuild) return common;
+  return { ...common, sources: sources.map((source) => filesOf(source, planned, step)), onBuild };
+}
+
+function environmentOf(planned: PlannedStage, scope: StageScope): ConvertEnv {
   const { options, platforms, context, globalArgs, expander, linter, sourceFile } = scope;
   return {
     options,
@@ -115,7 +110,7 @@ function environmentOf(
     globalArgs,
     linter,
     sourceFile,
-    sources: step.sources.map((source) => filesOf(source, planned, step)),
+    sources: [],
     used: planned.used,
     naming: {
       stageName: planned.shownName,
@@ -123,14 +118,15 @@ function environmentOf(
       showPlatform: options.multiPlatform === true,
       hostPlatform: platforms.build[0],
     },
-    onBuild: step.onBuild,
+    onBuild: false,
+    runSettings: runSettings(options, planned.ignoreCache),
     ignoreCache: planned.ignoreCache,
     outline: planned.outline,
     expand: (word, variables, how) => expander.expand(word, variables, how).word,
     expandNoted: (word, stage, { lines }) =>
       noted(expander.expand, word, stage, lines, linter).word,
     expandListNoted: (word, stage, { lines }) =>
-      noted(expander.expand, word, stage, lines, linter).words,
+      noted(expander.split, word, stage, lines, linter).words,
     expandContentNoted: (word, stage, { lines }) =>
       noted(expander.expandContent, word, stage, lines, linter).word,
   };
@@ -152,22 +148,28 @@ function filesOf(
 }
 
 /** Expands, and warns of variables that nothing defines, also where the word cannot be expanded. */
-function noted(
-  expand: (word: string, variables: Variables) => Expansion,
+function noted<Kind extends Replacement>(
+  expand: (word: string, variables: Variables) => Kind,
   word: string,
   stage: Stage,
   lines: LineRange,
   linter: Linter,
-): Expansion {
-  const { variables } = stage.files;
-  const warn = (unmatched: ReadonlySet<string>): void =>
-    warnOfUndefined(unmatched, { variables, args: stage.args, lines }, linter);
+): Kind {
   try {
-    const expansion = expand(word, variables);
-    warn(expansion.unmatched);
+    const expansion = expand(word, stage.files.variables);
+    if (expansion.unmatched.size > 0) warnOfVariables(expansion.unmatched, stage, lines, linter);
     return expansion;
   } catch (error) {
-    if (error instanceof ExpansionError) warn(error.unmatched);
+    if (error instanceof ExpansionError) warnOfVariables(error.unmatched, stage, lines, linter);
     throw error;
   }
+}
+
+function warnOfVariables(
+  unmatched: ReadonlySet<string>,
+  { files: { variables }, args }: Stage,
+  lines: LineRange,
+  linter: Linter,
+): void {
+  warnOfUndefined(unmatched, { variables, args, lines }, linter);
 }

@@ -3,7 +3,7 @@ import type { Constraints, SourceLocation } from "../../llb/index.ts";
 import { type LineRange, rangesOf } from "../ast.ts";
 import type { InstructionBase } from "../instructions/instruction.ts";
 import type { ConvertEnv } from "./environment.ts";
-import type { Stage } from "./stage.ts";
+import { changed, type Stage } from "./stage.ts";
 import { stepName, withUpperKeyword } from "./step-name.ts";
 
 /** The stage with one more step counted, and that step's name and place. */
@@ -13,7 +13,7 @@ export function nextStep(
   instruction: InstructionBase,
   env: ConvertEnv,
 ): { readonly stage: Stage; readonly constraints: Constraints & { readonly name: string } } {
-  const counted = env.naming.total === 0 ? stage : { ...stage, steps: stage.steps + 1 };
+  const counted = env.naming.total === 0 ? stage : changed(stage, { steps: stage.steps + 1 });
   return {
     stage: counted,
     constraints: { name: nameOf(counted, words, env), locations: placesOf(instruction.lines, env) },

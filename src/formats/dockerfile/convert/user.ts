@@ -2,12 +2,15 @@
 import type { UserInstruction } from "../instructions/user.ts";
 import type { Converter } from "./environment.ts";
 import { recorded } from "./history.ts";
-import { configured, type Stage } from "./stage.ts";
+import { changed, type Stage } from "./stage.ts";
 
 export const convertUser: Converter<UserInstruction> = (stage, { user }) =>
   recorded(withUser(stage, user), `USER ${user}`, false);
 
 /** The stage with its user set, without a word in the history: also for what a base image says. */
 export function withUser(stage: Stage, user: string): Stage {
-  return configured({ ...stage, files: stage.files.user(user) }, { User: user });
+  return changed(stage, {
+    files: stage.files.user(user),
+    config: { ...stage.config, User: user },
+  });
 }

@@ -9,6 +9,6 @@ import { configured } from "./stage.ts";
 export const convertVolume: Converter<VolumeInstruction> = (stage, { paths }) => {
   if (paths.includes("")) throw dockerfileError("VOLUME specified can not be an empty string");
   const volumes = Object.fromEntries(paths.map((path) => [path, {}]));
-  const changed = configured(stage, { Volumes: { ...stage.image.config?.Volumes, ...volumes } });
+  const changed = configured(stage, { Volumes: { ...stage.config.Volumes, ...volumes } });
   return recorded(changed, `VOLUME ${goList(paths)}`, false);
 };

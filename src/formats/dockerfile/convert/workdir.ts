@@ -5,7 +5,7 @@ import type { Converter } from "./environment.ts";
 import { recorded } from "./history.ts";
 import { parseOwner } from "./owner.ts";
 import { isAbsolute, toSlash, workingDirectory } from "./paths.ts";
-import { configured, type Stage } from "./stage.ts";
+import { changed, type Stage } from "./stage.ts";
 import { nextStep, processedName } from "./step.ts";
 
 export const convertWorkdir: Converter<WorkdirInstruction> = (stage, workdir, env) => {
@@ -13,7 +13,7 @@ export const convertWorkdir: Converter<WorkdirInstruction> = (stage, workdir, en
   if (!stage.workdirSet && !isAbsolute(workdir.path, stage.platform.os)) {
     env.linter.warn(workdirRelativePath, workdir.lines, workdir.path);
   }
-  const moved = { ...withWorkingDir(stage, workdir.path), workdirSet: true };
+  const moved = changed(withWorkingDir(stage, workdir.path), { workdirSet: true });
   const dir = moved.files.workingDir;
   if (dir === "/") return recorded(moved, `WORKDIR ${dir}`, false);
   const { stage: counted, constraints } = nextStep(
@@ -22,7 +22,7 @@ export const convertWorkdir: Converter<WorkdirInstruction> = (stage, workdir, en
     workdir,
     env,
   );
-  const user = stage.image.config?.User ?? "";
+  const user = stage.config.User ?? "";
   const owner = user === "" ? {} : { owner: parseOwner(user) };
   const time =
     stage.epoch === undefined ? {} : { timestamp: BigInt(stage.epoch.getTime()) * 1_000_000n };
@@ -36,7 +36,9 @@ export const convertWorkdir: Converter<WorkdirInstruction> = (stage, workdir, en
   } as const;
   // BuildKit does not name the instruction or its cache setting here.
   return recorded(
-    { ...counted, files: counted.files.file([step], { ...constraints, platform: stage.platform }) },
+    changed(counted, {
+      files: counted.files.file([step], { ...constraints, platform: stage.platform }),
+    }),
     `WORKDIR ${dir}`,
     true,
   );
@@ -45,6 +47,9 @@ export const convertWorkdir: Converter<WorkdirInstruction> = (stage, workdir, en
 /** The stage in another directory, without a word in the history: also for what a base image says. */
 export function withWorkingDir(stage: Stage, path: string): Stage {
   const { os } = stage.platform;
-  const dir = workingDirectory(stage.image.config?.WorkingDir ?? "", path, os);
-  return configured({ ...stage, files: stage.files.dir(toSlash(dir, os)) }, { WorkingDir: dir });
+  const dir = workingDirectory(stage.config.WorkingDir ?? "", path, os);
+  return changed(stage, {
+    files: stage.files.dir(toSlash(dir, os)),
+    config: { ...stage.config, WorkingDir: dir },
+  });
 }
