@@ -150,6 +150,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     "engine/isolation",
     "engine/retention",
     "engine/engine.ts",
+    "remote/docker",
     "cli/report",
     "cli/progress",
     "cli/config",

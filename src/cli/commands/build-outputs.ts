@@ -21,6 +21,8 @@ export interface Receiver {
   readonly unpack: boolean;
   /** What else is in the directory is removed. */
   readonly replace: boolean;
+  /** The delivery goes into a docker engine instead: of this context, else of the one in use. */
+  readonly load?: { readonly context?: string };
 }
 
 const outputTypes = ["local", "tar", "oci", "docker", "image", "registry", "cacheonly"] as const;
@@ -63,7 +65,9 @@ export function outputMistakes(
   context: OutputsContext,
 ): readonly KilnError[] {
   const mistakes = outputs.flatMap((output) => oneOutput(output, context));
-  const streams = outputs.filter((output) => isFile(output) && (output.dest ?? "-") === "-");
+  const streams = outputs.filter(
+    (output) => isFile(output) && !isLoad(output) && (output.dest ?? "-") === "-",
+  );
   if (streams.length > 1)
     mistakes.push(
       mistake(
@@ -76,6 +80,11 @@ export function outputMistakes(
 
 function isFile(output: Output): boolean {
   return output.type === "tar" || output.type === "oci" || output.type === "docker";
+}
+
+/** An image for a docker engine rather than a file. */
+function isLoad({ type, dest }: Output): boolean {
+  return type === "docker" && dest === undefined;
 }
 
 function oneOutput(
@@ -100,13 +109,7 @@ function oneOutput(
     return [
       mistake("a directory is needed for a local output", "Write --output type=local,dest=DIR."),
     ];
-  if (type === "docker" && dest === undefined) {
-    return [
-      new KilnError("UNSUPPORTED", "loading into a docker daemon is not supported yet", {
-        hint: "Write --output type=docker,dest=image.tar, then run: docker load -i image.tar",
-      }),
-    ];
-  }
+  if (isLoad(output)) return [];
   if (type === "docker" && platforms.length > 1) {
     return [
       mistake(
@@ -157,7 +160,10 @@ export function exportRequest(
   if (!imageTypes.has(output.type)) return { type: output.type, attrs: output.attrs };
   const named = tags.length > 0 ? { name: tags.join(",") } : {};
   const notes = Object.fromEntries(annotations.map((one) => [annotationAttr(one), one.value]));
-  return { type: output.type, attrs: { ...output.attrs, ...named, ...notes } };
+  // Where docker's engine is, is this side's affair.
+  const { context: _, ...attrs } = output.attrs;
+  const own = output.type === "docker" ? attrs : output.attrs;
+  return { type: output.type, attrs: { ...own, ...named, ...notes } };
 }
 
 /** Who takes what the exporter delivers; undefined for exporters that deliver by themselves. */
@@ -171,5 +177,10 @@ export function receiverOf(output: Output, cwd: string): Receiver | undefined {
       output.type === "local" ||
       (output.type === "oci" && parseBool(output.attrs["tar"] ?? "") === false),
     replace: output.attrs["mode"] === "delete",
+    ...(isLoad(output) ? { load: loadOf(output) } : {}),
   };
+}
+
+function loadOf({ attrs: { context } }: Output): NonNullable<Receiver["load"]> {
+  return context === undefined || context === "" ? {} : { context };
 }

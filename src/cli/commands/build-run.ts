@@ -29,6 +29,7 @@ import { readStdin } from "./build-stdin.ts";
 import { createBuildRef, openBuilder, openClientConfig } from "./builder.ts";
 import { type RunWorld, sayWarning } from "./command.ts";
 import { gitFacts } from "./git-facts.ts";
+import { type ImageLoader, prepareLoads } from "./image-loading.ts";
 import { createLocalSession } from "./local-session.ts";
 import { checkAgents } from "./ssh-agents.ts";
 
@@ -50,13 +51,17 @@ export async function runBuild(
     proxyArgs: config.proxyArgs(),
     stdin,
   });
-  const plan = { ...planned, attrs: { ...(await wantedFacts(planned, world)), ...planned.attrs } };
+  const facts = await wantedFacts(planned, world);
+  const { plan, loaders } = await prepareLoads(
+    { ...planned, attrs: { ...facts, ...planned.attrs } },
+    world,
+  );
   const limits = plan.jobs === undefined ? {} : { jobs: plan.jobs };
   const builder = stack.use(await openBuilder(world, limits));
   const opened = await openDisplay(plan.progress, world.stderr, world);
   const ref = createBuildRef();
   const warnings: unknown[] = [];
-  const lent = { credentials: config.credentials, warnings };
+  const lent = { credentials: config.credentials, loaders, warnings };
   const result = await runPlan(plan, ref, builder, opened, world, lent);
   if (plan.call) {
     const { text, exitCode } = callAnswer(plan.call, result.exporterResponse);
@@ -70,6 +75,7 @@ export async function runBuild(
 
 interface Lent {
   readonly credentials: Parameters<typeof createLocalSession>[0]["credentials"];
+  readonly loaders: ReadonlyMap<number, ImageLoader>;
   /** Where warnings go besides the display. */
   readonly warnings: unknown[];
 }
@@ -89,7 +95,7 @@ async function runPlan(
   builder: Builder,
   opened: OpenDisplay,
   world: RunWorld,
-  { credentials, warnings }: Lent,
+  { credentials, loaders, warnings }: Lent,
 ): Promise<BuildResult> {
   await offerAgents(plan, world);
   const request: BuildRequest = {
@@ -112,6 +118,7 @@ async function runPlan(
     secrets: plan.secrets,
     agents: plan.agents,
     receivers: plan.receivers,
+    loaders,
     env: world.env,
     stdout: world.stdout,
     credentials,

@@ -22,11 +22,13 @@ import {
   KilnError,
   temporaryName,
 } from "../../base/index.ts";
+import { isInitial, readIdMap } from "../../engine/isolation/index.ts";
 import { extractTar } from "../../storage/snapshot/index.ts";
 import type { SecretSpec } from "../flags/index.ts";
 import type { Output } from "../report/index.ts";
 import type { Receiver } from "./build-outputs.ts";
 import { maxSecretSize } from "./build-sources.ts";
+import type { ImageLoader } from "./image-loading.ts";
 
 export interface SessionParts {
   readonly directories: ReadonlyMap<string, string>;
@@ -39,6 +41,8 @@ export interface SessionParts {
   readonly agents: ReadonlyMap<string, LentAgent>;
   /** By index of the exporter that delivers. */
   readonly receivers: readonly (Receiver | undefined)[];
+  /** Docker engines that take an image, by the same index. */
+  readonly loaders?: ReadonlyMap<number, ImageLoader>;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdout: Output;
   credentials(host: string, call: Call): Promise<Credentials | undefined>;
@@ -60,6 +64,7 @@ export function createLocalSession(parts: SessionParts): Session {
     },
     files: (name) => refuseToSend(name),
     receive: (target, tar, call) =>
+      parts.loaders?.get(target.index)?.(tar, call) ??
       receive(findReceiver(parts.receivers, target), tar, parts.stdout, call),
     ssh: async (id) => parts.agents.get(id),
     secret: async (id) =>
@@ -156,10 +161,9 @@ async function unpack({ dest, replace }: Receiver, data: Bytes, call: Call): Pro
   if (replace)
     for (const name of readdirSync(dest))
       rmSync(join(dest, name), { recursive: true, force: true });
-  const uid = process.getuid?.() ?? 0;
-  const gid = process.getgid?.() ?? 0;
-  // Results belong to whoever asked for them; only root can give files away.
-  const owner = uid === 0 ? {} : { owner: { uid, gid } };
+  // Results belong to whoever asked for them: only root of the machine gives files away.
+  const isRoot = process.getuid?.() === 0 && isInitial(readIdMap("/proc/self/uid_map"));
+  const owner = isRoot ? {} : { owner: { uid: 0, gid: 0 } };
   await extractTar(data, { root: dest, whiteouts: "none", ...owner }, call);
 }
 
