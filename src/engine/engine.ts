@@ -37,8 +37,15 @@ import { createProcessSlots, openExecutor } from "./executor/index.ts";
 import { openStepHistory } from "./explain/index.ts";
 import { createExporters } from "./exporter/index.ts";
 import { createDockerfileFrontend } from "./frontend/index.ts";
+import { type Hear, type HistoryOptions, openHistory } from "./history/index.ts";
 import type { Standing } from "./isolation/index.ts";
-import { createOp, type OpParts, type OpResult, openCacheMounts } from "./ops/index.ts";
+import {
+  createEarlierCopies,
+  createOp,
+  type OpParts,
+  type OpResult,
+  openCacheMounts,
+} from "./ops/index.ts";
 import type { GcOptions } from "./retention/index.ts";
 import { createSolver } from "./solver/index.ts";
 import {
@@ -72,6 +79,8 @@ export interface EngineOptions {
   readonly snapshotter?: SnapshotterKind;
   /** How this process is kept apart from the machine; as root where absent. */
   readonly standing?: Standing;
+  /** How long builds are remembered, and how many; the reference's limits where absent. */
+  readonly history?: Pick<HistoryOptions, "maxAge" | "maxEntries">;
   /** Path or name of the container runtime, instead of the first that is found. */
   readonly runtime?: string;
   /** What requests may ask for beyond the sandbox; everything that there is, where absent. */
@@ -105,6 +114,7 @@ const places = {
   executor: "executor",
   cacheMounts: "cache-mounts",
   logs: "logs",
+  history: "history",
 } as const;
 
 /**
@@ -147,6 +157,7 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
     cacheMounts: openKept(at("cacheMounts")),
     repositories: openKept(join(at("sources"), "git")),
     statIndexes: openKept(join(at("sources"), "local")),
+    copies: openKept(join(at("sources"), "copies")),
   };
   const stores = { content, snapshotter, records, origins };
   const how = {
@@ -189,6 +200,11 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
       ],
     ]),
     cacheMounts: openCacheMounts(kept.cacheMounts),
+    copies: createEarlierCopies({
+      snapshotter,
+      directory: kept.copies.directory,
+      onUse: (name, description) => kept.copies.use(name, description),
+    }),
     slots: createProcessSlots(options.jobs === undefined ? {} : { jobs: options.jobs }),
     defaultPlatform: native,
   };
@@ -230,6 +246,7 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
       { things: kept.cacheMounts, type: "exec.cachemount" },
       { things: kept.repositories, type: "source.git.checkout" },
       { things: kept.statIndexes, type: "source.local" },
+      { things: kept.copies, type: "source.local" },
     ],
     now: options.now,
   };
@@ -237,7 +254,9 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
     for (const store of [content, ...Object.values(kept)]) store.release();
   };
   const activity = createActivity(createCollector(usageParts, options.gc ?? {}), letGo);
+  const history = openHistory({ directory: at("history"), now: options.now, ...options.history });
   return {
+    history,
     async info(call) {
       const platforms = await (await executor()).platforms(call);
       const labels = {
@@ -247,7 +266,9 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
       return { name: "embedded", version: options.version, platforms, labels };
     },
     build(request, session, call) {
-      return activity.during(startBuild(request, session, parts, call), call);
+      const start = (hear?: Hear) =>
+        activity.during(startBuild(request, session, parts, call, hear), call);
+      return request.plan ? start() : history.record(request, start);
     },
     runImage: (request, session, call) =>
       runImage(request, { images, snapshotter, executor, entitlements }, session, call),

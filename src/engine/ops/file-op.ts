@@ -8,13 +8,14 @@ import {
   fileIdentity,
   type Owner as OwnerWords,
 } from "../../formats/llb/index.ts";
-import type { ActiveSnapshot, Snapshot, Snapshotter } from "../../storage/snapshot/index.ts";
+import type { ActiveSnapshot, Mount, Snapshot, Snapshotter } from "../../storage/snapshot/index.ts";
 import { withMounted } from "../../storage/snapshot/index.ts";
 import type { CacheMap, Op } from "../solver/index.ts";
 import { ContentLister } from "../source/index.ts";
 import { makeDirectory, makeFile, makeSymlink, performCopy, remove } from "./file/actions.ts";
-import { selectedContent } from "./file/selected-content.ts";
+import type { EarlierCopies, EarlierCopy, RunningCopy } from "./file/earlier-copy.ts";
 import { resolveOwner } from "./file/owner.ts";
+import { selectedContent } from "./file/selected-content.ts";
 import type { FileView } from "./file/view.ts";
 import { unlimited } from "./permits.ts";
 import type { OpResult } from "./result.ts";
@@ -24,16 +25,45 @@ export function createFileOp(
   op: FileOp,
   encoded: Uint8Array,
   inputCount: number,
-  snapshotter: Snapshotter,
+  { snapshotter, copies }: FileOpParts,
 ): Op<OpResult> {
   return {
     acquire: unlimited,
     cacheMap: async () => fileCacheMap(encoded, inputCount),
     exec: async (inputs, call) => {
-      await using run = new FileRun(op, inputs, snapshotter);
-      return await run.perform(call);
+      await using copy = await beginCopy(op, encoded, inputs, copies, call);
+      await using run = new FileRun(op, inputs, snapshotter, copy);
+      const outputs = await run.perform(call);
+      const [made] = outputs;
+      if (made) copy?.remember(made);
+      return outputs;
     },
   };
+}
+
+export interface FileOpParts {
+  readonly snapshotter: Snapshotter;
+  readonly copies?: EarlierCopies;
+}
+
+/** Fewer files than this are copied sooner than it is found out which of them are new. */
+const worthRemembering = 512;
+
+/** Of an op that is one copy from a large directory of the asking side: what its last run made. */
+async function beginCopy(
+  { actions }: FileOp,
+  encoded: Uint8Array,
+  inputs: readonly OpResult[],
+  copies: EarlierCopies | undefined,
+  call: Call,
+): Promise<RunningCopy | undefined> {
+  const [only] = actions;
+  if (!copies || actions.length !== 1 || only?.source?.from !== "input") return undefined;
+  const tree = inputs[only.source.index]?.tree;
+  if (!tree || tree.entries.length < worthRemembering) return undefined;
+  // Without the inputs' digests: a context is another one in every build.
+  const what = digestOf(fileIdentity(encoded, inputs.length).text);
+  return await copies.begin(what, tree.directory, call);
 }
 
 /** The base of an action counts by its history; what is copied from counts by its content. */
@@ -64,11 +94,18 @@ class FileRun implements AsyncDisposable {
   /** By the action that last wrote to it. */
   readonly #open = new Map<number, ActiveSnapshot>();
   readonly #committed = new Map<number, Snapshot>();
+  readonly #earlier: EarlierCopy | undefined;
 
-  constructor(op: FileOp, inputs: readonly OpResult[], snapshotter: Snapshotter) {
+  constructor(
+    op: FileOp,
+    inputs: readonly OpResult[],
+    snapshotter: Snapshotter,
+    earlier: EarlierCopy | undefined,
+  ) {
     this.#op = op;
     this.#inputs = inputs;
     this.#snapshotter = snapshotter;
+    this.#earlier = earlier;
   }
 
   async perform(call: StepCall): Promise<readonly OpResult[]> {
@@ -136,7 +173,12 @@ class FileRun implements AsyncDisposable {
       const owner = "owner" in action ? resolveOwner(action.owner, { viewOf, warn }) : undefined;
       const mounts = await active.mounts(call);
       await withMounted(mounts, call, async (root) => {
-        if (action.kind === "copy") await performCopy(action, sourceView, root, owner, call);
+        const shortcuts = {
+          ...upperOf(mounts),
+          ...(this.#earlier ? { earlier: this.#earlier } : {}),
+        };
+        if (action.kind === "copy")
+          await performCopy(action, sourceView, root, owner, call, shortcuts);
         else if (action.kind === "mkfile") makeFile(root, action, owner);
         else if (action.kind === "mkdir") makeDirectory(root, action, owner);
         else if (action.kind === "symlink") makeSymlink(root, action, owner);
@@ -144,6 +186,11 @@ class FileRun implements AsyncDisposable {
       });
     });
   }
+}
+
+/** Where an overlay keeps what is new. */
+function upperOf([mount]: readonly Mount[]): { readonly upper?: string } {
+  return mount?.type === "overlay" && mount.upper !== undefined ? { upper: mount.upper } : {};
 }
 
 function inputsOf(owner: OwnerWords | undefined): number[] {

@@ -1,5 +1,6 @@
 // LLB's ops as the solver runs them.
 export { type CacheMounts, openCacheMounts } from "./cache-mounts.ts";
+export { createEarlierCopies } from "./file/earlier-copy.ts";
 export { type FileView, readView, resolveInView } from "./file/view.ts";
 export { placeOf } from "./locate-failures.ts";
 export { createOp, type OpDefinition, type OpParts } from "./ops.ts";

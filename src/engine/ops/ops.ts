@@ -7,6 +7,7 @@ import type { Platform } from "../../formats/oci/index.ts";
 import type { Snapshotter } from "../../storage/snapshot/index.ts";
 import type { Op } from "../solver/index.ts";
 import { createExecOp, type ExecParts } from "./exec-op.ts";
+import type { EarlierCopies } from "./file/earlier-copy.ts";
 import { createFileOp } from "./file-op.ts";
 import { locateFailures } from "./locate-failures.ts";
 import type { OpResult } from "./result.ts";
@@ -29,6 +30,8 @@ export interface OpDefinition {
 
 export interface OpParts extends Omit<ExecParts, "session" | "resources"> {
   readonly snapshotter: Snapshotter;
+  /** What earlier builds copied out of large directories. */
+  readonly copies?: EarlierCopies;
   readonly sources: Sources;
   /** For vertices that name no platform. */
   readonly defaultPlatform: Platform;
@@ -67,7 +70,7 @@ function createBareOp(
         ...(resources === undefined ? {} : { resources }),
       });
     case "file":
-      return createFileOp(op, vertex.encoded, inputCount, parts.snapshotter);
+      return createFileOp(op, vertex.encoded, inputCount, parts);
     case "merge":
       return createMergeOp(op, vertex.encoded, inputCount, parts.snapshotter);
     case "diff":

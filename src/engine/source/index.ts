@@ -15,5 +15,10 @@ export * from "./image/options.ts";
 export { createImageSource } from "./image/source.ts";
 export type { Absence } from "./local/absence.ts";
 export { createLocalSource, type LocalSourceOptions } from "./local/source.ts";
+export {
+  type IndexedFile,
+  readStatIndex,
+  writeStatIndex,
+} from "./local/stat-index.ts";
 export { withLayouts } from "./oci-layout/repository.ts";
 export * from "./source.ts";

@@ -19,6 +19,9 @@ import { expandWildcards } from "./wildcards.ts";
 
 const rootOwner: Owner = { uid: 0, gid: 0 };
 
+/** Of a copy into a layer of a snapshot: see `CopyOptions`. */
+export type CopyShortcuts = Pick<CopyOptions, "upper" | "earlier">;
+
 /** Copies every path that the action's source means; archives are unpacked where the action asks for it. */
 export async function performCopy(
   action: CopyAction,
@@ -26,6 +29,7 @@ export async function performCopy(
   root: string,
   owner: Owner | undefined,
   call: Call,
+  shortcuts: CopyShortcuts = {},
 ): Promise<void> {
   const sources = action.allowWildcard
     ? expandWildcards(view, action.src, action.followSymlink)
@@ -34,7 +38,7 @@ export async function performCopy(
   for (const path of action.requiredPaths) {
     if (!view.lstat(resolveInView(view, path, false))) throw missingSource(view, path);
   }
-  const options = copyOptions(action, owner);
+  const options = { ...copyOptions(action, owner), ...shortcuts };
   if (!action.createDestPath) requireParent(root, action.dest);
   for (const source of sources) {
     if (action.attemptUnpack && (await unpackInto(view, source, root, action.dest, options, call)))

@@ -1,6 +1,6 @@
 // Giving a new file its owner, mode, times and extended attributes, in the order that keeps setuid bits and times.
 import { chmodSync, lchownSync } from "node:fs";
-import { loadSyscalls } from "../../../storage/snapshot/index.ts";
+import { canChown, loadSyscalls, noteOwner } from "../../../storage/snapshot/index.ts";
 import type { FileType } from "./view.ts";
 
 export interface Owner {
@@ -26,9 +26,12 @@ export function applyAttributes(path: string, attributes: Attributes): void {
   const owned =
     present && (!owner || (owner.uid === present.owner.uid && owner.gid === present.owner.gid));
   // chown clears setuid and file capabilities, so it comes first.
-  if (owner && !owned) lchownSync(path, owner.uid, owner.gid);
+  if (canChown && owner && !owned) lchownSync(path, owner.uid, owner.gid);
   if (type !== "symlink" && !(owned && mode === present?.mode)) chmodSync(path, mode);
   if (xattrsFrom !== undefined) copyXattrs(xattrsFrom, path);
+  // A copy that is told nothing else keeps the note of what it was copied from.
+  if (!canChown && owner && (owner.uid !== 0 || owner.gid !== 0))
+    noteOwner(path, owner.uid, owner.gid);
   if (time !== undefined) loadSyscalls().utimensat(path, time, time);
 }
 

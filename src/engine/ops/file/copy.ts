@@ -13,6 +13,7 @@ import { loadSyscalls } from "../../../storage/snapshot/index.ts";
 import { treeRoot } from "../../source/index.ts";
 import { applyAttributes, type Owner } from "./attributes.ts";
 import { copyBytes } from "./copy-bytes.ts";
+import type { CopiedFile, EarlierCopy } from "./earlier-copy.ts";
 import type { ModeChange } from "./mode.ts";
 import { type FileStat, type FileView, missingSource, resolveInView } from "./view.ts";
 
@@ -29,6 +30,13 @@ export interface CopyOptions {
   readonly replaceExisting: boolean;
   /** Chooses below the source, by paths relative to it; undefined takes everything. */
   readonly filter?: PathFilter;
+  /**
+   * Where on disk lies what is new in the target's root, if the root shows it from there (an overlay's upper directory).
+   * A directory that the copy makes is filled in there: nobody has looked into it through the root.
+   */
+  readonly upper?: string;
+  /** Files of an earlier run of the same copy, to be linked where nothing has changed. Needs `upper`. */
+  readonly earlier?: EarlierCopy;
 }
 
 /**
@@ -44,7 +52,7 @@ export async function copyInto(
   options: CopyOptions,
   call: Call,
 ): Promise<void> {
-  const copier = new Copier(view, options, call);
+  const copier = new Copier(view, root, options, call);
   const from = resolveInView(view, source, options.followSymlink);
   const stat = view.lstat(from);
   if (!stat) throw missingSource(view, source);
@@ -111,15 +119,18 @@ interface Placement {
 
 class Copier {
   readonly #view: FileView;
+  readonly #root: string;
   readonly #options: CopyOptions;
   readonly #call: Call;
+  /** Of files with several names: where the first lies, shown by the root. */
   readonly #links = new Map<string, string>();
   /** Directories that the filter did not choose but whose files it may: made when the first file needs them. */
   readonly #pending: { readonly from: FileStat; readonly to: string }[] = [];
   #copied = 0;
 
-  constructor(view: FileView, options: CopyOptions, call: Call) {
+  constructor(view: FileView, root: string, options: CopyOptions, call: Call) {
     this.#view = view;
+    this.#root = root;
     this.#options = options;
     this.#call = call;
   }
@@ -154,10 +165,11 @@ class Copier {
     } else {
       this.#pending.push({ from: stat, to });
     }
+    const into = fresh && chosen ? this.#inUpper(to) : to;
     for (const name of this.#view.readdir(from)) {
       await this.copy({
         from: from === "/" ? `/${name}` : `${from}/${name}`,
-        to: `${to}/${name}`,
+        to: `${into}/${name}`,
         relative: relative === "" ? name : `${relative}/${name}`,
         overwrite: true,
         fresh: fresh && chosen,
@@ -203,11 +215,12 @@ class Copier {
   #create(from: string, stat: FileStat, to: string): void {
     const first = stat.inode === undefined ? undefined : this.#links.get(stat.inode);
     if (first !== undefined) {
-      linkSync(first, to);
+      linkSync(this.#isInUpper(to) ? this.#inUpper(first) : first, to);
       return;
     }
-    if (stat.inode !== undefined) this.#links.set(stat.inode, to);
+    if (stat.inode !== undefined) this.#links.set(stat.inode, this.#inRoot(to));
     if (stat.type === "file") {
+      if (this.#linkEarlier(stat, to)) return;
       const mode = copyBytes(this.#view.hostPath(from), to, stat.size, stat.mode);
       this.#view.checkUnchanged?.(from);
       this.#finish(stat, from, to, { mode, owner: makerOwner });
@@ -216,6 +229,40 @@ class Copier {
     if (stat.type === "symlink") symlinkSync(this.#view.readlink(from), to);
     else makeNode(to, stat);
     this.#finish(stat, from, to);
+  }
+
+  /** Whether the file need not be written, because an earlier copy made the same. */
+  #linkEarlier(stat: FileStat, to: string): boolean {
+    const { earlier, mode, owner = stat, time = stat.mtime, upper } = this.#options;
+    if (!earlier || upper === undefined || stat.digest === undefined) return false;
+    if (stat.inode !== undefined || !this.#isInUpper(to)) return false;
+    const file: CopiedFile = {
+      path: to.slice(upper.length),
+      size: stat.size,
+      mode: mode ? mode(stat.mode, false) : stat.mode,
+      owner: { uid: owner.uid, gid: owner.gid },
+      time,
+      digest: stat.digest,
+    };
+    return earlier.link(file, to);
+  }
+
+  #isInUpper(path: string): boolean {
+    const { upper } = this.#options;
+    return upper !== undefined && path.startsWith(`${upper}/`);
+  }
+
+  /** The same place below the upper directory, for what is new. */
+  #inUpper(path: string): string {
+    const { upper } = this.#options;
+    if (upper === undefined || this.#isInUpper(path)) return path;
+    return upper + path.slice(this.#root.length);
+  }
+
+  #inRoot(path: string): string {
+    const { upper } = this.#options;
+    if (upper === undefined || !this.#isInUpper(path)) return path;
+    return this.#root + path.slice(upper.length);
   }
 
   #finish(

@@ -2,11 +2,7 @@
 import type { Call, Digest } from "../../../base/index.ts";
 import type { InputSelector } from "../../../formats/llb/index.ts";
 import { createPathFilter } from "../../../formats/patterns/index.ts";
-import {
-  type ContentLister,
-  type ContentSelection,
-  contentDigest,
-} from "../../source/index.ts";
+import { type ContentLister, type ContentSelection, contentDigest } from "../../source/index.ts";
 import { type FileView, resolveInView } from "./view.ts";
 import { expandWildcards } from "./wildcards.ts";
 

@@ -19,14 +19,17 @@ export interface IndexedFile {
 
 export interface StatIndex {
   readonly size: number;
+  /** What its writer noted with it. */
+  readonly label: string;
   /** The digest of the file if it has not been touched since it was indexed. */
   digest(file: Omit<IndexedFile, "digest">): Digest | undefined;
   /** Files that were never asked for, in no order. */
   unasked(): Iterable<IndexedFile>;
 }
 
-// Layout: magic, sha256 of all that follows, count, then one column after the other, and the paths ended by NUL.
-const magic = "kiln stat index 2\n";
+// Layout: magic, sha256 of all that follows, count, length of the label, then one column after the other, the paths ended
+// by NUL, and the label.
+const magic = "kiln stat index 3\n";
 const headerSize = magic.length + 32 + 6;
 const rowSize = 8 + 8 + 8 + 8 + 4 + 32;
 
@@ -40,7 +43,7 @@ export function readStatIndex(path: string): StatIndex {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") {
       debug.debug("stat index unusable", { path, error: String(error) });
     }
-    return createIndex(emptyColumns, []);
+    return createIndex(emptyColumns, [], "");
   }
 }
 
@@ -48,11 +51,11 @@ export function readStatIndex(path: string): StatIndex {
  * Replaces the index at `path`. No fsync: a torn file is found out by its checksum and costs one full read of the
  * directory.
  */
-export function writeStatIndex(path: string, files: readonly IndexedFile[]): void {
+export function writeStatIndex(path: string, files: readonly IndexedFile[], label = ""): void {
   mkdirSync(dirname(path), { recursive: true });
   const temporary = `${dirname(path)}/${temporaryName()}`;
   try {
-    writeFileSync(temporary, encodeStatIndex(files), { mode: 0o600 });
+    writeFileSync(temporary, encodeStatIndex(files, label), { mode: 0o600 });
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
@@ -82,7 +85,8 @@ function columnsOf(buffer: ArrayBuffer, count: number): Columns {
   };
 }
 
-export function encodeStatIndex(files: readonly IndexedFile[]): Uint8Array {
+/** `label` takes at most 65,535 bytes. */
+export function encodeStatIndex(files: readonly IndexedFile[], label = ""): Uint8Array {
   const rows = new ArrayBuffer(files.length * rowSize);
   const columns = columnsOf(rows, files.length);
   let paths = "";
@@ -97,10 +101,12 @@ export function encodeStatIndex(files: readonly IndexedFile[]): Uint8Array {
     paths += `${file.path}\0`;
   }
   columns.digests.set(Buffer.from(digests, "hex"));
-  const names = new TextEncoder().encode(paths);
+  const names = new TextEncoder().encode(paths + label);
   const out = new Uint8Array(headerSize + rows.byteLength + names.length);
   out.set(new TextEncoder().encode(magic));
-  new DataView(out.buffer).setUint32(magic.length + 32, files.length, true);
+  const counts = new DataView(out.buffer);
+  counts.setUint32(magic.length + 32, files.length, true);
+  counts.setUint16(magic.length + 36, new TextEncoder().encode(label).length, true);
   out.set(new Uint8Array(rows), headerSize);
   out.set(names, headerSize + rows.byteLength);
   out.set(checksum(out), magic.length);
@@ -117,10 +123,11 @@ export function parseStatIndex(data: Uint8Array): StatIndex {
   const end = headerSize + count * rowSize;
   // Copied, because typed arrays want aligned buffers.
   const rows = new Uint8Array(data.subarray(headerSize, end)).buffer;
-  const paths = text.decode(data.subarray(end)).split("\0");
+  const labelAt = data.length - view.getUint16(magic.length + 36, true);
+  const paths = text.decode(data.subarray(end, labelAt)).split("\0");
   paths.pop();
   if (paths.length !== count) throw new Error("damaged stat index");
-  return createIndex(columnsOf(rows, count), paths);
+  return createIndex(columnsOf(rows, count), paths, text.decode(data.subarray(labelAt)));
 }
 
 function checksum(data: Uint8Array): Uint8Array {
@@ -129,7 +136,7 @@ function checksum(data: Uint8Array): Uint8Array {
     .digest();
 }
 
-function createIndex(columns: Columns, paths: readonly string[]): StatIndex {
+function createIndex(columns: Columns, paths: readonly string[], label: string): StatIndex {
   const asked = new Uint8Array(paths.length);
   let byPath: Map<string, number> | undefined;
   let next = 0;
@@ -147,6 +154,7 @@ function createIndex(columns: Columns, paths: readonly string[]): StatIndex {
   };
   return {
     size: paths.length,
+    label,
     digest(file) {
       const i = find(file.path);
       if (i === undefined) return undefined;
