@@ -90,6 +90,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     "engine/retention",
   ],
   "engine/plan": ["base", "formats/oci", "formats/llb", "api", "engine/executor", "engine/source"],
+  "engine/history": ["base", "formats/proto", "api"],
   "engine/exporter": ["base", "formats/oci", "formats/archive", "api", "storage/*"],
   "engine/frontend": [
     "base",

@@ -4,6 +4,7 @@ import type { Definition } from "../formats/llb/index.ts";
 import type { Descriptor, Platform } from "../formats/oci/index.ts";
 import type { Drive } from "./bridge.ts";
 import type { BuildEvent } from "./events.ts";
+import type { BuildHistory } from "./history.ts";
 import type { PlanReport } from "./plan.ts";
 import type { Session } from "./session.ts";
 
@@ -56,6 +57,8 @@ export interface BuildRequest {
   readonly explain?: boolean;
   /** Nothing is run or exported: the answer is what would be. */
   readonly plan?: boolean;
+  /** Leave no record in the history. */
+  readonly internal?: boolean;
   /** The build fails before anything is exported when a step had to run. */
   readonly expectCached?: boolean;
 }
@@ -113,6 +116,8 @@ export interface Builder extends AsyncDisposable {
   build(request: BuildRequest, session: Session, call: Call): Build;
   diskUsage(call: Call): Promise<readonly UsageRecord[]>;
   prune(filter: PruneFilter, call: Call): AsyncIterable<UsageRecord>;
+  /** Absent where builds are not remembered. */
+  readonly history?: BuildHistory;
 }
 
 /** Names one thing that happened, for messages: digest of a vertex and the words for it. */

@@ -3,5 +3,6 @@ export * from "./bridge.ts";
 export * from "./builder.ts";
 export * from "./events.ts";
 export * from "./explanation.ts";
+export * from "./history.ts";
 export * from "./plan.ts";
 export * from "./session.ts";

@@ -88,6 +88,7 @@ export const errorCodes = {
     "A RUN step's program was built for a processor that does not run here.",
   ],
   PROGRAM_MISSING: ["failed-precondition", "A program that is needed is not installed."],
+  RECORD_NOT_FOUND: ["not-found", "There is no record of such a build."],
   REFERENCE_INVALID: ["invalid-argument", "An image name is malformed."],
   REGISTRY_DENIED: ["permission-denied", "The registry refused the credentials or the action."],
   REGISTRY_FAILED: [

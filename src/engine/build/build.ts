@@ -48,17 +48,22 @@ export interface BuildParts {
   readonly logs: string;
 }
 
-/** Starts the build at once; cancelling `call` stops everything it began. */
+/** Starts the build at once; cancelling `call` stops everything it began. `hear` gets every event before the reader does. */
 export function startBuild(
   request: BuildRequest,
   session: Session,
   parts: BuildParts,
   call: Call,
+  hear?: (event: BuildEvent) => void,
 ): Build {
   const events = new EventQueue<BuildEvent>();
   const mask = new SecretMask();
   const logs = new StepLogs(parts.logs, request.ref);
-  const tell = (event: BuildEvent) => events.push(logs.event(event));
+  const tell = (event: BuildEvent) => {
+    const told = logs.event(event);
+    hear?.(told);
+    events.push(told);
+  };
   const emit = (event: BuildEvent) => mask.event(event).forEach(tell);
   const result = runBuild(
     request,

@@ -1,0 +1,261 @@
+// The store of build records: one directory a build, with its record and its progress.
+import { createReadStream, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type {
+  Build,
+  BuildEvent,
+  BuildHistory,
+  BuildRecord,
+  BuildRequest,
+  BuildResult,
+  HistoryEvent,
+} from "../../api/index.ts";
+import { abortable, type Call, digestHex, digestOf, KilnError, log } from "../../base/index.ts";
+import { createRecordFilter } from "./filters.ts";
+import { readRecord, writeRecord } from "./record-file.ts";
+import { readStatusLog, StatusLog } from "./status-log.ts";
+import { wireError } from "./wire-errors.ts";
+import { WireEvents } from "./wire-events.ts";
+
+const debug = log("history");
+
+export interface HistoryOptions {
+  readonly directory: string;
+  readonly now: () => Date;
+  /** Milliseconds; older records go when there are more than `maxEntries`. */
+  readonly maxAge?: number;
+  readonly maxEntries?: number;
+}
+
+/** The reference's: 48 hours and 50 builds, and only what is beyond both goes. */
+const defaultMaxAge = 48 * 3_600_000;
+const defaultMaxEntries = 50;
+
+const logsMediaType = "application/vnd.buildkit.status.v0";
+const recordName = "record.json";
+const statusName = "status";
+
+/** Called with every event of a build, in order. */
+export type Hear = (event: BuildEvent) => void;
+
+/** Keeps builds in mind. */
+export interface History extends BuildHistory {
+  /**
+   * Starts a build that is written down while it runs; `start` gets what is to hear all its events. `internal` builds can
+   * be followed but are not remembered. Throws `REQUEST_INVALID` when a build of that name runs.
+   */
+  record(request: BuildRequest, start: (hear: Hear) => Build): Build;
+}
+
+/** A build that runs, or whose end is being written. */
+interface Active {
+  record: BuildRecord;
+  readonly log: StatusLog;
+}
+
+export function openHistory(options: HistoryOptions): History {
+  const active = new Map<string, Active>();
+  const listeners = new Set<(event: HistoryEvent) => void>();
+  const tell = (event: HistoryEvent) => {
+    for (const listener of listeners) listener(event);
+  };
+  const placeOf = (ref: string) => join(options.directory, safeName(ref));
+  const remove = (record: BuildRecord) => {
+    rmSync(placeOf(record.ref), { recursive: true, force: true });
+    tell({ type: "deleted", record });
+  };
+  return {
+    record: (request, start) =>
+      recordBuild(request, start, { options, active, tell, placeOf, remove }),
+    listen: (query, call) => listen(query, { options, active, listeners }, call),
+    async update(ref, change) {
+      const running = active.get(ref);
+      const record = running?.record ?? readRecord(join(placeOf(ref), recordName));
+      if (!record) throw notFound(ref);
+      if (change.delete) {
+        if (running) throw new KilnError("REQUEST_INVALID", `build ${ref} is still running`);
+        return remove(record);
+      }
+      if (change.pinned === undefined) return;
+      const { generation } = record;
+      const changed = { ...record, pinned: change.pinned, generation: generation + 1 };
+      if (running) running.record = changed;
+      else writeRecord(join(placeOf(ref), recordName), changed);
+      tell({ type: running ? "started" : "complete", record: changed });
+    },
+    status(ref, call) {
+      const running = active.get(ref);
+      if (running) return running.log.follow(call);
+      const path = join(placeOf(ref), statusName);
+      return statSync(path, { throwIfNoEntry: false }) ? recorded(path) : undefined;
+    },
+    blob(digest) {
+      const found = storedRecords(options.directory).find((one) => one.logs?.digest === digest);
+      if (!found?.logs) return undefined;
+      const path = join(placeOf(found.ref), statusName);
+      return { size: found.logs.size, data: createReadStream(path) };
+    },
+  };
+}
+
+function notFound(ref: string): KilnError {
+  return new KilnError("RECORD_NOT_FOUND", `there is no record of build ${JSON.stringify(ref)}`, {
+    hint: "Run 'kiln history ls' to see which there are.",
+  });
+}
+
+/** A directory's name for what a client calls its build. */
+function safeName(ref: string): string {
+  return /^[A-Za-z0-9_-]{1,64}$/.test(ref) ? ref : digestHex(digestOf(ref));
+}
+
+async function* recorded(path: string): AsyncIterable<Uint8Array> {
+  yield* readStatusLog(path);
+}
+
+interface Store {
+  readonly options: HistoryOptions;
+  readonly active: Map<string, Active>;
+  readonly tell: (event: HistoryEvent) => void;
+  readonly placeOf: (ref: string) => string;
+  readonly remove: (record: BuildRecord) => void;
+}
+
+function recordBuild(request: BuildRequest, start: (hear: Hear) => Build, store: Store): Build {
+  const { options, active, tell, placeOf } = store;
+  const { ref } = request;
+  if (active.has(ref))
+    throw new KilnError(
+      "REQUEST_INVALID",
+      `a build with the ref ${JSON.stringify(ref)} runs already`,
+    );
+  const place = placeOf(ref);
+  mkdirSync(place, { recursive: true, mode: 0o700 });
+  const wire = new WireEvents();
+  const statusLog = new StatusLog(join(place, statusName), () => wire.take());
+  const one: Active = { record: newRecord(request, options.now()), log: statusLog };
+  active.set(ref, one);
+  if (!request.internal) tell({ type: "started", record: one.record });
+  const finish = (outcome: { readonly result: BuildResult } | { readonly error: unknown }) => {
+    const logs = { mediaType: logsMediaType, ...statusLog.end() };
+    const { cached, total, completed, warnings } = wire.counts;
+    const record: BuildRecord = {
+      ...one.record,
+      completedAt: options.now(),
+      generation: one.record.generation + 1,
+      cachedSteps: cached,
+      totalSteps: total,
+      completedSteps: completed,
+      warnings,
+      logs,
+      ...("error" in outcome
+        ? { error: wireError(outcome.error, wire.failed) }
+        : { exporterResponse: outcome.result.exporterResponse }),
+    };
+    active.delete(ref);
+    if (request.internal) return rmSync(place, { recursive: true, force: true });
+    writeRecord(join(place, recordName), record);
+    tell({ type: "complete", record });
+    collect(store);
+  };
+  const build = start((event) => {
+    wire.add(event);
+    statusLog.touch(wire.pending);
+  });
+  const remember = (outcome: Parameters<typeof finish>[0]) => {
+    try {
+      finish(outcome);
+    } catch (error) {
+      debug.debug("not recorded", { error: String(error) });
+    }
+  };
+  // All events have been heard when the result is there.
+  build.result.then(
+    (result) => remember({ result }),
+    (error: unknown) => remember({ error }),
+  );
+  return build;
+}
+
+function newRecord(
+  { ref, frontend, attrs, exporters }: BuildRequest,
+  createdAt: Date,
+): BuildRecord {
+  return {
+    ref,
+    frontend: frontend ?? "",
+    attrs,
+    exporters,
+    createdAt,
+    exporterResponse: {},
+    pinned: false,
+    generation: 0,
+    cachedSteps: 0,
+    totalSteps: 0,
+    completedSteps: 0,
+    warnings: 0,
+  };
+}
+
+/** Newest first. */
+function storedRecords(directory: string): BuildRecord[] {
+  let names: readonly string[];
+  try {
+    names = readdirSync(directory);
+  } catch {
+    return [];
+  }
+  return names
+    .flatMap((name) => readRecord(join(directory, name, recordName)) ?? [])
+    .sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
+}
+
+/** Lets go of what is too old and too much at once; pinned records stay and do not count. */
+function collect({ options, remove }: Store): void {
+  const { maxAge = defaultMaxAge, maxEntries = defaultMaxEntries, now } = options;
+  const loose = storedRecords(options.directory).filter((one) => !one.pinned);
+  const oldest = now().getTime() - maxAge;
+  for (const record of loose.slice(maxEntries)) {
+    if ((record.completedAt ?? record.createdAt).getTime() < oldest) remove(record);
+  }
+}
+
+async function* listen(
+  query: Parameters<BuildHistory["listen"]>[0],
+  {
+    options,
+    active,
+    listeners,
+  }: Pick<Store, "options" | "active"> & { readonly listeners: Set<(event: HistoryEvent) => void> },
+  call: Call,
+): AsyncIterable<HistoryEvent> {
+  const filter = createRecordFilter(query.filters ?? []);
+  const wanted = ({ record }: HistoryEvent) =>
+    (query.ref === undefined || query.ref === record.ref) && filter(record);
+  const waiting: HistoryEvent[] = [];
+  let wake = () => {};
+  const listener = (event: HistoryEvent) => {
+    waiting.push(event);
+    wake();
+  };
+  listeners.add(listener);
+  try {
+    const running = [...active.values()].map(
+      ({ record }) => ({ type: "started", record }) as const,
+    );
+    const ended = query.activeOnly
+      ? []
+      : storedRecords(options.directory).map((record) => ({ type: "complete", record }) as const);
+    yield* [...running, ...ended].filter(wanted).slice(0, query.limit ?? Number.POSITIVE_INFINITY);
+    if (query.earlyExit) return;
+    for (;;) {
+      for (let next = waiting.shift(); next; next = waiting.shift()) if (wanted(next)) yield next;
+      const more = new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+      await abortable(more, call);
+    }
+  } finally {
+    listeners.delete(listener);
+  }
+}

@@ -1,0 +1,3 @@
+// What is remembered of builds, in the form in which BuildKit's clients read it.
+export { type Hear, type History, type HistoryOptions, openHistory } from "./history.ts";
+export { wireError } from "./wire-errors.ts";
