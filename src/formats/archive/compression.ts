@@ -1,6 +1,8 @@
 // Which compression a stream has, told by its first bytes, and undoing it within limits.
+import type { Transform } from "node:stream";
 import * as zlib from "node:zlib";
 import { type Bytes, concatBytes, KilnError } from "../../base/index.ts";
+import { createZstdDecoder, hasZstd } from "./zstd.ts";
 
 export type Compression = "none" | "gzip" | "zstd" | "bzip2" | "xz";
 
@@ -83,28 +85,17 @@ export async function* decompress(
   }
 }
 
-type Decoder = zlib.Gunzip;
-
-function decoderOf(compression: Exclude<Compression, "none">, what: string): Decoder {
+function decoderOf(compression: Exclude<Compression, "none">, what: string): Transform {
   const chunkSize = 256 * 1024;
   if (compression === "gzip") return zlib.createGunzip({ chunkSize });
-  const { createZstdDecompress } = zlib as unknown as {
-    createZstdDecompress?: (options: object) => Decoder;
-  };
-  if (compression === "zstd" && createZstdDecompress !== undefined) {
-    const { ZSTD_d_windowLogMax: windowLog } = zlib.constants as Record<string, number>;
-    return createZstdDecompress({
-      chunkSize,
-      ...(windowLog === undefined ? {} : { params: { [windowLog]: maxZstdWindowLog } }),
-    });
-  }
+  if (compression === "zstd" && hasZstd()) return createZstdDecoder(maxZstdWindowLog);
   throw new KilnError(
     "UNSUPPORTED",
     `${what} is compressed with ${compression}, which cannot be read here`,
     {
       hint:
         compression === "zstd"
-          ? "Run Kiln with Node 22.15 or newer, or use a gzip-compressed image."
+          ? "Install libzstd1, run Kiln with Node 22.15 or newer, or use a gzip-compressed image."
           : "Recompress it with gzip.",
     },
   );
@@ -112,7 +103,7 @@ function decoderOf(compression: Exclude<Compression, "none">, what: string): Dec
 
 async function* expand(
   data: Bytes,
-  decoder: Decoder,
+  decoder: Transform,
   what: string,
   limits: ExpansionLimits,
 ): Bytes {
@@ -141,7 +132,7 @@ async function* expand(
 /** Pushes all of `data` into the decoder, no faster than it takes it. Failures of `data` reach whoever reads the decoder. */
 async function feed(
   data: Bytes,
-  decoder: Decoder,
+  decoder: Transform,
   source: { taken: number; error: unknown },
 ): Promise<void> {
   try {
@@ -158,7 +149,7 @@ async function feed(
 }
 
 /** Waits until the decoder takes more, or is gone. */
-function writable(decoder: Decoder): Promise<void> {
+function writable(decoder: Transform): Promise<void> {
   return new Promise((resolve) => {
     if (decoder.destroyed) {
       resolve();

@@ -6,3 +6,4 @@ export * from "./tar-entries.ts";
 export * from "./tar-header.ts";
 export * from "./tar-reader.ts";
 export * from "./tar-writer.ts";
+export { hasZstd, type ZstdOptions, zstd } from "./zstd.ts";

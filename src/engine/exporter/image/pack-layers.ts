@@ -47,7 +47,7 @@ export type LayerPacker = (
 ) => Promise<LayerBlob>;
 
 /** Increase it when the bytes that a packing gives change, so that remembered ones are not mixed with new ones. */
-const packingVersion = 2;
+const packingVersion = 3;
 
 export function createLayerPacker(parts: LayerPackerParts): LayerPacker {
   const once = new Once<string, LayerBlob>();

@@ -1,0 +1,148 @@
+// Zstandard (RFC 8878): frames of fixed-size blocks packed side by side, and reading what anybody made.
+import { Transform } from "node:stream";
+import * as zlib from "node:zlib";
+import { type Bytes, KilnError } from "../../base/index.ts";
+import { type ZstdDecoder, zstdLibrary } from "./zstd-library.ts";
+
+/** What Node 22.15 and later have; the types are those of Node 20. */
+interface ZstdSupport {
+  readonly zstdCompress?: (
+    data: Uint8Array,
+    options: { readonly params: Readonly<Record<number, number>> },
+    done: (error: Error | null, packed: Uint8Array) => void,
+  ) => void;
+  readonly createZstdDecompress?: (options: object) => Transform;
+}
+const { zstdCompress, createZstdDecompress } = zlib as typeof zlib & ZstdSupport;
+
+/** ZSTD_c_compressionLevel and ZSTD_d_windowLogMax of zstd.h. */
+const levelParameter = 100;
+const windowLogParameter = 100;
+/** What zstd itself calls its default, as does the reference. */
+const usualLevel = 3;
+/** Larger than the window of the usual levels, so that a border costs next to nothing. */
+const blockLength = 8 * 1024 * 1024;
+/** Blocks under way at once. */
+const ahead = 4;
+const chunkSize = 256 * 1024;
+
+/** True where zstd can be written and read here: Node 22.15, or koffi with the system's libzstd. */
+export function hasZstd(): boolean {
+  return zstdCompress !== undefined || zstdLibrary() !== undefined;
+}
+
+export interface ZstdOptions {
+  /** 1 (fast) to 22 (small); 3 where absent or 0. */
+  readonly level?: number;
+  /** True, asked before each block, leaves most of the processors to others: blocks are packed one after the other. */
+  readonly atLeisure?: () => boolean;
+}
+
+/**
+ * Frames of 8 MiB each, one after the other. The bytes depend on the input, the level and the version of libzstd: not on
+ * chunking, and not on the number of cores. Throws `UNSUPPORTED` where `hasZstd` is false.
+ */
+export async function* zstd(data: Bytes, options: ZstdOptions = {}): Bytes {
+  const level = options.level || usualLevel;
+  const running: Promise<Uint8Array>[] = [];
+  let any = false;
+  try {
+    for await (const block of blocks(data)) {
+      any = true;
+      const packing = packBlock(block, level);
+      packing.catch(() => {});
+      running.push(packing);
+      const limit = options.atLeisure?.() ? 0 : ahead;
+      while (running.length > limit) yield (await running.shift()) as Uint8Array;
+    }
+    // Nothing at all is a frame too.
+    if (!any) running.push(packBlock(new Uint8Array(0), level));
+    while (running.length > 0) yield (await running.shift()) as Uint8Array;
+  } finally {
+    await Promise.allSettled(running);
+  }
+}
+
+function packBlock(block: Uint8Array, level: number): Promise<Uint8Array> {
+  if (zstdCompress) {
+    return new Promise((resolve, reject) =>
+      zstdCompress(block, { params: { [levelParameter]: level } }, (error, packed) =>
+        error ? reject(error) : resolve(packed),
+      ),
+    );
+  }
+  return library().compress(block, level);
+}
+
+function library() {
+  const found = zstdLibrary();
+  if (found) return found;
+  throw new KilnError(
+    "UNSUPPORTED",
+    `zstd needs Node 22.15, or the system's libzstd: this is Node ${process.versions.node}`,
+    { hint: "Install libzstd1, or use compression=gzip." },
+  );
+}
+
+async function* blocks(data: Bytes): AsyncIterable<Uint8Array> {
+  let block = new Uint8Array(blockLength);
+  let filled = 0;
+  for await (const chunk of data) {
+    for (let at = 0; at < chunk.length; ) {
+      const length = Math.min(blockLength - filled, chunk.length - at);
+      block.set(chunk.subarray(at, at + length), filled);
+      filled += length;
+      at += length;
+      if (filled < blockLength) continue;
+      yield block;
+      block = new Uint8Array(blockLength);
+      filled = 0;
+    }
+  }
+  if (filled > 0) yield block.subarray(0, filled);
+}
+
+/** A stream that unpacks any number of frames. Windows above 2^`windowLog` bytes are refused; damage has a `ZSTD_` code. */
+export function createZstdDecoder(windowLog: number): Transform {
+  if (createZstdDecompress)
+    return createZstdDecompress({ chunkSize, params: { [windowLogParameter]: windowLog } });
+  return new LibraryDecoder(library().decoder(windowLog));
+}
+
+class LibraryDecoder extends Transform {
+  readonly #decoder: ZstdDecoder;
+  #inFrame = false;
+
+  constructor(decoder: ZstdDecoder) {
+    super({ readableHighWaterMark: chunkSize });
+    this.#decoder = decoder;
+  }
+
+  override _transform(chunk: Uint8Array, _encoding: string, done: (error?: Error) => void): void {
+    this.#unpack(chunk).then(() => done(), done);
+  }
+
+  override _flush(done: (error?: Error) => void): void {
+    const error = Object.assign(new Error("unexpected end of frame"), { code: "ZSTD_error" });
+    done(this.#inFrame ? error : undefined);
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#decoder[Symbol.dispose]();
+    done(error);
+  }
+
+  async #unpack(chunk: Uint8Array): Promise<void> {
+    let at = 0;
+    for (let full = true; at < chunk.length || full; ) {
+      const output = new Uint8Array(chunkSize);
+      const { taken, given, frameEnded } = await this.#decoder.decode(chunk, at, output);
+      if (this.destroyed) return;
+      at += taken;
+      full = given === output.length;
+      this.#inFrame = !frameEnded;
+      if (given > 0) this.push(output.subarray(0, given));
+      if (taken === 0 && given === 0) return;
+    }
+  }
+}
