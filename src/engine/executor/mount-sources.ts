@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { join, posix } from "node:path";
 import { type AsyncStack, KilnError } from "../../base/index.ts";
-import { loadSyscalls, mountAt } from "../../storage/snapshot/index.ts";
+import { canChown, loadSyscalls, mountAt } from "../../storage/snapshot/index.ts";
 import type { ExecMount } from "./executor.ts";
 import { type Pin, pinInRoot } from "./pin.ts";
 import { openRelay } from "./relay.ts";
@@ -121,6 +121,6 @@ function writeOwned(path: string, { data, mode, uid, gid }: OwnedFile): void {
   } finally {
     closeSync(file);
   }
-  chownSync(path, uid, gid);
+  if (canChown) chownSync(path, uid, gid);
   chmodSync(path, mode);
 }

@@ -1,8 +1,14 @@
 // The executor on an OCI runtime: assembles a step's surroundings, runs it, and clears everything away.
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { StepCall } from "../../api/index.ts";
-import { AsyncStack, type Call, KilnError, throwIfAborted } from "../../base/index.ts";
+import {
+  AsyncStack,
+  type Call,
+  KilnError,
+  resolveInRoot,
+  throwIfAborted,
+} from "../../base/index.ts";
 import { hostPlatform, type Platform } from "../../formats/oci/index.ts";
 import type { Mount } from "../../storage/snapshot/index.ts";
 import { boundingSet } from "./capabilities.ts";
@@ -41,6 +47,8 @@ export interface OciExecutorOptions {
   readonly cgroups: CgroupView;
   readonly platforms: Platforms;
   readonly network: NetworkMode;
+  /** `one`: this process has one user to give files to. */
+  readonly owners: "many" | "one";
   readonly now: () => Date;
 }
 
@@ -130,6 +138,7 @@ export class OciExecutor implements Executor {
     });
     await this.#checkProgram(program, process.platform);
     const init = emulation.kind === "native" ? undefined : this.#init(step, program);
+    const apt = await this.#aptConfig(files.path);
     const terminal = process.stdio === "inherit" && isTerminal();
     const { enter = [] } = emulation;
     // A namespace's root may not join the network that was made outside: the runtime is put into it before.
@@ -145,12 +154,18 @@ export class OciExecutor implements Executor {
         mountProgram: this.#options.runtime.mount,
         user: lookUpUser(files.path, process.user ?? ""),
         rlimits: this.#rlimits(process, call),
-        mounts: init === undefined ? files.mounts : [...files.mounts, init.mount],
+        mounts: [
+          ...files.mounts,
+          ...(init === undefined ? [] : [init.mount]),
+          ...(apt === undefined ? [] : [apt]),
+        ],
         bounding: this.#bounding,
         machine: this.#machine,
         cgroup: cgroupSetting(this.#options.cgroups, this.#group(number)),
         network: enterNetwork.length === 0 ? network.setting : { type: "host" },
         seccomp: this.#seccompSetting(),
+        owners: this.#options.owners,
+        ...(apt === undefined ? {} : { aptConfig: apt.destination }),
         terminal,
       },
     );
@@ -192,6 +207,15 @@ export class OciExecutor implements Executor {
         ? "machine"
         : undefined;
     throw await failure(step, { exitCode, program, logFile, outOfMemory }, call);
+  }
+
+  /** apt checks that it has become its own user, which it cannot where there is only one. */
+  async #aptConfig(root: string): Promise<SpecMount | undefined> {
+    if (this.#options.owners === "many" || !existsSync(resolveInRoot(root, "/etc/apt", { followLast: true })))
+      return undefined;
+    const { path: source } = await this.#files.file('APT::Sandbox::User "root";\n');
+    const options = ["rbind", "ro", "nosuid", "nodev"];
+    return { destination: "/dev/.kiln-apt.conf", type: "none", source, options };
   }
 
   #limits(spec: ProcessSpec, number: number, call: StepCall): LimitGroups | undefined {
@@ -252,7 +276,9 @@ export class OciExecutor implements Executor {
     // The kernel shows its state of filtering only when it can filter.
     if (!readFileSync("/proc/self/status", "utf8").includes("\nSeccomp:")) return { type: "none" };
     const program =
-      this.name === "crun" ? compiledFilter(this.#machine, this.#options.stateDir) : undefined;
+      this.name === "crun"
+        ? compiledFilter(this.#machine, this.#options.stateDir, this.#options)
+        : undefined;
     return program === undefined ? { type: "rules" } : { type: "compiled", program };
   }
 }

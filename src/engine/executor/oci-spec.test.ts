@@ -23,6 +23,7 @@ const setting: SpecSetting = {
   cgroup: { namespace: true, mount: false },
   network: { type: "host" },
   seccomp: { type: "rules" },
+  owners: "many",
   terminal: false,
 };
 

@@ -28,6 +28,10 @@ export interface SpecSetting {
     | { readonly type: "new" }
     | { readonly type: "join"; readonly path: string };
   readonly seccomp: SeccompSetting;
+  /** `one`: there is no user but root here. */
+  readonly owners: "many" | "one";
+  /** Where in the step apt finds that it has no user of its own to turn into. */
+  readonly aptConfig?: string;
   readonly terminal: boolean;
 }
 
@@ -149,11 +153,14 @@ export function ociSpec(process: ProcessSpec, setting: SpecSetting): OciSpec {
     ociVersion: "1.0.2",
     process: {
       terminal: setting.terminal,
-      user: {
-        uid: setting.user.uid,
-        gid: setting.user.gid,
-        additionalGids: setting.user.additionalGids,
-      },
+      user:
+        setting.owners === "one"
+          ? { uid: 0, gid: 0, additionalGids: [] }
+          : {
+              uid: setting.user.uid,
+              gid: setting.user.gid,
+              additionalGids: setting.user.additionalGids,
+            },
       args: process.args,
       env: environment(process.env, setting),
       cwd: process.cwd === "" ? "/" : process.cwd,
@@ -171,7 +178,7 @@ export function ociSpec(process: ProcessSpec, setting: SpecSetting): OciSpec {
       maskedPaths: sandboxed ? maskedPaths : [],
       readonlyPaths: sandboxed ? readonlyPaths : [],
       ...(setting.cgroup.path === undefined ? {} : { cgroupsPath: setting.cgroup.path }),
-      ...(rules ? { seccomp: seccompProfile(setting.machine) } : {}),
+      ...(rules ? { seccomp: seccompProfile(setting.machine, setting) } : {}),
     },
   };
 }
@@ -200,6 +207,9 @@ function environment(given: readonly string[], setting: SpecSetting): readonly s
     ...(has("PATH") ? [] : [`PATH=${defaultPath}`]),
     ...given,
     ...(has("HOME") ? [] : [`HOME=${setting.user.home}`]),
+    ...(has("APT_CONFIG") || setting.aptConfig === undefined
+      ? []
+      : [`APT_CONFIG=${setting.aptConfig}`]),
     ...(setting.terminal && !has("TERM") ? ["TERM=xterm"] : []),
   ];
 }
@@ -259,7 +269,7 @@ function kernelMounts(process: ProcessSpec, setting: SpecSetting, sandboxed: boo
       "newinstance",
       "ptmxmode=0666",
       "mode=0620",
-      "gid=5",
+      ...(setting.owners === "one" ? [] : ["gid=5"]),
     ]),
     mount("/dev/shm", "tmpfs", "shm", [...hidden, "mode=1777", `size=${shm}`]),
     mount("/dev/mqueue", "mqueue", "mqueue", hidden),

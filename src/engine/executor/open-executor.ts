@@ -50,6 +50,7 @@ export async function openExecutor(options: ExecutorOptions): Promise<Executor> 
     stateDir: options.stateDir,
     network: options.network ?? networkFromEnvironment(process.env["KILN_NETWORK"]),
     platforms: new Platforms(platformsOptions(options, directory.path)),
+    owners: options.standing?.owners ?? "many",
     now: options.now ?? (() => new Date()),
   });
 }

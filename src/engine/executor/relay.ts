@@ -2,6 +2,7 @@
 import { chmodSync, chownSync, closeSync, constants, openSync } from "node:fs";
 import { createServer } from "node:net";
 import type { Duplex } from "node:stream";
+import { canChown } from "../../storage/snapshot/index.ts";
 
 export interface SocketOwner {
   readonly mode: number;
@@ -40,7 +41,7 @@ export async function openRelay(
       server.once("error", reject);
       server.listen(path, resolve);
     });
-    chownSync(path, owner.uid, owner.gid);
+    if (canChown) chownSync(path, owner.uid, owner.gid);
     chmodSync(path, owner.mode);
   } catch (error) {
     server.close();

@@ -18,8 +18,12 @@ const little = endianness() === "LE";
  * The kernel's form of the default profile for this machine, in base64, from `directory` where an earlier process left
  * it. Undefined where libseccomp or koffi is missing: the runtime then compiles the profile itself, every time.
  */
-export function compiledFilter(machine: string, directory: string): string | undefined {
-  const profile = seccompProfile(machine);
+export function compiledFilter(
+  machine: string,
+  directory: string,
+  options: { readonly owners?: "many" | "one" } = {},
+): string | undefined {
+  const profile = seccompProfile(machine, options);
   const key = createHash("sha256")
     .update(JSON.stringify([revision, profile]))
     .digest("hex")

@@ -30,14 +30,19 @@ const namespaceFlags = 0x7e020000;
  * The profile for processes of a machine with this kernel architecture (GOARCH name). Emulated programs make the
  * machine's own system calls, so the architecture is the machine's, not the image's.
  */
-export function seccompProfile(architecture: string): SeccompProfile {
+export function seccompProfile(
+  architecture: string,
+  { owners = "many" }: { readonly owners?: "many" | "one" } = {},
+): SeccompProfile {
   const machine = machines[architecture];
+  const pretended = owners === "one" ? ownerCalls : [];
   return {
     defaultAction: "SCMP_ACT_ERRNO",
     defaultErrnoRet: EPERM,
     architectures: machine?.architectures ?? [],
     syscalls: [
-      allow([...always, ...(machine?.syscalls ?? [])]),
+      allow([...always, ...(machine?.syscalls ?? [])].filter((name) => !pretended.includes(name))),
+      ...(pretended.length === 0 ? [] : [pretend(pretended)]),
       ...socketFamilies.map((value) => allow(["socket"], { index: 0, value, op: "SCMP_CMP_EQ" })),
       ...personalities.map((value) =>
         allow(["personality"], { index: 0, value, op: "SCMP_CMP_EQ" }),
@@ -52,6 +57,22 @@ export function seccompProfile(architecture: string): SeccompProfile {
       { names: ["clone3"], action: "SCMP_ACT_ERRNO", errnoRet: ENOSYS },
     ],
   };
+}
+
+/**
+ * What gives files to other users, or turns into one. Where there is one user only these cannot be done, and package
+ * managers insist on them: they are told that it was done, and nothing is.
+ */
+const ownerCalls: readonly string[] = `
+chown chown32 fchown fchown32 fchownat lchown lchown32 setfsgid setfsgid32 setfsuid setfsuid32 setgid setgid32 setgroups
+setgroups32 setregid setregid32 setresgid setresgid32 setresuid setresuid32 setreuid setreuid32 setuid setuid32
+`
+  .trim()
+  .split(/\s+/);
+
+/** An error that is none: the kernel answers 0 without doing anything. */
+function pretend(names: readonly string[]): SeccompRule {
+  return { names, action: "SCMP_ACT_ERRNO", errnoRet: 0 };
 }
 
 function allow(

@@ -6,7 +6,7 @@ import { constants } from "node:os";
 import { join } from "node:path";
 import type { StepCall } from "../../api/index.ts";
 import { KilnError, throwIfAborted } from "../../base/index.ts";
-import { loadSyscalls } from "../../storage/snapshot/index.ts";
+import { canChown, loadSyscalls } from "../../storage/snapshot/index.ts";
 
 export interface SuperviseOptions {
   /** `inherit` attaches the process to our own terminal or streams. */
@@ -87,7 +87,7 @@ function openPipe({ directory, owner }: SuperviseOptions): {
     const fd = openSync(path, fsConstants.O_RDONLY | fsConstants.O_NONBLOCK);
     const output = new Socket({ fd, readable: true, writable: false });
     const input = openSync(path, fsConstants.O_WRONLY);
-    fchownSync(input, owner.uid, owner.gid);
+    if (canChown) fchownSync(input, owner.uid, owner.gid);
     return { input, output };
   } finally {
     unlinkSync(path);

@@ -2,6 +2,7 @@
 import { chmodSync, lchownSync, lutimesSync, readFileSync } from "node:fs";
 import { fsPath } from "../../base/index.ts";
 import type { TarHeader } from "../../formats/archive/index.ts";
+import { noteOwner } from "./owner-note.ts";
 import { loadSyscalls } from "./syscalls.ts";
 
 /** Only root may give files away, to the ids it has; elsewhere everything belongs to the user who runs Kiln. */
@@ -42,6 +43,7 @@ export function setOwnerAndMode(
   const target = fsPath(path);
   // chown clears set-id bits and file capabilities, so it comes first.
   if (canChown) lchownSync(target, uid, gid);
+  else if (mode !== undefined) noteOwner(path, uid, gid);
   if (mode !== undefined) chmodSync(target, mode);
 }
 

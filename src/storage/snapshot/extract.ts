@@ -22,6 +22,7 @@ import {
 } from "../../formats/archive/index.ts";
 import { applyAttributes, applyTime, applyXattrs, canChown } from "./attributes.ts";
 import { cleanComponents, type Directory, DirectoryTree } from "./extract-tree.ts";
+import { noteOwner } from "./owner-note.ts";
 import { loadSyscalls } from "./syscalls.ts";
 import { makeWhiteout, setOpaque } from "./whiteout.ts";
 
@@ -124,6 +125,7 @@ class Extractor implements TarSink {
     // A sparse file may end in a hole.
     if (header.size > this.#written) ftruncateSync(file, header.size);
     if (canChown) fchownSync(file, owner.uid, owner.gid);
+    else noteOwner(this.#path, owner.uid, owner.gid);
     fchmodSync(file, header.mode);
     this.close();
     if (header.xattrs !== undefined) applyXattrs(this.#path, header.xattrs);

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { type BigIntStats, chmodSync, lchownSync, lstatSync, mkdirSync } from "node:fs";
 import { compareNames, fsPath } from "../../base/index.ts";
 import { applyTime, applyXattrs, canChown } from "./attributes.ts";
+import { noteOwner } from "./owner-note.ts";
 import { pathIn, readXattrs } from "./tree-files.ts";
 import { isOpaque } from "./whiteout.ts";
 
@@ -131,6 +132,7 @@ function writeDirectories(
     const directory = pathIn(root, path);
     if (path !== "") mkdirSync(fsPath(directory));
     if (canChown) lchownSync(fsPath(directory), uid, gid);
+    else noteOwner(directory, uid, gid);
     chmodSync(fsPath(directory), mode);
     applyXattrs(directory, xattrs);
   }

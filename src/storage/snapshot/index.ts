@@ -13,6 +13,7 @@ export type {
 export { enterMountNamespace, mountAt, withMounted } from "./mount.ts";
 export * from "./open-snapshotter.ts";
 export * from "./overlay-snapshotter.ts";
+export { noteOwner } from "./owner-note.ts";
 export { removeTree } from "./remove-tree.ts";
 export * from "./snapshot.ts";
 export * from "./syscalls.ts";

@@ -17,7 +17,9 @@ import {
   tarEnd,
   tarPadding,
 } from "../../formats/archive/index.ts";
+import { canChown } from "./attributes.ts";
 import type { LayerStore } from "./layer-store.ts";
+import { takeOwner } from "./owner-note.ts";
 import type { SnapshotLayer } from "./snapshot.ts";
 import { deviceOf, inside, isWhiteoutStat, namesIn, pathIn, readXattrs } from "./tree-files.ts";
 import { isOpaque } from "./whiteout.ts";
@@ -149,13 +151,13 @@ class TreeWriter {
 
   #header(path: string, type: TarType, stat: BigIntStats): TarHeader {
     const host = this.#hostPath(path);
-    const xattrs = type === "hardlink" ? undefined : xattrsOf(host);
+    const { xattrs, owner } = type === "hardlink" ? {} : xattrsOf(host);
     return {
       path: this.#prefix + path,
       type,
       mode: Number(stat.mode) & 0o7777,
-      uid: Number(stat.uid),
-      gid: Number(stat.gid),
+      uid: owner?.uid ?? Number(stat.uid),
+      gid: owner?.gid ?? Number(stat.gid),
       size: type === "file" ? Number(stat.size) : 0,
       mtime: this.#time(stat.mtimeNs),
       ...(type === "symlink" ? { linkname: decodeName(readlinkSync(fsPath(host), "buffer")) } : {}),
@@ -233,9 +235,19 @@ function typeOf(stat: BigIntStats): TarType | undefined {
   return stat.isFIFO() ? "fifo" : undefined;
 }
 
+interface Attributes {
+  readonly xattrs?: ReadonlyMap<string, Uint8Array>;
+  /** Whom the file belongs to in the image, where that is not who it belongs to here. */
+  readonly owner?: { readonly uid: number; readonly gid: number };
+}
+
 /** Overlayfs's own marks and labels of this host's security modules stay behind. */
-function xattrsOf(path: string): Map<string, Uint8Array> | undefined {
+function xattrsOf(path: string): Attributes {
   const found = readXattrs(path);
+  const owner = canChown ? undefined : takeOwner(found);
   for (const name of ["security.selinux", "security.ima", "security.evm"]) found.delete(name);
-  return found.size === 0 ? undefined : found;
+  return {
+    ...(found.size === 0 ? {} : { xattrs: found }),
+    ...(owner === undefined ? {} : { owner }),
+  };
 }

@@ -11,7 +11,7 @@ import {
   symlinkSync,
 } from "node:fs";
 import { decodeName, fsPath } from "../../base/index.ts";
-import { applyXattrs, canChown, isOverlayXattr, setOwnerAndMode } from "./attributes.ts";
+import { applyXattrs, isOverlayXattr, setOwnerAndMode } from "./attributes.ts";
 import { loadSyscalls } from "./syscalls.ts";
 
 /** Names in a directory, exact whatever their bytes are; unsorted. */
@@ -67,7 +67,7 @@ function makeSpecial(path: string, stat: BigIntStats): boolean {
     loadSyscalls().mknod(path, Number(stat.mode), devMajor, devMinor);
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EPERM" || canChown) throw error;
+    if ((error as NodeJS.ErrnoException).code !== "EPERM") throw error;
     return false;
   }
 }

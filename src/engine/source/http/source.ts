@@ -6,7 +6,9 @@ import type { ContentStore } from "../../../storage/content/index.ts";
 import { Connections } from "../../../storage/http/index.ts";
 import type { Metadata } from "../../../storage/metadata/index.ts";
 import {
+  canChown,
   loadSyscalls,
+  noteOwner,
   type Snapshot,
   type Snapshotter,
   withMounted,
@@ -140,7 +142,8 @@ async function fileSnapshot(
       for await (const chunk of content.read(blob, call))
         for (let at = 0; at < chunk.length; ) at += writeSync(file, chunk, at);
       // The bits of setuid would be lost with a new owner.
-      if (uid !== 0 || gid !== 0) chownSync(path, uid, gid);
+      if (!canChown) noteOwner(path, uid, gid);
+      else if (uid !== 0 || gid !== 0) chownSync(path, uid, gid);
       fchmodSync(file, mode);
     } finally {
       closeSync(file);
