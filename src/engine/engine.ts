@@ -32,10 +32,16 @@ import {
   runImage,
   startBuild,
 } from "./build/index.ts";
-import { openCacheStore } from "./cache/index.ts";
+import {
+  createCombinedStore,
+  createLocalBackend,
+  createRegistryBackend,
+  createRemoteCaches,
+  openCacheStore,
+} from "./cache/index.ts";
 import { createProcessSlots, openExecutor } from "./executor/index.ts";
 import { openStepHistory } from "./explain/index.ts";
-import { createExporters } from "./exporter/index.ts";
+import { createExporters, createPacker, packForCache } from "./exporter/index.ts";
 import { createDockerfileFrontend } from "./frontend/index.ts";
 import { type Hear, type HistoryOptions, openHistory } from "./history/index.ts";
 import type { Standing } from "./isolation/index.ts";
@@ -210,21 +216,38 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
   };
   const entitlements = options.entitlements ?? allEntitlements;
   const results = snapshotResults(snapshotter);
+  const cache = createCombinedStore<OpResult>({
+    local: openCacheStore<OpResult>({ metadata, results }),
+    content,
+    origins,
+    open: (layers, call) => snapshotter.image(layers, call),
+  });
+  const exporterParts = {
+    ...stores,
+    registry: registries.of,
+    directory: at("exports"),
+    now: options.now,
+  };
+  const pack = createPacker(exporterParts);
+  const remoteCaches = createRemoteCaches({
+    store: cache,
+    backends: [createRegistryBackend({ registry: registries.of }), createLocalBackend()],
+    pack: (layer, options, call) => packForCache(exporterParts, pack, layer, options, call),
+    read: (blob, session, call) =>
+      createBlobReader({ content, origins, registry: registries.of(session) })(blob, call),
+    repositories: (blob) => origins.repositories(blob),
+  });
   const parts: BuildParts = {
     solver: createSolver({
       op: (vertex) => createOp(vertex.def, opParts),
-      cache: openCacheStore<OpResult>({ metadata, results }),
+      cache,
       clone: (result) => result?.clone(),
       release: async (result) => result?.[Symbol.asyncDispose](),
       now: options.now,
     }),
     frontends: new Map([["dockerfile.v0", createDockerfileFrontend()]]),
-    exporters: createExporters({
-      ...stores,
-      registry: registries.of,
-      directory: at("exports"),
-      now: options.now,
-    }),
+    exporters: createExporters(exporterParts, pack),
+    caches: remoteCaches,
     images,
     sources: opParts.sources,
     executor,

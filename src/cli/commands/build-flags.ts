@@ -174,8 +174,6 @@ export type BuildFlags = typeof buildFlags;
 
 /** Flags whose work the builder cannot do: giving one is refused, never ignored. With what to do instead. */
 export const unsupportedFlags: Readonly<Partial<Record<keyof BuildFlags, string>>> = {
-  "cache-from": "Kiln keeps its own cache below --root.",
-  "cache-to": "Kiln keeps its own cache below --root.",
   policy: "Source policies are not evaluated yet.",
 };
 

@@ -16,6 +16,7 @@ import {
   type SecretSpec,
 } from "../flags/index.ts";
 import type { ProgressMode } from "../progress/index.ts";
+import { wantedCaches } from "./build-caches.ts";
 import { callAttrs } from "./build-call.ts";
 import {
   attestAttrs,
@@ -51,6 +52,8 @@ import { openAgents } from "./ssh-agents.ts";
 export interface BuildPlan {
   readonly attrs: Attrs;
   readonly exporters: readonly ExportRequest[];
+  readonly cacheImports: readonly ExportRequest[];
+  readonly cacheExports: readonly ExportRequest[];
   /** Where the exporter of the same index delivers; undefined where it delivers by itself. */
   readonly receivers: readonly (Receiver | undefined)[];
   /** Shared directories by name: `context`, `dockerfile`, named contexts. Absolute. */
@@ -137,11 +140,14 @@ export function planBuild(
     ...prefixed("build-arg:", buildArgs),
     ...prefixed("label:", labels),
   }));
+  const caches = check.run(() => wantedCaches(flags, { env, cwd: options.cwd }));
   check.done();
   // A question has an answer and no result to deliver.
   const delivered = call || forecast ? [] : outputs.filter(({ type }) => type !== "cacheonly");
   return {
     attrs: attrs ?? {},
+    cacheImports: caches?.cacheImports ?? [],
+    cacheExports: call || forecast ? [] : (caches?.cacheExports ?? []),
     exporters: delivered.map((output) => exportRequest(output, tags, annotations)),
     receivers: delivered.map((output) => receiverOf(output, options.cwd)),
     directories: new Map([...(sources?.directories ?? []), ...(others?.directories ?? [])]),

@@ -103,6 +103,8 @@ async function runPlan(
     frontend: "dockerfile.v0",
     attrs: plan.attrs,
     exporters: plan.exporters,
+    cacheImports: plan.cacheImports,
+    cacheExports: plan.cacheExports,
     inputs: plan.inputs,
     entitlements: plan.entitlements,
     resources: plan.resources,

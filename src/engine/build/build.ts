@@ -11,6 +11,7 @@ import { type Call, type Digest, isKilnError, KilnError, Once, runAll } from "..
 import type { LlbGraph } from "../../formats/llb/index.ts";
 import { formatPlatform, type Platform } from "../../formats/oci/index.ts";
 import { fullProvenance, parseAttestOptions } from "../attest/index.ts";
+import type { BuildOutcome, RemoteCaches } from "../cache/index.ts";
 import type { Executor } from "../executor/index.ts";
 import type { StepHistory } from "../explain/index.ts";
 import type { Exporter, SolvedResult } from "../exporter/index.ts";
@@ -21,6 +22,7 @@ import type { Solver } from "../solver/index.ts";
 import type { ImageSource } from "../source/index.ts";
 import { attestProvenance, BuildNotes, describeProvenance } from "./attest-result.ts";
 import { type BridgeParts, createBridge } from "./bridge.ts";
+import { exportCaches, findCaches, importCaches, inlineCache } from "./caches.ts";
 import { startEarlyPacking } from "./early-packing.ts";
 import { type Entitlement, grantEntitlements, readAllowed } from "./entitlements.ts";
 import { EventQueue } from "./event-queue.ts";
@@ -44,6 +46,8 @@ export interface BuildParts {
   /** What requests may ask for beyond the sandbox. */
   readonly entitlements: readonly Entitlement[];
   readonly history: StepHistory;
+  /** Caches from elsewhere. */
+  readonly caches: RemoteCaches;
   /** Where whole logs of builds are kept. */
   readonly logs: string;
 }
@@ -98,10 +102,12 @@ async function runBuild(
 ): Promise<BuildResult> {
   const wanted = findExporters(request.exporters, parts.exporters);
   const granted = grantEntitlements(request.entitlements ?? [], parts.entitlements);
+  const caches = findCaches(request, parts.caches);
   if (request.plan) return await planBuild(request, session, parts, call);
   const attest = parseAttestOptions(request.attrs);
   const notes = new BuildNotes(parts.now());
   await using job = openJob(request, session, parts);
+  await using _imported = await importCaches(caches, session, parts, call);
   // Whichever fails first stops the other before the job is gone.
   const described = await runBeside(
     (describing) => describe(request, session, job, { ...parts, granted, notes }, describing),
@@ -123,21 +129,34 @@ async function runBuild(
     call,
   );
   if (request.expectCached) job.expectCached();
+  const build = shared(request, session, notes);
+  const outcome = async (naming: Call): Promise<BuildOutcome> => ({
+    targets: await Promise.all(graphs.map((graph) => job.names(graph, build, naming))),
+    snapshots,
+    epoch: sourceDateEpoch,
+    session,
+  });
   const result: SolvedResult = {
     platforms: described.platforms.map(({ platform, id, config, definition }, index) => {
       const one = { definition, graph: graphs[index] };
       const provenance = attest.provenance
         ? [attestProvenance(request, one, attest.provenance, { ...parts, notes })]
         : [];
-      return { platform, id, config, snapshot: snapshots[index], attestations: provenance };
+      const inline = caches.inline
+        ? { inlineCache: inlineCache(() => outcome(call), index, parts.caches) }
+        : {};
+      const snapshot = snapshots[index];
+      return { platform, id, config, snapshot, attestations: provenance, ...inline };
     }),
     multiPlatform: described.multiPlatform,
     sourceDateEpoch,
   };
   early.stop();
   const exported = await exportResult(wanted, result, session, parts, call);
+  const cached =
+    caches.exports.length === 0 ? {} : await exportCaches(caches, await outcome(call), parts, call);
   return {
-    exporterResponse: { ...described.metadata, ...exported.attrs },
+    exporterResponse: { ...described.metadata, ...exported.attrs, ...cached },
     ...(exported.descriptor ? { descriptor: exported.descriptor } : {}),
     provenance: () =>
       Object.fromEntries(

@@ -4,7 +4,7 @@ import { type Call, type Digest, digestOf, KilnError, log } from "../../base/ind
 import type { LlbGraph } from "../../formats/llb/index.ts";
 import { BuildExplainer, type StepHistory } from "../explain/index.ts";
 import type { OpDefinition, OpResult } from "../ops/index.ts";
-import type { Solver, StepFact, Vertex } from "../solver/index.ts";
+import type { CacheKeyId, Solver, StepFact, Vertex } from "../solver/index.ts";
 import { toVertexEdge, type VertexBuild } from "./vertices.ts";
 
 const debug = log("explain");
@@ -18,6 +18,12 @@ export interface ExplainedJob extends AsyncDisposable {
     build: VertexBuild,
     call: Call,
   ): Promise<ReadonlyMap<Digest, boolean>>;
+  /** The names that the cache knows the graph's result by, once it is solved. */
+  names(
+    graph: LlbGraph | undefined,
+    build: VertexBuild,
+    call: Call,
+  ): Promise<readonly CacheKeyId[]>;
   /** Throws `STEP_NOT_CACHED` when a step had to run. */
   expectCached(): void;
 }
@@ -55,6 +61,9 @@ export function openJob(
     async foresee(graph, build, call) {
       if (!graph?.result) return new Map();
       return await job.foresee(toVertexEdge(graph.result, build), mayLook, call);
+    },
+    async names(graph, build, call) {
+      return graph?.result ? await job.names(toVertexEdge(graph.result, build), call) : [];
     },
     expectCached() {
       const ran = explainer?.explanations ?? [];

@@ -1,7 +1,18 @@
-// Cache stores: this machine's; later those that travel.
+// Cache stores: this machine's, and those that travel.
 export {
   type CacheContents,
   openCacheContents,
   openCacheStore,
   type RememberedResult,
 } from "./local-cache-store.ts";
+export type { CacheBackend } from "./remote/backend.ts";
+export { type CombinedStore, createCombinedStore } from "./remote/combined-store.ts";
+export { createLocalBackend } from "./remote/local-backend.ts";
+export { createRegistryBackend } from "./remote/registry-backend.ts";
+export {
+  type BuildOutcome,
+  createRemoteCaches,
+  type PackCacheLayer,
+  type RemoteCaches,
+  type WantedCache,
+} from "./remote/remote-caches.ts";

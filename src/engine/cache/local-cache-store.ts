@@ -1,5 +1,5 @@
 // The cache of this machine: keys and records in the metadata store, results wherever the caller keeps them.
-import type { Digest } from "../../base/index.ts";
+import { type Digest, digestOf } from "../../base/index.ts";
 import type { Metadata } from "../../storage/metadata/index.ts";
 import type {
   CachedStep,
@@ -40,7 +40,7 @@ export function openCacheStore<Result>({
 }: {
   readonly metadata: Metadata;
   readonly results: ResultStorage<Result>;
-}): CacheStore<Result> {
+}): CacheStore<Result> & { backlinks(): Backlinks } {
   const links = metadata.table<LinkTime>(linkTable);
   const records = metadata.table<StoredRecord>(recordTable);
   const add = ({ key, links: ways, at }: CacheEntry) => {
@@ -63,6 +63,7 @@ export function openCacheStore<Result>({
         .toSorted((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
     },
     load: async (record) => results.load(record.id),
+    backlinks: () => readBacklinks(links.range("")),
     link: async (entry) => metadata.transaction(() => add(entry)),
     async save(entry, step, result) {
       const id = await results.save(result);
@@ -72,6 +73,37 @@ export function openCacheStore<Result>({
       });
     },
   };
+}
+
+/** A way that leads to a key, seen from the key. */
+export interface Backlink {
+  readonly from: CacheKeyId;
+  readonly input: number;
+  /** Empty for none. */
+  readonly selector: string;
+  /** Of the step and its output. */
+  readonly digest: Digest;
+}
+
+/** By the key that the ways lead to. */
+export type Backlinks = ReadonlyMap<CacheKeyId, readonly Backlink[]>;
+
+function readBacklinks(entries: readonly { readonly key: string }[]): Backlinks {
+  const found = new Map<CacheKeyId, Backlink[]>();
+  for (const { key } of entries) {
+    const [from = "", step = "", input, output, selector, to = ""] = key.split(" ");
+    const digest = digestOf(`${step}@${output}`);
+    const way = {
+      from,
+      input: Number(input),
+      selector: selector === "-" ? "" : `${selector}`,
+      digest,
+    };
+    const known = found.get(to);
+    if (known) known.push(way);
+    else found.set(to, [way]);
+  }
+  return found;
 }
 
 /** Ends with a space, and no part holds one: no way is the beginning of another. */

@@ -12,6 +12,13 @@ export interface SolvedPlatform {
   readonly snapshot: Snapshot | undefined;
   /** Without rootfs and with the history lines of all steps: the exporter matches them to layers. */
   readonly config: ImageConfig;
+  /**
+   * What the image's configuration is to say of its steps (`moby.buildkit.cache.v0`), given the snapshot's layers and
+   * whether the image lists each. Undefined where there is nothing to say.
+   */
+  readonly inlineCache?: (
+    layers: readonly { readonly id: string; readonly listed: boolean }[],
+  ) => Promise<Uint8Array | undefined>;
   /** What is said about the result beside it. */
   readonly attestations?: readonly ResultAttestation[];
 }

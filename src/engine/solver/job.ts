@@ -2,6 +2,7 @@
 import type { BuildEvent, StepState } from "../../api/index.ts";
 import { abortReason, type Call, type Digest } from "../../base/index.ts";
 import type { Listener } from "./audience.ts";
+import type { CacheKeyId } from "./cache-store.ts";
 import type { EdgeState } from "./edge-state.ts";
 import { foresee } from "./foresee.ts";
 import type { SolverGraph } from "./graph.ts";
@@ -65,6 +66,10 @@ export class JobState<Def, Result> implements Job<Def, Result>, Listener<Def, Re
     } finally {
       this.#builds.delete(working);
     }
+  }
+
+  async names(edge: Edge<Def>, call: Call): Promise<readonly CacheKeyId[]> {
+    return (await this.#graph.load(edge, this).outcome.get(call)).keys.names;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

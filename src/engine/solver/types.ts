@@ -96,6 +96,8 @@ export type MayLook<Def> = (vertex: Vertex<Def>, cached: boolean) => boolean;
 export interface Job<Def, Result> extends AsyncDisposable {
   /** The result is lent until the job is disposed: clone it to keep it longer. */
   build(edge: Edge<Def>, call: Call): Promise<Result>;
+  /** The names that the cache knows an edge by which this job has built. */
+  names(edge: Edge<Def>, call: Call): Promise<readonly CacheKeyId[]>;
   /** Of every vertex of the edge's graph, by digest: whether `build` would find it in the cache or not need it. */
   foresee(
     edge: Edge<Def>,

@@ -1,7 +1,7 @@
 // What files are worth to the cache: BuildKit's content checksums, so that caches written by one are read by the other.
 import { type Call, createDigester, type Digest, digestOf } from "../../base/index.ts";
-import type { ContentLister } from "./content-lister.ts";
 import { contentHeader, type HeaderStat } from "./content-header.ts";
+import type { ContentLister } from "./content-lister.ts";
 import { hashFile } from "./hash-file.ts";
 
 /** What counts of one path. Times do not: equal files have equal digests whenever they were made. */

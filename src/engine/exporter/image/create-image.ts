@@ -1,4 +1,5 @@
 // From solved platforms to documents and blobs in the content store: what the exporters image, oci and docker share.
+import { Buffer } from "node:buffer";
 import type { StepCall } from "../../../api/index.ts";
 import { bytesOf, runAll, wrap } from "../../../base/index.ts";
 import { type Descriptor, formatPlatform } from "../../../formats/oci/index.ts";
@@ -58,7 +59,12 @@ export async function createImage(
     async (solved, group) => {
       const own = { ...call, ...group };
       const blobs = await packPlatform(solved, pack, packing, options, own);
-      const image = createPlatformImage(solved, blobs, documents);
+      const image = createPlatformImage(
+        solved,
+        blobs,
+        documents,
+        await cacheMembers(solved, blobs),
+      );
       await store(parts, image.config, own);
       options.onBlob?.(image.config.descriptor);
       await store(parts, image.manifest, own);
@@ -73,6 +79,20 @@ export async function createImage(
   const root = createRoot(result.platforms, images, result.multiPlatform, documents, listed);
   await store(parts, root, call);
   return { images, attestations, root };
+}
+
+/** What the configuration says beyond the specification: the cache that the image carries. */
+async function cacheMembers(
+  { snapshot, inlineCache }: SolvedPlatform,
+  blobs: readonly LayerBlob[],
+): Promise<Readonly<Record<string, string>>> {
+  const cache = await inlineCache?.(
+    (snapshot?.layers ?? []).map(({ id }, at) => {
+      const blob = blobs[at];
+      return { id, listed: blob !== undefined && !isEmpty(blob) };
+    }),
+  );
+  return cache ? { "moby.buildkit.cache.v0": Buffer.from(cache).toString("base64") } : {};
 }
 
 /** Writes down what is said about one image. */

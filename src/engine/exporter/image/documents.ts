@@ -37,11 +37,12 @@ export interface DocumentOptions {
   readonly created: string;
 }
 
-/** Layers that hold nothing are left out (see `alignHistory`). */
+/** Layers that hold nothing are left out (see `alignHistory`). `members` are further ones of the configuration. */
 export function createPlatformImage(
   solved: SolvedPlatform,
   blobs: readonly LayerBlob[],
   options: DocumentOptions,
+  members: Readonly<Record<string, unknown>> = {},
 ): PlatformImage {
   const { history, layers } = alignHistory(solved.config.history ?? [], blobs, options.created);
   const settings: ImageConfig = {
@@ -50,7 +51,11 @@ export function createPlatformImage(
     rootfs: { type: "layers", diff_ids: layers.map((layer) => layer.diffId) },
     history,
   };
-  const config = createDocument(serializeImageConfig(settings), mediaTypes.ociConfig, options);
+  const config = createDocument(
+    serializeImageConfig(settings, members),
+    mediaTypes.ociConfig,
+    options,
+  );
   const descriptors = layers.map(({ descriptor }) => ({
     mediaType: inFamily(descriptor.mediaType, options.family),
     digest: descriptor.digest,

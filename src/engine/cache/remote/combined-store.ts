@@ -1,0 +1,172 @@
+// The machine's own cache with caches from elsewhere beside it: looked up together, written to the machine's alone.
+import type { Call, Digest } from "../../../base/index.ts";
+import type { ContentStore } from "../../../storage/content/index.ts";
+import type { BlobOrigins } from "../../../storage/image/index.ts";
+import type { LazyLayer } from "../../../storage/snapshot/index.ts";
+import type {
+  CacheEntry,
+  CacheKeyId,
+  CacheLink,
+  CacheRecord,
+  CacheStore,
+  LoadedResult,
+} from "../../solver/index.ts";
+import type { Backlink, Backlinks } from "../local-cache-store.ts";
+import type { ImportedCache } from "./backend.ts";
+import { type ImportedKeys, type ImportedRecord, readImportedKeys } from "./imported-store.ts";
+
+export interface CombinedStoreParts<Result> {
+  readonly local: CacheStore<Result> & { backlinks(): Backlinks };
+  readonly content: ContentStore;
+  readonly origins: BlobOrigins;
+  /** A result made of layers that may stay where they are. The caller owns it. */
+  open(layers: readonly LazyLayer[], call: Call): Promise<Result>;
+}
+
+/** A result of an imported cache that was not loaded here. */
+export interface ImportedResult {
+  readonly cache: ImportedCache;
+  readonly record: ImportedRecord;
+}
+
+export interface CombinedStore<Result> extends CacheStore<Result> {
+  /** Looks into `cache` too, until disposed. Throws `CACHE_INVALID`. `place` is for people. */
+  add(cache: ImportedCache, place: string): Disposable;
+  backlinks(): Backlinks;
+  imported(key: CacheKeyId): readonly ImportedResult[];
+}
+
+interface Source {
+  readonly cache: ImportedCache;
+  readonly keys: ImportedKeys;
+  readonly place: string;
+}
+
+/**
+ * What is found in an imported cache and used is remembered in the local one, with all that led to it: the next build needs
+ * the import no more. A result whose layers have gone is no result.
+ */
+export function createCombinedStore<Result>(
+  parts: CombinedStoreParts<Result>,
+): CombinedStore<Result> {
+  const { local } = parts;
+  const sources = new Map<string, Source>();
+  const followed = new Map<CacheKeyId, { readonly from: CacheKeyId; readonly link: CacheLink }[]>();
+  let count = 0;
+  const find = (record: CacheRecord) => sources.get(record.id.slice(0, record.id.indexOf("/") + 1));
+  return {
+    id: local.id,
+    add(cache, place) {
+      const prefix = `import${++count}/`;
+      sources.set(prefix, { cache, place, keys: readImportedKeys(cache.config, prefix) });
+      return { [Symbol.dispose]: () => void sources.delete(prefix) };
+    },
+    async query(from, link, call) {
+      const found = new Set(await local.query(from, link, call));
+      for (const { keys } of sources.values()) {
+        for (const key of keys.follow(from, link)) {
+          followed.set(key, [...(followed.get(key) ?? []), { from, link }]);
+          found.add(key);
+        }
+      }
+      return [...found];
+    },
+    async records(key, call) {
+      const own = await local.records(key, call);
+      return [...own, ...importedRecords(sources, key).map(({ record }) => record)];
+    },
+    async load(record, call) {
+      const source = find(record);
+      if (!source) return local.load(record, call);
+      return loadImported(parts, source, record as ImportedRecord, followed, call);
+    },
+    link: (entry, call) => local.link(entry, call),
+    save: (entry, step, result, call) => local.save(entry, step, result, call),
+    imported: (key) => importedRecords(sources, key),
+    backlinks() {
+      const all = new Map<CacheKeyId, Backlink[]>();
+      for (const [key, ways] of local.backlinks()) all.set(key, [...ways]);
+      for (const { keys } of sources.values()) {
+        for (const { name, ways, digest } of keys.keys.values()) {
+          const known = all.get(name) ?? [];
+          known.push(...ways.map((way) => ({ ...way, digest })));
+          if (known.length > 0) all.set(name, known);
+        }
+      }
+      return all;
+    },
+  };
+}
+
+function importedRecords(
+  sources: ReadonlyMap<string, Source>,
+  key: CacheKeyId,
+): readonly ImportedResult[] {
+  return [...sources.values()].flatMap(({ cache, keys }) =>
+    (keys.keys.get(key)?.records ?? []).map((record) => ({ cache, record })),
+  );
+}
+
+async function loadImported<Result>(
+  parts: CombinedStoreParts<Result>,
+  { cache, keys, place }: Source,
+  record: ImportedRecord,
+  followed: ReadonlyMap<CacheKeyId, CacheEntry["links"]>,
+  call: Call,
+): Promise<LoadedResult<Result> | undefined> {
+  const layers = await lazyLayers(parts, cache, record, call);
+  if (!layers) return undefined;
+  const result = await parts.open(layers, call);
+  const key = [...keys.keys.values()].find((one) => one.records.includes(record))?.name;
+  if (key === undefined) return { result };
+  const step = { name: `cached in ${place}`, vertex: noDigest, step: noDigest, output: 0 };
+  await parts.local.save(
+    { key, links: followed.get(key) ?? [], at: record.createdAt },
+    step,
+    result,
+    call,
+  );
+  const linked = new Set([key]);
+  for (const one of linked) {
+    const links = followed.get(one) ?? [];
+    if (one !== key && links.length > 0)
+      await parts.local.link({ key: one, links, at: record.createdAt }, call);
+    for (const { from } of links) linked.add(from);
+  }
+  return { result };
+}
+
+const noDigest = `sha256:${"0".repeat(64)}` as Digest;
+
+/** Undefined where a layer is not known or has gone. What no registry has is fetched at once: nobody could do it later. */
+async function lazyLayers<Result>(
+  { content, origins }: CombinedStoreParts<Result>,
+  cache: ImportedCache,
+  record: ImportedRecord,
+  call: Call,
+): Promise<readonly LazyLayer[] | undefined> {
+  const found = record.layers.map((at) =>
+    cache.layers.get(cache.config.layers[at]?.blob as Digest),
+  );
+  const layers = found.filter((layer) => layer !== undefined);
+  if (layers.length < found.length) return undefined;
+  const present = await Promise.all(
+    layers.map(async ({ descriptor }) => {
+      if (await content.has(descriptor.digest, call)) return true;
+      if (!(await cache.has(descriptor, call))) return false;
+      if (cache.repository === undefined)
+        await content.write(descriptor, () => cache.read(descriptor, call), call);
+      else origins.add(descriptor.digest, cache.repository);
+      return true;
+    }),
+  );
+  if (present.includes(false)) return undefined;
+  return layers.map(({ descriptor, diffId }) => ({
+    descriptor,
+    diffId,
+    async *fetch(reading: Call) {
+      if (await content.has(descriptor.digest, reading)) yield* content.read(descriptor, reading);
+      else yield* cache.read(descriptor, reading);
+    },
+  }));
+}
