@@ -10,6 +10,7 @@ export { MAX_INPUTS, MAX_OP_BYTES } from "./decode.ts";
 export { MAX_MOUNTS } from "./decode-exec.ts";
 export { MAX_ACTIONS } from "./decode-file.ts";
 export * from "./definition.ts";
+export { stateOf } from "./definition-state.ts";
 export type { MountSpec, RunOptions, SecretSpec, SshSpec } from "./exec.ts";
 export type {
   CopyStep,

@@ -77,7 +77,12 @@ class Marshaller {
 
   #add(vertex: Vertex): void {
     if (this.#digests.has(vertex)) return;
-    const { constraints } = vertex;
+    const { constraints, marshalled } = vertex;
+    if (marshalled !== undefined) {
+      this.#keep(marshalled.digest, marshalled.bytes);
+      this.#note(vertex, marshalled.digest, marshalled.metadata);
+      return;
+    }
     const platform = constraints.platform ?? this.#options.platform;
     const encoded = vertex.encode(this.#scope(platform));
     const digest = this.#append({
@@ -86,12 +91,16 @@ class Marshaller {
       constraints: noConstraints,
       op: encoded.op,
     });
+    this.#note(vertex, digest, metadataOf(vertex, encoded));
+  }
+
+  /** What is said of an op, besides its bytes. */
+  #note(vertex: Vertex, digest: Digest, metadata: OpMetadata): void {
     this.#digests.set(vertex, digest);
-    const metadata = metadataOf(vertex, encoded);
     const before = this.#metadata.get(digest);
     this.#metadata.set(digest, before === undefined ? metadata : mergeMetadata(before, metadata));
     const places = this.locations.get(digest);
-    const { locations = none } = constraints;
+    const { locations = none } = vertex.constraints;
     this.locations.set(digest, places === undefined ? [...locations] : [...places, ...locations]);
   }
 
@@ -114,17 +123,20 @@ class Marshaller {
   #append(op: pb.Op): Digest {
     const bytes = pb.Op.encode(op, this.#writer).finish();
     const digest = digestOf(bytes);
-    if (!this.#bytes.has(digest)) {
-      this.#bytes.set(digest, bytes);
-      this.#total += bytes.length;
-      if (this.#total > MAX_DEFINITION_BYTES) {
-        throw new KilnError(
-          "DEFINITION_INVALID",
-          `the definition has more than ${MAX_DEFINITION_BYTES} bytes`,
-        );
-      }
-    }
+    this.#keep(digest, bytes);
     return digest;
+  }
+
+  #keep(digest: Digest, bytes: Uint8Array): void {
+    if (this.#bytes.has(digest)) return;
+    this.#bytes.set(digest, bytes);
+    this.#total += bytes.length;
+    if (this.#total > MAX_DEFINITION_BYTES) {
+      throw new KilnError(
+        "DEFINITION_INVALID",
+        `the definition has more than ${MAX_DEFINITION_BYTES} bytes`,
+      );
+    }
   }
 
   #input({ vertex, index }: Output): pb.Input {

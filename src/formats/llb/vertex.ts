@@ -1,7 +1,7 @@
 // Nodes of a graph under construction. They are told apart by identity until they are marshalled.
 import type { Platform } from "../oci/index.ts";
 import type { pb } from "../proto/index.ts";
-import type { ProgressGroup, SourceLocation } from "./definition.ts";
+import type { DefinitionOp, ProgressGroup, SourceLocation } from "./definition.ts";
 
 /** What may be said of any op. */
 export interface Constraints {
@@ -22,6 +22,8 @@ export interface Vertex {
   readonly caps: readonly string[];
   /** What is marshalled before this, in this order, which decides the order of the definition's ops. */
   readonly inputs: readonly Output[];
+  /** Set where the op has its bytes already, from another definition; `encode` is not asked then. */
+  readonly marshalled?: DefinitionOp;
   encode(scope: EncodeScope): EncodedOp;
 }
 

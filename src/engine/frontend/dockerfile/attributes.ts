@@ -1,4 +1,5 @@
 // The Dockerfile frontend's options: BuildKit's attribute strings as values (frontend/dockerui, features F-80 ff.).
+import { Buffer } from "node:buffer";
 import type { Attrs } from "../../../api/index.ts";
 import { KilnError } from "../../../base/index.ts";
 import type { ConvertOptions } from "../../../formats/dockerfile/index.ts";
@@ -18,6 +19,8 @@ export interface DockerfileRequest {
   readonly multiPlatform: boolean;
   /** A sub-request's name: an answer about the file is wanted, not a build. */
   readonly question?: string;
+  /** By name of a build input, the image configuration that goes with it. */
+  readonly inputConfigs: Readonly<Record<string, Uint8Array>>;
   /** What is the same for all platforms. */
   readonly options: Omit<ConvertOptions, "buildPlatforms" | "newId" | "targetPlatform">;
 }
@@ -56,12 +59,14 @@ export function parseDockerfileAttrs(attrs: Attrs, host: Platform): DockerfileRe
     platforms,
     multiPlatform,
     ...optional("question", attrs["requestid"]),
+    inputConfigs: parseInputConfigs(withPrefix(attrs, "input-metadata:")),
     options: {
       filename,
       buildArgs,
       labels: withPrefix(attrs, "label:"),
       multiPlatform: platforms.length > 1,
       namedContexts: withPrefix(attrs, "context:"),
+      sessionIds: withPrefix(attrs, "local-sessionid:"),
       ...optional("target", attrs["target"]),
       ...optional("noCache", parseNoCache(attrs["no-cache"])),
       ...optional(
@@ -135,6 +140,24 @@ function parseCount(key: string, text: string | undefined): number | undefined {
   if (!text) return undefined;
   if (/^\d{1,15}$/.test(text)) return Number(text);
   throw new KilnError("FLAG_INVALID", `${key} must be a number, not ${JSON.stringify(text)}`);
+}
+
+/** A JSON object of result metadata, each value in base64; only `containerimage.config` counts. */
+function parseInputConfigs(metadata: Readonly<Record<string, string>>): Record<string, Uint8Array> {
+  const configs = Object.entries(metadata).flatMap(([input, text]): [string, Uint8Array][] => {
+    const key = `input-metadata:${input}`;
+    let values: unknown;
+    try {
+      values = JSON.parse(text);
+    } catch {
+      throw new KilnError("FLAG_INVALID", `${key} is not JSON`);
+    }
+    const config = (values as Readonly<Record<string, unknown>> | null)?.["containerimage.config"];
+    if (config === undefined || config === null) return [];
+    if (typeof config === "string") return [[input, Buffer.from(config, "base64")]];
+    throw new KilnError("FLAG_INVALID", `${key}: containerimage.config is not a string of base64`);
+  });
+  return Object.fromEntries(configs);
 }
 
 /** `name=ip,name=ip` */

@@ -22,6 +22,8 @@ export interface LocalReader {
   readonly bridge: BuildBridge;
   readonly native: Platform;
   readonly id: string;
+  /** By name of a lent directory, the session that lends it, where that is not the one that asked for the build. */
+  readonly sessionIds?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -126,10 +128,12 @@ async function solveLocal(
   name: string,
   paths: readonly string[],
   title: string,
-  { bridge, native, id }: LocalReader,
+  { bridge, native, id, sessionIds }: LocalReader,
   call: Call,
 ): Promise<ResultRef | undefined> {
+  const sessionId = sessionIds?.[name];
   const state = local(name, {
+    ...(sessionId === undefined ? {} : { sessionId }),
     followPaths: paths,
     sharedKeyHint: name,
     description: { "llb.customname": title },

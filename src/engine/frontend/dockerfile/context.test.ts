@@ -22,6 +22,7 @@ async function open(attrs: Readonly<Record<string, string>>, data: string | Uint
     readStart: async (path, length) => (path === "context" ? head.subarray(0, length) : undefined),
   };
   const bridge = {
+    inputs: {},
     async solve() {
       solved++;
       return ref as ResultRef;

@@ -2,7 +2,7 @@
 import { type Call, KilnError } from "../../../base/index.ts";
 import { detectCompression, isTarHeader } from "../../../formats/archive/index.ts";
 import { openRemoteContext, remoteContextFile } from "../../../formats/dockerfile/index.ts";
-import { type State, scratch } from "../../../formats/llb/index.ts";
+import { type State, scratch, stateOf } from "../../../formats/llb/index.ts";
 import type { DockerfileRequest } from "./attributes.ts";
 import type { LocalReader } from "./build-files.ts";
 
@@ -24,7 +24,11 @@ export async function openContext(
   reader: LocalReader,
   call: Call,
 ): Promise<OpenedContext> {
-  if (remote === undefined) return { state: undefined, dockerfile: undefined };
+  if (remote === undefined) {
+    // BuildKit: an input of the usual name is the context, whatever `contextkey` says.
+    const input = reader.bridge.inputs["context"];
+    return { state: input && stateOf(input), dockerfile: undefined };
+  }
   const found = openRemoteContext(remote, { keepGitDir });
   const scoped = (state: State) => (subdir === undefined ? state : below(state, subdir));
   if (found.kind === "git") return { state: scoped(found.state), dockerfile: found.state };

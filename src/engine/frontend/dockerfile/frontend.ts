@@ -8,6 +8,7 @@ import {
   convertDockerfile,
   type LintWarning,
 } from "../../../formats/dockerfile/index.ts";
+import { stateOf } from "../../../formats/llb/index.ts";
 import {
   formatPlatform,
   hostPlatform,
@@ -35,14 +36,19 @@ export function createDockerfileFrontend(): Frontend {
       const request = parseDockerfileAttrs(attrs, native);
       // One id for the whole build: stages that do not depend on the target are the same vertices on all platforms.
       const id = randomBytes(16).toString("hex");
-      const reader = { bridge, native, id };
+      const { sessionIds = {} } = request.options;
+      const reader = { bridge, native, id, sessionIds };
       const opened = await openContext(request.context, reader, call);
       const files = await readBuildFiles(request, opened, reader, call);
       const options: ConvertOptions = {
         ...request.options,
         filename: files.filename,
+        inputs: inputsOf(bridge, request.inputConfigs),
         context: {
           localName: request.context.name,
+          ...(sessionIds[request.context.name] === undefined
+            ? {}
+            : { sessionId: sessionIds[request.context.name] ?? "" }),
           ignorePatterns: files.ignorePatterns,
           ...(opened.state ? { state: opened.state } : {}),
         },
@@ -71,6 +77,19 @@ export function createDockerfileFrontend(): Frontend {
       return { platforms, multiPlatform: request.multiPlatform, metadata: {} };
     },
   };
+}
+
+/** What came with the request, for contexts that are called `input:NAME`. */
+function inputsOf(
+  { inputs }: BuildBridge,
+  configs: Readonly<Record<string, Uint8Array>>,
+): ConvertOptions["inputs"] & object {
+  return Object.fromEntries(
+    Object.entries(inputs).map(([name, definition]) => {
+      const config = Object.hasOwn(configs, name) ? configs[name] : undefined;
+      return [name, { files: stateOf(definition), ...(config === undefined ? {} : { config }) }];
+    }),
+  );
 }
 
 interface Conversion {

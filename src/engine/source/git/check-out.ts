@@ -3,6 +3,7 @@ import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type Call, KilnError, resolveInRoot, temporaryName } from "../../../base/index.ts";
 import { loadSyscalls } from "../../../storage/snapshot/index.ts";
+import type { RemoteAccess } from "./access.ts";
 import { git } from "./git-process.ts";
 
 export interface CheckOut {
@@ -15,8 +16,8 @@ export interface CheckOut {
   readonly keepGitDir: boolean;
   readonly submodules: boolean;
   readonly mtime: "checkout" | "commit";
-  /** Git settings with credentials. */
-  readonly access: Readonly<Record<string, string>>;
+  /** For submodules. */
+  readonly access: Pick<RemoteAccess, "settings" | "env">;
   /** Existing empty directory. */
   readonly target: string;
 }
@@ -28,7 +29,11 @@ export async function checkOut(wanted: CheckOut, call: Call): Promise<void> {
   const whole = wanted.subdir === "" ? target : join(target, temporaryName());
   mkdirSync(whole, { recursive: true });
   const inside = (args: readonly string[], more: Readonly<Record<string, string>> = {}) =>
-    git(["-C", whole, ...args], { doing, settings: { ...wanted.access, ...more } }, call);
+    git(
+      ["-C", whole, ...args],
+      { doing, settings: { ...wanted.access.settings, ...more }, env: wanted.access.env },
+      call,
+    );
   await inside(["init", "--quiet", "--template=", "."]);
   await git(
     [

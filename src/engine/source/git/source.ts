@@ -13,6 +13,7 @@ import {
 } from "../../../base/index.ts";
 import { type Snapshot, type Snapshotter, withMounted } from "../../../storage/snapshot/index.ts";
 import type { ResolvedSource, Source } from "../source.ts";
+import { openAccess, type RemoteAccess } from "./access.ts";
 import { type GitRequest, parseGitRequest } from "./attributes.ts";
 import { checkOut } from "./check-out.ts";
 import { type GitOptions, git } from "./git-process.ts";
@@ -38,25 +39,26 @@ export function createGitSource(options: GitSourceOptions): Source {
     scheme: "git",
     async resolve(id, session, call): Promise<ResolvedSource> {
       const request = parseGitRequest(id);
-      const access = await accessOf(request, session, call);
-      const resolved = await resolveRef(request, access, call);
+      const resolved = await resolveRef(request, session, call);
       checkCommit(request, resolved);
+      const fetched = (asking: Call) =>
+        fetches.run(
+          `${request.remote} ${resolved.commit}`,
+          async (once) => {
+            await using access = await openAccess(request, session, once);
+            return await fetchCommit(options, request, resolved, access, once);
+          },
+          asking,
+        );
       return {
         cacheKey: digestOf(JSON.stringify(["kiln.git.v1", resolved.commit, shapeOf(request)])),
         pin: `${request.remote}#${resolved.commit}`,
         async modified(asking) {
-          const fetchOnce = (once: Call) => fetchCommit(options, request, resolved, access, once);
-          const key = `${request.remote} ${resolved.commit}`;
-          const repository = await fetches.run(key, fetchOnce, asking);
-          return await commitTime(repository, resolved.commit, asking);
+          return await commitTime(await fetched(asking), resolved.commit, asking);
         },
         async fetch(fetching) {
-          const fetchOnce = (once: Call) => fetchCommit(options, request, resolved, access, once);
-          const repository = await fetches.run(
-            `${request.remote} ${resolved.commit}`,
-            fetchOnce,
-            fetching,
-          );
+          const repository = await fetched(fetching);
+          await using access = await openAccess(request, session, fetching);
           return await snapshotOf(
             options.snapshotter,
             { repository, request, resolved, access },
@@ -81,45 +83,18 @@ function shapeOf({ subdir, keepGitDir, submodules, mtime, remote }: GitRequest) 
   return [subdir, submodules, mtime, keepGitDir ? remote : false];
 }
 
-/** Git settings that carry the session's credentials for this remote. */
-async function accessOf(
-  request: GitRequest,
-  session: Session,
-  call: Call,
-): Promise<Record<string, string>> {
-  if (!/^https?:/.test(request.remote)) return {};
-  const { host, origin } = new URL(request.remote);
-  const secret = async (id: string) => {
-    const data = id === "" ? undefined : await session.secret(id, call);
-    return data && new TextDecoder().decode(data).trim();
-  };
-  // BuildKit: those of the host go before those of all hosts.
-  const { headerSecret, tokenSecret } = request;
-  for (const suffix of [`.${host}`, ""]) {
-    const header = await secret(headerSecret && headerSecret + suffix);
-    const token = header ? undefined : await secret(tokenSecret && tokenSecret + suffix);
-    const value = header || (token && `basic ${btoa(`x-access-token:${token}`)}`);
-    // Bound to the remote's own host: a redirect elsewhere does not see it.
-    if (value) return { [`http.${origin}/.extraheader`]: `Authorization: ${value}` };
-  }
-  return {};
-}
-
 const isCommit = (ref: string) => /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(ref);
 
-async function resolveRef(
-  request: GitRequest,
-  access: Record<string, string>,
-  call: Call,
-): Promise<Resolved> {
+async function resolveRef(request: GitRequest, session: Session, call: Call): Promise<Resolved> {
   const { remote, ref } = request;
   if (isCommit(ref)) return { commit: ref, fetch: ref };
   const wanted = ref === "" ? "HEAD" : ref;
   const doing = `asking ${remote} for ${wanted}`;
   const patterns = [wanted, `${wanted}^{}`];
+  await using access = await openAccess(request, session, call);
   const listed = await git(
     ["ls-remote", "--", remote, ...patterns],
-    { settings: access, doing },
+    { settings: access.settings, env: access.env, doing },
     call,
   );
   const found = new Map(
@@ -149,14 +124,18 @@ async function fetchCommit(
   options: GitSourceOptions,
   request: GitRequest,
   resolved: Resolved,
-  access: Record<string, string>,
+  access: RemoteAccess,
   call: Call,
 ): Promise<string> {
   const { remote } = request;
   const name = createHash("sha256").update(remote).digest("hex").slice(0, 32);
   options.onUse?.(name, `git repository ${remote}`);
   const repository = join(options.directory, name);
-  const gitOptions: GitOptions = { settings: access, doing: `fetching ${remote}` };
+  const gitOptions: GitOptions = {
+    settings: access.settings,
+    env: access.env,
+    doing: `fetching ${remote}`,
+  };
   if (!existsSync(repository)) await makeRepository(repository, call);
   const has = await git(
     ["-C", repository, "cat-file", "-e", `${resolved.commit}^{commit}`],
@@ -209,7 +188,7 @@ interface CheckOutRequest {
   readonly repository: string;
   readonly request: GitRequest;
   readonly resolved: Resolved;
-  readonly access: Record<string, string>;
+  readonly access: RemoteAccess;
 }
 
 async function snapshotOf(

@@ -64,6 +64,8 @@ async function loadContext(
       return await imageContext(rest, prefix, question, options, io);
     case "oci-layout":
       return await layoutContext(name, rest, prefix, question, io);
+    case "input":
+      return inputContext(name, rest, options);
     case "local":
       return {
         files: await localContext(name, rest, prefix, question, options, io),
@@ -107,6 +109,23 @@ async function imageContext(
   return { files, image: parseImageConfig(answer.config) };
 }
 
+/** Files that came with the request. BuildKit: frontend/dockerui/namedcontext.go, scheme "input". */
+function inputContext(
+  name: string,
+  input: string,
+  { inputs = {} }: ConvertOptions,
+): { readonly files: State; readonly image: ImageConfig | undefined } {
+  const found = Object.hasOwn(inputs, input) ? inputs[input] : undefined;
+  if (found === undefined) {
+    throw dockerfileError(
+      `invalid input ${input} for ${name}`,
+      `Of the build's inputs (${Object.keys(inputs).join(", ") || "there are none"}) none is called that.`,
+    );
+  }
+  const { files, config } = found;
+  return { files, image: config === undefined ? undefined : parseImageConfig(config) };
+}
+
 /** `value` names the lent layout; for people, the image is called as the context is. */
 async function layoutContext(
   name: string,
@@ -142,7 +161,7 @@ async function localContext(
   io: ConvertIo,
 ): Promise<State> {
   const excludePatterns = (await io.ignorePatterns?.(localName)) ?? [];
-  const sessionId = options.context?.sessionId;
+  const sessionId = options.sessionIds?.[localName] ?? options.context?.sessionId;
   return deferred(() => {
     const followPaths = used.list();
     return local(localName, {

@@ -35,6 +35,10 @@ export interface ConvertOptions {
   readonly context?: ContextOptions;
   /** `--build-context`: name, or name::platform, to `docker-image://…`, `local:…`, `git://…`, `https://…`, `oci-layout://…`. */
   readonly namedContexts?: Readonly<Record<string, string>>;
+  /** What `input:NAME` in `namedContexts` stands for. */
+  readonly inputs?: Readonly<Record<string, ContextInput>>;
+  /** By name of a lent directory, the session that lends it, where that is not the one that asked for the build. */
+  readonly sessionIds?: Readonly<Record<string, string>>;
   /** A fresh name each time it is called; whatever must differ between two builds comes from here. */
   readonly newId: () => string;
   /** Convert stages that the target does not need too; for checks. */
@@ -53,6 +57,13 @@ export interface ContextOptions {
   readonly ignorePatterns?: readonly string[];
   /** Where the context is no lent directory: a repository, the files of an archive. */
   readonly state?: State;
+}
+
+/** Files that came with the request, as a definition. */
+export interface ContextInput {
+  readonly files: State;
+  /** The image configuration that goes with them; absent where they are no image. */
+  readonly config?: Uint8Array;
 }
 
 /** All that conversion needs from outside. */
