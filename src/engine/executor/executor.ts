@@ -68,7 +68,7 @@ export interface ResourceUsage {
 }
 
 export interface Executor extends AsyncDisposable {
-  readonly name: "crun" | "runc";
+  readonly name: "crun" | "runc" | "proot";
   /** What runs here: native first, then what emulation adds. */
   platforms(call: Call): Promise<readonly Platform[]>;
   /** Throws `EMULATOR_MISSING`, with the command that fixes it, when `platform`'s programs cannot run here. */

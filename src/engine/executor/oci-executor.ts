@@ -211,7 +211,10 @@ export class OciExecutor implements Executor {
 
   /** apt checks that it has become its own user, which it cannot where there is only one. */
   async #aptConfig(root: string): Promise<SpecMount | undefined> {
-    if (this.#options.owners === "many" || !existsSync(resolveInRoot(root, "/etc/apt", { followLast: true })))
+    if (
+      this.#options.owners === "many" ||
+      !existsSync(resolveInRoot(root, "/etc/apt", { followLast: true }))
+    )
       return undefined;
     const { path: source } = await this.#files.file('APT::Sandbox::User "root";\n');
     const options = ["rbind", "ro", "nosuid", "nodev"];

@@ -4,8 +4,10 @@ import { KilnError } from "../../base/index.ts";
 import { enterMountNamespace } from "../../storage/snapshot/index.ts";
 import type { Standing } from "../isolation/index.ts";
 import { openCgroupView, sweepGroups } from "./cgroup.ts";
+import { emulatorMissing } from "./emulation/advice.ts";
 import { findEmulators } from "./emulation/emulators.ts";
-import { readMachine } from "./emulation/native.ts";
+import { ptraceEmulations } from "./emulation/host-handlers.ts";
+import { nativeEmulation, readMachine } from "./emulation/native.ts";
 import {
   type EmulationMode,
   emulationModes,
@@ -16,8 +18,9 @@ import { openNestedHandlers, openOwnHandlers } from "./emulation/private-handler
 import type { Executor } from "./executor.ts";
 import { type NetworkMode, networkModes } from "./network/networks.ts";
 import { OciExecutor } from "./oci-executor.ts";
+import { ProotExecutor } from "./proot/proot-executor.ts";
 import { findInPath, findRuntime } from "./runtime.ts";
-import { openWorkDirectory } from "./work-directory.ts";
+import { openPlainWorkDirectory, openWorkDirectory } from "./work-directory.ts";
 
 export interface ExecutorOptions {
   /** A directory on disk for what outlives a process (the compiled system call filter); made when missing. */
@@ -38,6 +41,7 @@ export interface ExecutorOptions {
  * outlives the process. Throws `RUNTIME_MISSING` when neither crun nor runc is installed. Main thread only.
  */
 export async function openExecutor(options: ExecutorOptions): Promise<Executor> {
+  if (options.standing?.isolation === "proot") return openProot(options, options.standing);
   const runtime = findRuntime(options.runtime, options.path ?? process.env["PATH"] ?? "");
   enterMountNamespace();
   const directory = openWorkDirectory(options.stateDir);
@@ -51,6 +55,39 @@ export async function openExecutor(options: ExecutorOptions): Promise<Executor> 
     network: options.network ?? networkFromEnvironment(process.env["KILN_NETWORK"]),
     platforms: new Platforms(platformsOptions(options, directory.path)),
     owners: options.standing?.owners ?? "many",
+    now: options.now ?? (() => new Date()),
+  });
+}
+
+/** Throws `RUNTIME_MISSING`, with why nothing better works here, where proot does not either. */
+function openProot(options: ExecutorOptions, standing: Standing): Executor {
+  const path = options.path ?? process.env["PATH"] ?? "";
+  const proot = findInPath("proot", path);
+  if (proot === undefined) {
+    const why = standing.obstacle?.reason ?? "proot was asked for";
+    throw new KilnError("RUNTIME_MISSING", `RUN steps cannot run here: ${why}`, {
+      hint: `${standing.obstacle?.hint ?? ""} Or install proot, which needs no rights: apt-get install proot`.trim(),
+    });
+  }
+  const directory = openPlainWorkDirectory(options.stateDir);
+  const machine = readMachine(directory.path);
+  const native = nativeEmulation(machine);
+  const search = [process.env["KILN_QEMU"] ?? "", path, "/usr/local/bin", "/usr/bin"].join(":");
+  const known = new Set(native.platforms.map(({ architecture }) => architecture));
+  const { ways, emulatorOf } = ptraceEmulations(findEmulators(search), known);
+  const all = [native, ...ways];
+  return new ProotExecutor({
+    proot,
+    setpriv: findInPath("setpriv", path),
+    directory,
+    ways: all,
+    emulatorOf,
+    missing: (platform) =>
+      emulatorMissing(platform, {
+        table: { mounted: false, enabled: false, handlers: [] },
+        platforms: all.flatMap(({ platforms }) => platforms),
+        exists: () => false,
+      }),
     now: options.now ?? (() => new Date()),
   });
 }

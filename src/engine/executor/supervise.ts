@@ -16,7 +16,18 @@ export interface SuperviseOptions {
   /** Who has to be able to open /dev/stdout. */
   readonly owner: { readonly uid: number; readonly gid: number };
   readonly now: () => Date;
+  /** Of the command itself; empty where absent. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Starts the command and resolves with its exit code, in the place of `spawn`. */
+  readonly start?: StartCommand;
 }
+
+export type StartCommand = (
+  command: readonly string[],
+  stdio: ("ignore" | "inherit" | number)[],
+  environment: Readonly<Record<string, string>>,
+  call: StepCall,
+) => Promise<number>;
 
 /**
  * Runs `command` to its end and resolves with its exit code (128 + n for signal n). Its output becomes log events as it
@@ -28,8 +39,9 @@ export async function supervise(
   call: StepCall,
 ): Promise<number> {
   throwIfAborted(call);
+  const { start = startCommand, environment = {} } = options;
   if (options.stdio === "inherit")
-    return await start(command, ["inherit", "inherit", "inherit"], call);
+    return await start(command, ["inherit", "inherit", "inherit"], environment, call);
   const pipes = ([1, 2] as const).map((stream) => ({ stream, ...openPipe(options) }));
   const ends = pipes.map(({ stream, output }) => {
     output.on("data", (data: Uint8Array) =>
@@ -38,20 +50,21 @@ export async function supervise(
     return new Promise<void>((resolve) => output.once("close", resolve));
   });
   const inputs = pipes.map(({ input }) => input);
-  const exitCode = start(command, ["ignore", ...inputs], call);
+  const exitCode = start(command, ["ignore", ...inputs], environment, call);
   for (const input of inputs) closeSync(input);
   // What was written last may still be in the pipes when the process is gone.
   const [code] = await Promise.all([exitCode, ...ends]);
   return code;
 }
 
-async function start(
+async function startCommand(
   command: readonly string[],
   stdio: ("ignore" | "inherit" | number)[],
+  env: Readonly<Record<string, string>>,
   call: StepCall,
 ): Promise<number> {
   const [program = "", ...args] = command;
-  const child = spawn(program, args, { stdio, env: {} });
+  const child = spawn(program, args, { stdio, env });
   const kill = () => void child.kill("SIGKILL");
   call.signal.addEventListener("abort", kill, { once: true });
   try {

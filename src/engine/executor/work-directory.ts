@@ -9,6 +9,7 @@ import {
   unlinkSync,
 } from "node:fs";
 import { join } from "node:path";
+import { isDead, processTag } from "../../base/index.ts";
 import { enterMountNamespace, loadSyscalls } from "../../storage/snapshot/index.ts";
 
 const MS_NOSUID = 2;
@@ -47,6 +48,20 @@ export function openWorkDirectory(stateDir: string): WorkDirectory {
       if (left === 0) loadSyscalls().umount2(run, MNT_DETACH);
     },
   };
+}
+
+/**
+ * The same on disk, for processes that have no mount namespace of their own. Killed ones leave theirs: the next takes it
+ * away.
+ */
+export function openPlainWorkDirectory(stateDir: string): WorkDirectory {
+  const run = join(stateDir, "run-plain");
+  mkdirSync(run, { recursive: true, mode: 0o700 });
+  for (const name of readdirSync(run)) {
+    if (isDead(name.split("+")[0] ?? "") === true) removeWork(join(run, name));
+  }
+  const path = mkdtempSync(join(realpathSync(run), `${processTag()}+`));
+  return { path, [Symbol.dispose]: () => removeWork(path) };
 }
 
 /**

@@ -7,7 +7,7 @@ import type { Platform } from "../../../formats/oci/index.ts";
  * needs surroundings of its own (a private binfmt_misc in a user namespace) is one more implementation of this.
  */
 export interface Emulation {
-  readonly kind: "native" | "private-handler" | "host-handler";
+  readonly kind: "native" | "private-handler" | "host-handler" | "ptrace";
   /** Words of a command that gets the runtime to where this works, to be put before it. */
   readonly enter?: readonly string[];
   /** What it runs, best first. */

@@ -7,6 +7,7 @@ import { type Call, isAbortError } from "../../../base/index.ts";
 import type { Platform } from "../../../formats/oci/index.ts";
 import { readElf } from "../elf.ts";
 import type { Emulation } from "./emulation.ts";
+import type { Emulator } from "./emulators.ts";
 import type { PrivateHandlers } from "./private-handlers.ts";
 
 /** Where the kernel shows the registered handlers when it is mounted. */
@@ -107,15 +108,38 @@ export function privateEmulations(
   { emulators, enter }: PrivateHandlers,
   native: ReadonlySet<string>,
 ): readonly Emulation[] {
+  return inOrder(emulators, native).map((emulator) => ({
+    ...emulationBy(emulator, "private-handler"),
+    enter,
+  }));
+}
+
+/** One for every emulator that proot puts before programs, and which emulator that is. */
+export function ptraceEmulations(
+  emulators: readonly Emulator[],
+  native: ReadonlySet<string>,
+): {
+  readonly ways: readonly Emulation[];
+  readonly emulatorOf: (way: Emulation) => string | undefined;
+} {
+  const paths = new Map(
+    inOrder(emulators, native).map((one) => [emulationBy(one, "ptrace"), one.path] as const),
+  );
+  return { ways: [...paths.keys()], emulatorOf: (way) => paths.get(way) };
+}
+
+function inOrder(emulators: readonly Emulator[], native: ReadonlySet<string>): readonly Emulator[] {
   return emulators
     .filter(({ architecture }) => !native.has(architecture) && emulated.includes(architecture))
-    .toSorted((a, b) => emulated.indexOf(a.architecture) - emulated.indexOf(b.architecture))
-    .map(({ architecture, path }) => ({
-      kind: "private-handler" as const,
-      enter,
-      platforms: emulatedPlatforms(architecture),
-      describe: (call: Call) => emulatorVersion({ name: basename(path), interpreter: path }, call),
-    }));
+    .toSorted((a, b) => emulated.indexOf(a.architecture) - emulated.indexOf(b.architecture));
+}
+
+function emulationBy({ architecture, path }: Emulator, kind: Emulation["kind"]): Emulation {
+  return {
+    kind,
+    platforms: emulatedPlatforms(architecture),
+    describe: (call: Call) => emulatorVersion({ name: basename(path), interpreter: path }, call),
+  };
 }
 
 /** Architectures that images are made for, in the order that builders list them. Handlers know many more. */

@@ -107,7 +107,8 @@ function machine(kind: "host" | "none"): Network {
   };
 }
 
-function readHostFile(path: string): string {
+/** The text of one of the machine's files; empty where it has none. */
+export function readHostFile(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch {

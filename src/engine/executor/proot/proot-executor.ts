@@ -1,0 +1,221 @@
+// The executor for machines that allow no namespace: proot rewrites the paths that a step's programs use.
+import { spawn } from "node:child_process";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import type { StepCall } from "../../../api/index.ts";
+import { AsyncStack, type Call, KilnError, throwIfAborted } from "../../../base/index.ts";
+import { hostPlatform, normalizePlatform, type Platform } from "../../../formats/oci/index.ts";
+import type { Mount } from "../../../storage/snapshot/index.ts";
+import { type Emulation, findEmulation, runnableArchitectures } from "../emulation/emulation.ts";
+import type { ExecMount, Executor, ProcessSpec, ResourceUsage } from "../executor.ts";
+import { processFailed } from "../failure.ts";
+import { defaultHostname, hostsFile, resolveGateway } from "../network/hosts.ts";
+import { readHostFile } from "../network/networks.ts";
+import { defaultPath, environmentValue } from "../oci-spec.ts";
+import { checkProgram, explainProgram, findProgram } from "../program.ts";
+import { ensureWorkingDirectory } from "../root-file-system.ts";
+import { supervise } from "../supervise.ts";
+import { lookUpUser, type User } from "../user.ts";
+import { removeWork, type WorkDirectory } from "../work-directory.ts";
+import { killSignal, prootCommand } from "./proot-command.ts";
+import { directoryOf, prepareBinds } from "./proot-files.ts";
+import { exitCodeOf, statusDescriptor, statusProgram } from "./status-program.ts";
+
+export interface ProotExecutorOptions {
+  /** Absolute. */
+  readonly proot: string;
+  readonly setpriv: string | undefined;
+  /** Becomes the executor's. */
+  readonly directory: WorkDirectory;
+  /** The native way first. */
+  readonly ways: readonly Emulation[];
+  /** The emulator behind a way that is not native. */
+  readonly emulatorOf: (way: Emulation) => string | undefined;
+  /** The error for a platform that nothing here runs. */
+  readonly missing: (platform: Platform) => KilnError;
+  readonly now: () => Date;
+}
+
+/** Runs steps side by side with proot. Owns its work directory. */
+export class ProotExecutor implements Executor {
+  readonly name = "proot";
+  readonly #options: ProotExecutorOptions;
+  readonly #init: string;
+  #steps = 0;
+  #warned = false;
+
+  /** Throws `RUNTIME_MISSING` on processors that the first process of steps is not made for. */
+  constructor(options: ProotExecutorOptions) {
+    this.#options = options;
+    const machine = hostPlatform(process.arch).architecture;
+    const init = statusProgram(machine);
+    if (init === undefined)
+      throw new KilnError("RUNTIME_MISSING", `steps cannot run without namespaces on ${machine}`);
+    this.#init = join(options.directory.path, "init");
+    writeFileSync(this.#init, init, { mode: 0o755 });
+    chmodSync(this.#init, 0o755);
+  }
+
+  async platforms(call: Call): Promise<readonly Platform[]> {
+    throwIfAborted(call);
+    return this.#options.ways.flatMap(({ platforms }) => platforms);
+  }
+
+  async checkPlatform(platform: Platform, call: Call): Promise<void> {
+    throwIfAborted(call);
+    this.#find(platform);
+  }
+
+  async emulatorOf(platform: Platform, call: Call): Promise<string | undefined> {
+    throwIfAborted(call);
+    return await this.#find(platform).describe(call);
+  }
+
+  async run(
+    process: ProcessSpec,
+    rootfs: readonly Mount[],
+    mounts: readonly ExecMount[],
+    call: StepCall,
+  ): Promise<ResourceUsage> {
+    throwIfAborted(call);
+    this.#warnOnce(process, call);
+    const way = this.#find(process.platform);
+    const root = directoryOf(rootfs);
+    if (root.readonly)
+      throw new KilnError("UNSUPPORTED", "a read-only root needs a namespace", {
+        hint: "Run Kiln where user namespaces are allowed.",
+      });
+    const directory = join(this.#options.directory.path, `${++this.#steps}`);
+    mkdirSync(directory);
+    await using stack = new AsyncStack();
+    stack.defer(() => removeWork(directory));
+    const named = [...nameFiles(process), ...sharedMemory(mounts), ...mounts];
+    const binds = await prepareBinds(named, directory, stack);
+    const cwd = ensureWorkingDirectory(root.path, process.cwd);
+    const query = {
+      name: process.args[0] ?? "",
+      search: environmentValue(process.env, "PATH"),
+      cwd,
+    };
+    const program = findProgram(root.path, query);
+    checkProgram(program, process.platform, runnableArchitectures(this.#options.ways));
+    const why = explainProgram(program);
+    if (why !== undefined || program.type === "missing")
+      throw processFailed({ args: process.args, exitCode: 127, ...why });
+    const user = lookUpUser(root.path, process.user ?? "");
+    const { proot, setpriv, now } = this.#options;
+    const emulator = this.#options.emulatorOf(way);
+    const command = prootCommand({
+      ...{ proot, setpriv, root: root.path, cwd, user, binds, init: this.#init, emulator },
+      program: program.path,
+      args: process.args,
+    });
+    const began = performance.now();
+    const exitCode = await supervise(
+      command,
+      {
+        stdio: process.stdio ?? "log",
+        directory,
+        owner: user,
+        now,
+        environment: environment(process.env, user),
+        start: startProot,
+      },
+      call,
+    );
+    const { validExitCodes } = process;
+    const valid = validExitCodes?.length ? validExitCodes.includes(exitCode) : exitCode === 0;
+    if (valid) return { exitCode, wallMs: performance.now() - began };
+    throw processFailed({ args: process.args, exitCode, emulator: await way.describe(call) });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#options.directory[Symbol.dispose]();
+  }
+
+  #find(platform: Platform): Emulation {
+    const wanted = normalizePlatform(platform);
+    const way = findEmulation(this.#options.ways, wanted);
+    if (way === undefined) throw this.#options.missing(wanted);
+    return way;
+  }
+
+  #warnOnce({ network }: ProcessSpec, call: StepCall): void {
+    if (network === "none")
+      throw new KilnError(
+        "NETWORK_FAILED",
+        "without a namespace no step can be kept from the network",
+        {
+          hint: "Run Kiln where user namespaces are allowed, or leave --network away.",
+        },
+      );
+    if (this.#warned) return;
+    this.#warned = true;
+    const message =
+      "this machine allows no namespaces: steps run by proot, slower, and are not isolated from your processes and network";
+    call.emit({ type: "warning", step: call.step, warning: { message }, at: this.#options.now() });
+  }
+}
+
+function nameFiles(process: ProcessSpec): readonly ExecMount[] {
+  const extra = resolveGateway(process.extraHosts ?? [], "127.0.0.1");
+  const texts = {
+    "/etc/resolv.conf": readHostFile("/etc/resolv.conf"),
+    "/etc/hosts": hostsFile(process.hostname || defaultHostname, extra),
+  };
+  return Object.entries(texts).map(([target, text]) => ({
+    target,
+    readonly: true,
+    what: { type: "file", data: new TextEncoder().encode(text), mode: 0o644, uid: 0, gid: 0 },
+  }));
+}
+
+function sharedMemory(mounts: readonly ExecMount[]): readonly ExecMount[] {
+  if (mounts.some(({ target }) => target === "/dev/shm")) return [];
+  return [{ target: "/dev/shm", readonly: false, what: { type: "tmpfs" } }];
+}
+
+function environment(given: readonly string[], user: User): Readonly<Record<string, string>> {
+  const pairs = given.map((one): readonly [string, string] => {
+    const at = one.indexOf("=");
+    return at === -1 ? [one, ""] : [one.slice(0, at), one.slice(at + 1)];
+  });
+  return { PATH: defaultPath, HOME: user.home, ...Object.fromEntries(pairs) };
+}
+
+/** Starts it, and resolves with the exit code of the step's own program. What that leaves running ends with it. */
+async function startProot(
+  command: readonly string[],
+  stdio: ("ignore" | "inherit" | number)[],
+  env: Readonly<Record<string, string>>,
+  call: Call,
+): Promise<number> {
+  const [program = "", ...args] = command;
+  const child = spawn(program, args, { stdio: [...stdio, "pipe"], env, cwd: "/" });
+  const kill = () => void child.kill(killSignal);
+  call.signal.addEventListener("abort", kill, { once: true });
+  let status: number | undefined;
+  const told = child.stdio[statusDescriptor] as Readable;
+  told.on("data", (data: Uint8Array) => {
+    if (data.length < 4) return;
+    status = new DataView(data.buffer, data.byteOffset, 4).getInt32(0, true);
+    kill();
+  });
+  try {
+    const own = await new Promise<number>((resolve, reject) => {
+      child.once("error", (cause) =>
+        reject(
+          new KilnError("RUNTIME_FAILED", `proot could not be started: ${cause.message}`, {
+            cause,
+          }),
+        ),
+      );
+      child.once("close", (code) => resolve(code ?? 137));
+    });
+    throwIfAborted(call);
+    return status === undefined ? own || 1 : exitCodeOf(status);
+  } finally {
+    call.signal.removeEventListener("abort", kill);
+  }
+}

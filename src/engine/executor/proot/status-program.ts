@@ -1,0 +1,72 @@
+// The first process of a step under proot: tells how the program ended, which proot itself does not tell reliably.
+import { machineCode, type StaticProgram, staticProgram } from "../emulation/static-program.ts";
+
+/** Where the answer is written: four bytes, a status as of wait(2). */
+export const statusDescriptor = 3;
+
+/**
+ * Started as `PROGRAM PATH ARGUMENT...` it runs PATH with the arguments, the first being its name, reaps what it inherits,
+ * and when the program has ended writes its status to descriptor 3, which the program itself does not get.
+ */
+const programs: Readonly<Record<string, StaticProgram>> = {
+  amd64: {
+    bits: 64,
+    machine: 62,
+    flags: 0,
+    code: machineCode(
+      [
+        // rbx: number of arguments, r12: arguments, r13: environment
+        "488b1c24 4c8d642408 4d8d6cdc08",
+        // fork; 0 is the child, which goes on below
+        "b839000000 0f05 85c0 7452 89c5",
+        // wait4(-1, &status, 0, NULL) until it gives the child
+        "b83d000000 48c7c7ffffffff 4889e6 31d2 4531d2 0f05 39e8 75e6",
+        // write(3, &status, 4)
+        "b801000000 bf03000000 4889e6 ba04000000 0f05",
+        // 128 + signal, or the exit code
+        "8b3c24 89f8 83e07f 7408 8db880000000 eb09 c1ef08 81e7ff000000",
+        // exit_group
+        "b8e7000000 0f05",
+        // child: close(3); execve(arguments[1], &arguments[2], environment), or 126
+        "b803000000 bf03000000 0f05",
+        "498b7c2408 498d742410 4c89ea b83b000000 0f05 bf7e000000 ebd2",
+      ].join(" "),
+    ),
+  },
+  arm64: {
+    bits: 64,
+    machine: 183,
+    flags: 0,
+    code: machineCode(
+      [
+        // x19: number of arguments, x20: arguments, x21: environment
+        "f30340f9 f4230091 950e138b b5220091",
+        // clone(SIGCHLD, 0, 0, 0, 0); 0 is the child, which goes on below
+        "200280d2 010080d2 020080d2 030080d2 040080d2 881b80d2 010000d4 e0020034 f603002a",
+        // wait4(-1, &status, 0, NULL) until it gives the child
+        "00008092 e1030091 020080d2 030080d2 882080d2 010000d4 1f00166b 21ffff54",
+        // write(3, &status, 4)
+        "600080d2 e1030091 820080d2 080880d2 010000d4",
+        // 128 + signal, or the exit code
+        "e10340b9 20180072 60000054 00000211 02000014 203c0853",
+        // exit_group
+        "c80b80d2 010000d4",
+        // child: close(3); execve(arguments[1], &arguments[2], environment), or 126
+        "600080d2 280780d2 010000d4",
+        "800640f9 81420091 e20315aa a81b80d2 010000d4 c00f8052 f5ffff17",
+      ].join(" "),
+    ),
+  },
+};
+
+/** The executable for a machine (GOARCH name); undefined for those that have none here. */
+export function statusProgram(machine: string): Uint8Array | undefined {
+  const program = programs[machine];
+  return program === undefined ? undefined : staticProgram(program);
+}
+
+/** The exit code that a status stands for: 128 + n for signal n. */
+export function exitCodeOf(status: number): number {
+  const signal = status & 0x7f;
+  return signal === 0 ? (status >> 8) & 0xff : 128 + signal;
+}
