@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { FileFilter, Session, StepCall } from "../../../api/index.ts";
-import { digestOf, fromNodeError, KilnError, LeaseTable } from "../../../base/index.ts";
+import { type Digest, digestHex, digestOf, fromNodeError, KilnError, LeaseTable } from "../../../base/index.ts";
 import { compileFilter, scanDirectory } from "../../../storage/directory/index.ts";
 import type { HostTree, Snapshotter } from "../../../storage/snapshot/index.ts";
 import { contextChanged, hostFile, hostTreeDigest } from "../host-tree.ts";
@@ -86,7 +86,7 @@ async function localSource(
   const tree: HostTree = { directory, entries, excluded: filter.exclude ?? [] };
   const content = hostTreeDigest(tree);
   return {
-    cacheKey: digestOf(`local\n${content}`),
+    cacheKey: privateKey(content),
     pin: content,
     fetch: async () => createTreeSnapshot(tree, content, options.snapshotter),
   };
@@ -140,7 +140,7 @@ async function remoteSource(
   const tree = await transfer(call);
   const content = hostTreeDigest(tree);
   return {
-    cacheKey: digestOf(`local\n${content}`),
+    cacheKey: privateKey(content),
     pin: content,
     async fetch(fetching) {
       users.set(key, (users.get(key) ?? 0) + 1);
@@ -162,4 +162,12 @@ function contentsAreThere(tree: HostTree): boolean {
   return tree.entries.every(
     (entry) => entry.digest === undefined || existsSync(hostFile(tree, entry)),
   );
+}
+
+/**
+ * A key that means nothing on another machine: no digest, so that caches that travel leave it out, as BuildKit does. Steps
+ * that use the files are found by the files' content.
+ */
+function privateKey(found: Digest): Digest {
+  return `random:${digestHex(digestOf(`local ${found}`))}` as Digest;
 }
