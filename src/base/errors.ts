@@ -58,6 +58,7 @@ export const errorCodes = {
     "A step asks for a privilege that the build was not allowed.",
   ],
   EXPORT_FAILED: ["internal", "The result could not be written where it was asked for."],
+  FIX_FAILED: ["failed-precondition", "A command that was to put something right did not succeed."],
   FLAG_INVALID: ["invalid-argument", "A command-line flag or argument is wrong."],
   GIT_FAILED: [
     "unavailable",

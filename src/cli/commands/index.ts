@@ -43,6 +43,11 @@ export const root: Entry = {
       load: async () => (await import("./copy.ts")).copy,
     },
     {
+      name: "doctor",
+      summary: "Check what builds need on this machine",
+      load: async () => (await import("./doctor.ts")).doctor,
+    },
+    {
       name: "du",
       summary: "Show disk usage of the build cache",
       load: async () => (await import("./du.ts")).du,

@@ -2,8 +2,10 @@
 export * from "./config-file.ts";
 export {
   createDockerCredentials,
+  type DockerConfig,
   type DockerCredentials,
   dockerDirectory,
+  readDockerConfig,
 } from "./docker-config.ts";
 export * from "./docker-login.ts";
 export * from "./state-root.ts";
