@@ -44,6 +44,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     "storage/metadata",
     "storage/snapshot",
     "engine/solver",
+    "storage/kept",
   ],
   "engine/explain": [
     "base",
@@ -153,7 +154,10 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     "engine/isolation",
     "engine/retention",
     "engine/engine.ts",
+    "remote/client",
     "remote/docker",
+    "remote/driver",
+    "remote/store",
     "cli/report",
     "cli/progress",
     "cli/config",

@@ -11,7 +11,7 @@ import {
   createImageRecords,
   withMirrors,
 } from "../storage/image/index.ts";
-import { openKept } from "../storage/kept/index.ts";
+import { createNamedLocks, openKept } from "../storage/kept/index.ts";
 import { openMetadata } from "../storage/metadata/index.ts";
 import {
   createRegistry,
@@ -37,6 +37,7 @@ import {
   createLocalBackend,
   createRegistryBackend,
   createRemoteCaches,
+  createTurns,
   openCacheStore,
 } from "./cache/index.ts";
 import { createProcessSlots, openExecutor } from "./executor/index.ts";
@@ -119,6 +120,7 @@ const places = {
   sources: "sources",
   executor: "executor",
   cacheMounts: "cache-mounts",
+  turns: "turns",
   logs: "logs",
   history: "history",
 } as const;
@@ -221,6 +223,7 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
     content,
     origins,
     open: (layers, call) => snapshotter.image(layers, call),
+    release: async (result) => result?.[Symbol.asyncDispose](),
   });
   const exporterParts = {
     ...stores,
@@ -243,6 +246,7 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
       cache,
       clone: (result) => result?.clone(),
       release: async (result) => result?.[Symbol.asyncDispose](),
+      turns: createTurns(createNamedLocks(at("turns"), { fleeting: true })),
       now: options.now,
     }),
     frontends: new Map([["dockerfile.v0", createDockerfileFrontend()]]),

@@ -11,6 +11,7 @@ import {
   type Op,
   type ResultStorage,
   type Solver,
+  type Turns,
   type Vertex,
 } from "../../src/engine/solver/index.ts";
 
@@ -97,9 +98,10 @@ export class NumberSolver {
     this.solver = this.restart();
   }
 
-  /** Another solver on the same cache, as in a later process. */
-  restart(): Solver<NumberStep, Held> {
+  /** Another solver on the same cache, as in another process; at the same time as this one where they take turns. */
+  restart(turns?: Turns): Solver<NumberStep, Held> {
     return createSolver<NumberStep, Held>({
+      ...(turns ? { turns } : {}),
       op: (vertex) => this.#op(vertex),
       cache: this.cache,
       clone: (result) => {

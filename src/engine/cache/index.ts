@@ -16,3 +16,4 @@ export {
   type RemoteCaches,
   type WantedCache,
 } from "./remote/remote-caches.ts";
+export { createTurns } from "./turns.ts";

@@ -5,11 +5,13 @@ import { join } from "node:path";
 import { AsyncStack, type Call } from "../../base/index.ts";
 import type { ExecMount as LlbMount } from "../../formats/llb/index.ts";
 import { formatPlatform, type Platform } from "../../formats/oci/index.ts";
-import type { Kept } from "../../storage/kept/index.ts";
-import { createCacheLocks, type Sharing } from "./cache-locks.ts";
+import { createNamedLocks, type Kept } from "../../storage/kept/index.ts";
 import { copyInto } from "./file/copy.ts";
 import type { OpResult } from "./result.ts";
 import { withView } from "./views.ts";
+
+/** As LLB has it. */
+type Sharing = "shared" | "private" | "locked";
 
 /** One cache mount of a step, with the files that it begins with. */
 export interface CacheMount {
@@ -66,7 +68,7 @@ interface Wanted extends CacheMount {
  */
 export function openCacheMounts(kept: Kept): CacheMounts {
   const { directory } = kept;
-  const locks = createCacheLocks(join(directory, ".locks"));
+  const locks = createNamedLocks(join(directory, ".locks"));
 
   async function prepared(name: string, { mount, base }: Wanted, platform: Platform, call: Call) {
     kept.use(name, descriptionOf(mount, platform));

@@ -1,9 +1,9 @@
 // What the solver promises, tried with integers.
 import { describe, expect, it } from "vitest";
-import { NumberSolver, step } from "../../../test/kit/number-steps.ts";
+import { NumberSolver, type NumberStep, step } from "../../../test/kit/number-steps.ts";
 import type { BuildEvent } from "../../api/index.ts";
-import { abortReason, type Call, uncancelled } from "../../base/index.ts";
-import type { Edge } from "./index.ts";
+import { abortReason, type Call, Limiter, uncancelled } from "../../base/index.ts";
+import type { Edge, Turns } from "./index.ts";
 
 const source = (name: string, value: number, key = name) => step(name, { key, run: () => [value] });
 
@@ -598,5 +598,77 @@ describe("events", () => {
     work.open();
     await Promise.all(builds);
     expect(heard).toEqual(["first", "second", "merged"]);
+  });
+});
+
+describe("two solvers on one cache", () => {
+  /** Turns for solvers of one process, as locks are for those of several. */
+  function turns(): Turns {
+    const limiters = new Map<string, Limiter>();
+    return {
+      async take(key, call) {
+        const limiter = limiters.get(key) ?? new Limiter(1);
+        limiters.set(key, limiter);
+        const waited = taken.has(key);
+        taken.add(key);
+        const permit = await limiter.acquire(call);
+        return {
+          waited,
+          [Symbol.dispose]() {
+            taken.delete(key);
+            permit[Symbol.dispose]();
+          },
+        };
+      },
+    };
+  }
+  const taken = new Set<string>();
+
+  async function both(numbers: NumberSolver, top: Edge<NumberStep>, meanwhile: () => void) {
+    const shared = turns();
+    const results = [numbers.restart(shared), numbers.restart(shared)].map(async (solver, at) => {
+      await using job = solver.job(`process ${at}`, () => {});
+      return (await job.build(top, uncancelled)).value;
+    });
+    meanwhile();
+    return Promise.all(results);
+  }
+
+  it("run a step once, with all its outputs, and the second loads it", async () => {
+    const numbers = new NumberSolver();
+    const { open, entered, wait } = gate();
+    const slow = step("slow", {
+      run: async (_, call) => {
+        await wait(call);
+        return [20, 30];
+      },
+    });
+    const second: Edge<NumberStep> = { vertex: slow, output: 1 };
+    const top = step("top", { inputs: [slow, second], run: ([a = 0, b = 0]) => [a + b] });
+    const results = await both(numbers, { vertex: top, output: 0 }, () => {
+      entered.then(() => setTimeout(open, 20));
+    });
+    expect(results).toEqual([50, 50]);
+    expect(numbers.taken("run")).toEqual(["run slow", "run top"]);
+    expect(numbers.live.size).toBe(0);
+  });
+
+  it("run a step again that failed for the other", async () => {
+    const numbers = new NumberSolver();
+    const { open, entered, wait } = gate();
+    let tries = 0;
+    const flaky = step("flaky", {
+      run: async (_, call) => {
+        await wait(call);
+        if (++tries === 1) throw new Error("not this time");
+        return [7];
+      },
+    });
+    const results = both(numbers, { vertex: flaky, output: 0 }, () => {
+      entered.then(() => setTimeout(open, 20));
+    });
+    await expect(results).rejects.toThrow("not this time");
+    await expect.poll(() => tries).toBe(2);
+    await expect.poll(() => numbers.live.size).toBe(0);
   });
 });

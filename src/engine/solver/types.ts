@@ -42,10 +42,25 @@ export interface CacheMap<Result> {
   }[];
 }
 
+/** Keeps several solvers, in several processes, from running one step at the same time. */
+export interface Turns {
+  /**
+   * Resolves when nobody else is running the step of that key; nobody will until it is disposed. `waited` says that
+   * somebody was: the result may be in the cache now.
+   */
+  take(key: CacheKeyId, call: StepCall): Promise<Turn>;
+}
+
+export interface Turn extends Disposable {
+  readonly waited: boolean;
+}
+
 /** What the solver must be told of results and vertices. */
 export interface SolverOptions<Def, Result> {
   op(vertex: Vertex<Def>): Op<Result>;
   readonly cache: CacheStore<Result>;
+  /** Where others work on the same cache: see `Turns`. */
+  readonly turns?: Turns;
   /** A second, independent hold on the same result. */
   clone(result: Result): Result;
   release(result: Result): Promise<void>;

@@ -3,7 +3,15 @@ import { type Call, uncancelled } from "../../base/index.ts";
 import { Audience, type Listener } from "./audience.ts";
 import type { CacheEntry, CacheKeyId, CacheStore } from "./cache-store.ts";
 import { EdgeState } from "./edge-state.ts";
-import { contentKey, contentLink, edgeKey, type InputKeys, isFresh, linkOf, stepKey } from "./keys.ts";
+import {
+  contentKey,
+  contentLink,
+  edgeKey,
+  type InputKeys,
+  isFresh,
+  linkOf,
+  stepKey,
+} from "./keys.ts";
 import { LastingWork } from "./lasting-work.ts";
 import type { CacheMap, Op, SolverOptions, StepFact, Vertex } from "./types.ts";
 
@@ -166,7 +174,29 @@ export class VertexState<Def, Result> {
     }
     executing.set(key, this);
     this.#mergeKey = key;
-    return await this.#execute(ready, call);
+    const { turns } = this.around.options;
+    if (apart || !turns) return await this.#execute(ready, call);
+    using turn = await turns.take(key, this.audience.stepCall(call));
+    const made = turn.waited ? await this.#loadOutputs(ready, call) : undefined;
+    return made ?? (await this.#execute(ready, call));
+  }
+
+  /** What somebody else has made meanwhile; undefined unless it is all that is asked for here. */
+  async #loadOutputs(ready: Ready<Result>, call: Call): Promise<readonly Result[] | undefined> {
+    const { cache, options } = this.around;
+    const loaded: Result[] = [];
+    for (;;) {
+      const [newest] = await cache.records(edgeKey(ready.key, loaded.length), call);
+      const found = newest && (await cache.load(newest, call));
+      if (!found) break;
+      loaded.push(found.result);
+    }
+    if (loaded.length > Math.max(...this.#edges.keys())) {
+      this.audience.announce("cached");
+      return loaded;
+    }
+    await Promise.all(loaded.map((result) => options.release(result)));
+    return undefined;
   }
 
   async #borrow(

@@ -1,16 +1,14 @@
-// Who may use a cache mount now: locks between steps, also those of other processes, which the kernel lets go of.
-import { closeSync, mkdirSync, openSync } from "node:fs";
+// Locks by name, between this process's users and those of other processes; the kernel lets go of what a dead one held.
+import { closeSync, fstatSync, mkdirSync, openSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { type Call, throwIfAborted } from "../../base/index.ts";
-import { loadSyscalls } from "../../storage/snapshot/index.ts";
-
-export type Sharing = "shared" | "private" | "locked";
+import { loadSyscalls } from "../snapshot/index.ts";
 
 /** A lock is asked for again after this many milliseconds, and less and less often up to the second number. */
 const [firstPause, longestPause] = [5, 100];
 
-export interface CacheLocks {
+export interface NamedLocks {
   /** Waits until `name` may be used together with whoever uses it, or alone. `waits` is called once, if it has to wait. */
   hold(
     name: string,
@@ -22,15 +20,32 @@ export interface CacheLocks {
   tryHold(name: string): Disposable | undefined;
 }
 
+export interface NamedLocksOptions {
+  /** For names without end: whoever lets go of one removes its file. All of them must be `locked`, never `shared`. */
+  readonly fleeting?: boolean;
+}
+
 /** Keeps its files in `directory`. A lock is let go of when its holder's process ends, however it ends. */
-export function createCacheLocks(directory: string): CacheLocks {
+export function createNamedLocks(
+  directory: string,
+  { fleeting = false }: NamedLocksOptions = {},
+): NamedLocks {
   const open = (name: string) => {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     return openSync(join(directory, name), "a", 0o600);
   };
   const tried = (name: string, kind: "shared" | "exclusive"): Disposable | undefined => {
     const file = open(name);
-    if (loadSyscalls().tryFlock(file, kind)) return { [Symbol.dispose]: () => closeSync(file) };
+    const path = join(directory, name);
+    // Between opening and locking it, the holder may have removed it: then the lock is on a file that nobody finds.
+    if (loadSyscalls().tryFlock(file, kind) && (!fleeting || isSameFile(file, path))) {
+      return {
+        [Symbol.dispose]: () => {
+          if (fleeting) rmSync(path, { force: true });
+          closeSync(file);
+        },
+      };
+    }
     closeSync(file);
     return undefined;
   };
@@ -64,4 +79,8 @@ export function createCacheLocks(directory: string): CacheLocks {
     },
     tryHold: (name) => tried(name, "exclusive"),
   };
+}
+
+function isSameFile(file: number, path: string): boolean {
+  return fstatSync(file).ino === statSync(path, { throwIfNoEntry: false })?.ino;
 }
