@@ -11,6 +11,12 @@ export interface StaticProgram {
 const loadAddress = 0x10000;
 const headerSizes = { 32: [52, 32], 64: [64, 56] } as const;
 
+/** Where in memory `code` begins, by the width of words. */
+export const codeAddress: Readonly<Record<32 | 64, number>> = {
+  32: loadAddress + 52 + 32,
+  64: loadAddress + 64 + 56,
+};
+
 /** A static little-endian ELF executable: one segment that holds the whole file, started at the first byte of `code`. */
 export function staticProgram({ bits, machine, flags, code }: StaticProgram): Uint8Array {
   const [headerSize, segmentSize] = headerSizes[bits];
