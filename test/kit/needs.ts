@@ -18,6 +18,7 @@ const probes: Readonly<Record<Need, Probe>> = {
   emulation: () => ["aarch64", "arm"].map(handlerMissing).find((one) => one !== undefined),
   busybox: () => (existsSync("/bin/busybox") ? undefined : "busybox-static"),
   apt: () => (onPath("apt-get") ? undefined : "apt-get"),
+  sshd: () => (existsSync("/usr/sbin/sshd") ? undefined : "openssh-server"),
   loop: () => (existsSync("/dev/loop-control") && onPath("mkfs.ext4") ? undefined : "loop devices"),
 };
 
@@ -29,6 +30,7 @@ export type Need =
   | "emulation"
   | "apt"
   | "busybox"
+  | "sshd"
   | "loop";
 
 /**

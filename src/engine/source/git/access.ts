@@ -101,6 +101,7 @@ function sshCommand(hosts: string, hostsAreGiven: boolean): string {
     "IdentityFile=none",
     "BatchMode=yes",
     "ConnectTimeout=30",
+    "LogLevel=ERROR",
   ];
   return ["ssh", "-F", "/dev/null", ...options.flatMap((option) => ["-o", option])].join(" ");
 }

@@ -95,7 +95,11 @@ function settingsEnvironment(settings: Readonly<Record<string, string>>): Record
   return env;
 }
 
+/** What git and ssh say after every failure of this kind, which would hide the line that tells which it was. */
+const noise =
+  /^(?:@|Please make sure you have the correct access rights|and the repository exists\.)/;
+
 function lastWords(errors: string): string {
-  const lines = errors.split("\n").filter((line) => line.trim() !== "");
+  const lines = errors.split("\n").filter((line) => line.trim() !== "" && !noise.test(line));
   return lines.slice(-3).join("; ") || "git failed without a word";
 }
