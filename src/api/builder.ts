@@ -79,6 +79,19 @@ export interface BuilderInfo {
   /** Native first, then what emulation adds. */
   readonly platforms: readonly Platform[];
   readonly labels: Attrs;
+  /** By which rules it lets go of what it keeps; absent where it says nothing of them. */
+  readonly gc?: readonly GcRule[];
+}
+
+/** One rule of collecting, its sizes in bytes and 0 where it sets no limit. */
+export interface GcRule {
+  readonly all: boolean;
+  /** Milliseconds: what was used since stays. */
+  readonly keepDuration?: number;
+  readonly filters: readonly string[];
+  readonly reservedSpace: number;
+  readonly maxUsedSpace: number;
+  readonly minFreeSpace: number;
 }
 
 /** One record of what the builder keeps on disk. */

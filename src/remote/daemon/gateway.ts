@@ -1,0 +1,246 @@
+// LLBBridge: what a client, or a frontend in a container, asks of the build that it drives.
+import type { BuildBridge, ResolveMode, ResultRef } from "../../api/index.ts";
+import { type Call, KilnError } from "../../base/index.ts";
+import { encodeDefinition } from "../../formats/llb/index.ts";
+import type { Platform } from "../../formats/oci/index.ts";
+import { type fsutil, gateway, pb, type workers } from "../../formats/proto/index.ts";
+import { bind, type Implementation, type ServerCall, type Service } from "../grpc/index.ts";
+import { gatewayCaps, llbCaps } from "./caps.ts";
+import type { DrivenBuild } from "./driven-build.ts";
+import { statOf } from "./file-stat.ts";
+import { definitionOf, definitionsOf } from "./solve-request.ts";
+import { toStatus } from "./statuses.ts";
+
+/** What the service needs of the daemon around it. */
+export interface GatewayParts {
+  /** The build that a call is about. Throws when there is none. */
+  readonly buildOf: (call: ServerCall) => Promise<DrivenBuild>;
+  readonly worker: (call: Call) => Promise<workers.WorkerRecord>;
+}
+
+type Bridge = Implementation<typeof gateway.LLBBridgeDefinition>;
+
+const modes: readonly ResolveMode[] = ["default", "pull", "local"];
+
+/** The service without containers: NewContainer and its kin are answered with UNIMPLEMENTED, and their capabilities are absent. */
+export function gatewayService(parts: GatewayParts): Service {
+  /** Finds the build and tells failures in the reference's form. */
+  const on = async <T>(
+    call: ServerCall,
+    work: (build: DrivenBuild) => Promise<T> | T,
+  ): Promise<T> => {
+    try {
+      return await work(await parts.buildOf(call));
+    } catch (error) {
+      throw toStatus(error);
+    }
+  };
+  const implementation: Bridge = {
+    ping: async (_request, call) => ({
+      FrontendAPICaps: [...gatewayCaps],
+      LLBCaps: [...llbCaps],
+      Workers: [await parts.worker(call)],
+    }),
+    solve: (request, call) => on(call, (build) => solve(build, request, call)),
+    evaluate: (request, call) =>
+      on(call, async (build) => {
+        await build.files(request.Ref, call);
+        return {};
+      }),
+    return: (request, call) =>
+      on(call, (build) => {
+        build.return(request.result, request.error);
+        return {};
+      }),
+    inputs: (_request, call) =>
+      on(call, ({ bridge }) => ({
+        Definitions: new Map(
+          Object.entries(bridge.inputs).map(([name, definition]) => [
+            name,
+            pb.Definition.decode(encodeDefinition(definition)),
+          ]),
+        ),
+      })),
+    warn: (request, call) => on(call, ({ bridge }) => warn(bridge, request)),
+    resolveImageConfig: (request, call) =>
+      on(call, ({ bridge }) => resolveImageConfig(bridge, request, call)),
+    resolveSourceMeta: (request, call) =>
+      on(call, ({ bridge }) => resolveSourceMeta(bridge, request, call)),
+    ...files(on),
+  };
+  return bind(gateway.LLBBridgeDefinition, implementation);
+}
+
+type On = <T>(call: ServerCall, work: (build: DrivenBuild) => Promise<T> | T) => Promise<T>;
+
+/** Reading what has been solved. */
+function files(on: On): Pick<Bridge, "readFile" | "readDir" | "statFile"> {
+  const at = <T>(
+    call: ServerCall,
+    ref: string,
+    path: string,
+    work: (files: ResultRef) => Promise<T>,
+  ): Promise<T> =>
+    on(call, async (build) => {
+      const found = await build.files(ref, call);
+      if (!found) throw missing(path);
+      return await work(found);
+    });
+  return {
+    readFile: ({ Ref, FilePath, Range }, call) =>
+      at(call, Ref, FilePath, async (found) => {
+        if (!(await found.stat(FilePath, call))) throw missing(FilePath);
+        const data = await found.readFile(FilePath, call);
+        if (!Range) return { Data: data };
+        const { Offset, Length } = Range;
+        if (Offset < 0 || Length < 0)
+          throw new KilnError("REQUEST_INVALID", "a range of a file must not be negative");
+        return { Data: data.subarray(Offset, Length === 0 ? undefined : Offset + Length) };
+      }),
+    readDir: ({ Ref, DirPath, IncludePattern }, call) =>
+      at(call, Ref, DirPath, async (found) => {
+        if (!(await found.stat(DirPath, call))) throw missing(DirPath);
+        const names = await found.readDir(DirPath, IncludePattern || undefined, call);
+        const entries: fsutil.Packet["stat"][] = [];
+        for (const name of names) {
+          const stat = await found.stat(`${DirPath.replace(/\/+$/, "")}/${name}`, call);
+          if (stat) entries.push(statOf(name, stat));
+        }
+        return { entries: entries.flatMap((one) => one ?? []) };
+      }),
+    statFile: ({ Ref, Path }, call) =>
+      at(call, Ref, Path, async (found) => {
+        const stat = await found.stat(Path, call);
+        if (!stat) throw missing(Path);
+        return { stat: statOf(Path.split("/").at(-1) ?? "", stat) };
+      }),
+  };
+}
+
+function missing(path: string): KilnError {
+  return new KilnError("PATH_INVALID", `open ${path}: no such file or directory`);
+}
+
+/** A definition, or another frontend's result; lazily, unless it is to be evaluated. */
+async function solve(
+  build: DrivenBuild,
+  request: gateway.SolveRequest,
+  call: Call,
+): Promise<gateway.SolveResponse> {
+  const { Frontend, FrontendOpt, FrontendInputs } = request;
+  const definition = definitionOf(request.Definition);
+  if (definition && Frontend !== "")
+    throw new KilnError("REQUEST_INVALID", "a solve has either a definition or a frontend");
+  const result =
+    Frontend === ""
+      ? gateway.Result.create({ result: { $case: "ref", value: build.hold(definition) } })
+      : build.resultMessage(
+          await build.bridge.frontend(
+            {
+              name: Frontend,
+              attrs: Object.fromEntries(FrontendOpt),
+              inputs: definitionsOf(FrontendInputs),
+            },
+            call,
+          ),
+        );
+  if (request.Evaluate) await Promise.all(heldBy(result).map((id) => build.files(id, call)));
+  const [first = ""] = heldBy(result);
+  return request.allowResultReturn ? { ref: "", result } : { ref: first, result: undefined };
+}
+
+function heldBy({ result }: gateway.Result): string[] {
+  if (result?.$case === "ref") return [result.value.id];
+  return result?.$case === "refs" ? Array.from(result.value.refs.values(), ({ id }) => id) : [];
+}
+
+async function resolveImageConfig(
+  bridge: BuildBridge,
+  request: gateway.ResolveImageConfigRequest,
+  call: Call,
+): Promise<gateway.ResolveImageConfigResponse> {
+  const { Ref, LogName, StoreID, ResolverType } = request;
+  const found = await bridge.resolveImage(
+    Ref,
+    {
+      platform: platformOf(request.Platform, bridge),
+      mode: modeOf(request.ResolveMode),
+      ...(LogName === "" ? {} : { logName: LogName }),
+      ...(ResolverType === 1 ? { layout: StoreID } : {}),
+    },
+    call,
+  );
+  return { Digest: found.digest, Config: found.rawConfig, Ref: found.reference };
+}
+
+/** Images are pinned to what their name stands for; other sources stay as they are. */
+async function resolveSourceMeta(
+  bridge: BuildBridge,
+  request: gateway.ResolveSourceMetaRequest,
+  call: Call,
+): Promise<gateway.ResolveSourceMetaResponse> {
+  const { Source, LogName } = request;
+  if (!Source) throw new KilnError("REQUEST_INVALID", "a source is wanted, but none was named");
+  const match = /^(docker-image|oci-layout):\/\/(.*)$/s.exec(Source.identifier);
+  if (!match) return gateway.ResolveSourceMetaResponse.create({ Source });
+  const [, scheme, reference] = match as unknown as [string, string, string];
+  const layout = Source.attrs.get("oci.store");
+  const found = await bridge.resolveImage(
+    reference,
+    {
+      platform: platformOf(request.Platform, bridge),
+      mode: modeOf(request.ResolveMode),
+      ...(LogName === "" ? {} : { logName: LogName }),
+      ...(scheme === "oci-layout" && layout !== undefined ? { layout } : {}),
+    },
+    call,
+  );
+  return gateway.ResolveSourceMetaResponse.create({
+    Source: { identifier: `${scheme}://${found.reference}`, attrs: Source.attrs },
+    Image: { Digest: found.digest, Config: found.rawConfig },
+  });
+}
+
+function modeOf(text: string): ResolveMode {
+  if (text === "") return "default";
+  const mode = modes.find((one) => one === text);
+  if (mode) return mode;
+  throw new KilnError("REQUEST_INVALID", `there is no resolve mode ${JSON.stringify(text)}`);
+}
+
+function platformOf(message: pb.Platform | undefined, bridge: BuildBridge): Platform {
+  const [native] = bridge.platforms;
+  if (message && message.OS !== "" && message.Architecture !== "") {
+    const { OS, Architecture, Variant, OSVersion } = message;
+    return {
+      os: OS,
+      architecture: Architecture,
+      ...(Variant === "" ? {} : { variant: Variant }),
+      ...(OSVersion === "" ? {} : { osVersion: OSVersion }),
+    };
+  }
+  if (!native) throw new Error("no platform can be built here");
+  return native;
+}
+
+function warn(bridge: BuildBridge, request: gateway.WarnRequest): gateway.WarnResponse {
+  const text = new TextDecoder();
+  const { info, ranges, url } = request;
+  const [range] = ranges;
+  bridge.warn({
+    message: text.decode(request.short),
+    detail: request.detail.map((line) => text.decode(line)),
+    ...(url === "" ? {} : { url }),
+    ...(info && range?.start
+      ? {
+          at: {
+            file: info.filename,
+            line: range.start.line,
+            text: text.decode(info.data),
+            ...(range.end ? { endLine: range.end.line } : {}),
+          },
+        }
+      : {}),
+  });
+  return {};
+}

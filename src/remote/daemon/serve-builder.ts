@@ -1,0 +1,65 @@
+// A builder as BuildKit's gRPC services.
+import type { Builder } from "../../api/index.ts";
+import { abortable, type Call, delay } from "../../base/index.ts";
+import { type ServerCall, type Service, StatusError, statusCodes } from "../grpc/index.ts";
+import { controlService } from "./control.ts";
+import type { DrivenBuild } from "./driven-build.ts";
+import { gatewayService } from "./gateway.ts";
+import { healthService, reflectionServices } from "./health.ts";
+import { contentService } from "./history-service.ts";
+import { type OpenSession, Sessions } from "./sessions.ts";
+import { type DaemonVersion, workerRecord } from "./workers.ts";
+
+export interface ServeOptions {
+  /** The worker's name, the same as long as the builder's root is. */
+  readonly workerId: string;
+  readonly version: DaemonVersion;
+  readonly openSession: OpenSession;
+  /** Added to the builder's own labels. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Told to clients instead of what the builder finds, where a user names platforms. */
+  readonly platforms?: Awaited<ReturnType<Builder["info"]>>["platforms"];
+  readonly now: () => Date;
+}
+
+/** Milliseconds in which a build must have begun that calls of LLBBridge are about: the reference's. */
+const patience = 3000;
+/** Which build a call of LLBBridge is about. */
+const buildIdKey = "buildkit-controlapi-buildid";
+
+/** All services of a daemon. The builder stays its owner's. */
+export function serveBuilder(builder: Builder, options: ServeOptions): readonly Service[] {
+  const sessions = new Sessions(options.openSession);
+  const driven = new Map<string, DrivenBuild>();
+  const worker = async (call: Call) => {
+    const info = await builder.info(call);
+    const labels = { ...info.labels, ...options.labels };
+    const { platforms = info.platforms } = options;
+    return workerRecord({ ...info, labels, platforms }, options.workerId, options.version);
+  };
+  const buildOf = async (call: ServerCall): Promise<DrivenBuild> => {
+    const id = call.metadata.get(buildIdKey)?.[0] ?? "";
+    const rest = 10;
+    for (let waited = 0; waited <= patience; waited += rest) {
+      const found = driven.get(id);
+      if (found) return found;
+      await abortable(delay(rest, call), call);
+    }
+    throw new StatusError(statusCodes.NOT_FOUND, `no such build ${id}`);
+  };
+  const services = [
+    controlService({
+      builder,
+      sessions,
+      driven,
+      worker,
+      version: options.version,
+      now: options.now,
+    }),
+    gatewayService({ buildOf, worker }),
+    ...(builder.history ? [contentService(builder.history)] : []),
+  ];
+  const names = () => all.map(({ definition }) => definition.fullName);
+  const all: Service[] = [...services, healthService(names), ...reflectionServices(names)];
+  return all;
+}

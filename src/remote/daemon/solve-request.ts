@@ -1,0 +1,80 @@
+// A SolveRequest from the wire as the request that builders take.
+import type { BuildRequest, ExportRequest } from "../../api/index.ts";
+import { KilnError } from "../../base/index.ts";
+import { type Definition, decodeDefinition } from "../../formats/llb/index.ts";
+import { type control, pb } from "../../formats/proto/index.ts";
+
+/** Of a ref, in characters. */
+const maxRef = 256;
+
+/** A definition's message; undefined where it has no ops, which is scratch. Throws `DEFINITION_INVALID`. */
+export function definitionOf(message: pb.Definition | undefined): Definition | undefined {
+  if (!message || message.def.length === 0) return undefined;
+  return decodeDefinition(pb.Definition.encode(message).finish());
+}
+
+/** Definitions by name, as they come in requests. */
+export function definitionsOf(
+  messages: ReadonlyMap<string, pb.Definition>,
+): Readonly<Record<string, Definition>> {
+  return Object.fromEntries(
+    Array.from(messages, ([name, message]) => [name, definitionOf(message) ?? { ops: [] }]),
+  );
+}
+
+const attrsOf = (attrs: ReadonlyMap<string, string>) => Object.fromEntries(attrs);
+
+/** Without frontend and definition the client drives the build: that is left to the caller. Throws `REQUEST_INVALID`. */
+export function buildRequestOf(message: control.SolveRequest): BuildRequest {
+  const { Ref, Frontend } = message;
+  if (Ref === "" || Ref.length > maxRef)
+    throw new KilnError("REQUEST_INVALID", `a build's Ref must have 1 to ${maxRef} characters`);
+  const definition = definitionOf(message.Definition);
+  if (definition && Frontend !== "") {
+    const why = `a request has either a definition or a frontend (${Frontend}), not both`;
+    throw new KilnError("REQUEST_INVALID", why);
+  }
+  if (message.EnableSessionExporter)
+    throw new KilnError("UNSUPPORTED", "exporters that the session chooses are not supported");
+  if (Frontend !== "" && Frontend !== "dockerfile.v0" && Frontend !== "gateway.v0")
+    throw new KilnError("UNSUPPORTED", `there is no frontend ${JSON.stringify(Frontend)}`);
+  return {
+    ref: Ref,
+    ...(Frontend === "" ? {} : { frontend: Frontend }),
+    attrs: attrsOf(message.FrontendAttrs),
+    ...(definition ? { definition } : {}),
+    inputs: definitionsOf(message.FrontendInputs),
+    exporters: exportersOf(message),
+    ...cachesOf(message.Cache),
+    entitlements: message.Entitlements,
+    internal: message.Internal,
+  };
+}
+
+function exportersOf(message: control.SolveRequest): ExportRequest[] {
+  const { Exporters, ExporterDeprecated, ExporterAttrsDeprecated } = message;
+  if (Exporters.length > 0)
+    return Exporters.map(({ Type, Attrs }) => ({ type: Type, attrs: attrsOf(Attrs) }));
+  if (ExporterDeprecated === "") return [];
+  return [{ type: ExporterDeprecated, attrs: attrsOf(ExporterAttrsDeprecated) }];
+}
+
+/** With the fields of clients from before there were lists. */
+function cachesOf(
+  cache: control.CacheOptions | undefined,
+): Pick<BuildRequest, "cacheImports" | "cacheExports"> {
+  if (!cache) return {};
+  const entries = (list: readonly control.CacheOptionsEntry[]) =>
+    list.map(({ Type, Attrs }) => ({ type: Type, attrs: attrsOf(Attrs) }));
+  const { ExportRefDeprecated: ref, ExportAttrsDeprecated: attrs } = cache;
+  return {
+    cacheImports: [
+      ...entries(cache.Imports),
+      ...cache.ImportRefsDeprecated.map((one) => ({ type: "registry", attrs: { ref: one } })),
+    ],
+    cacheExports: [
+      ...entries(cache.Exports),
+      ...(ref === "" ? [] : [{ type: "registry", attrs: { ...attrsOf(attrs), ref } }]),
+    ],
+  };
+}
