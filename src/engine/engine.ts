@@ -253,6 +253,7 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
     exporters: createExporters(exporterParts, pack),
     caches: remoteCaches,
     images,
+    snapshotter,
     sources: opParts.sources,
     executor,
     entitlements,

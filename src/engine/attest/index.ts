@@ -2,3 +2,5 @@
 export * from "./capture.ts";
 export * from "./options.ts";
 export * from "./provenance.ts";
+export * from "./sbom/packages.ts";
+export * from "./sbom/spdx.ts";

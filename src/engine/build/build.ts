@@ -10,11 +10,12 @@ import type {
 import { type Call, type Digest, isKilnError, KilnError, Once, runAll } from "../../base/index.ts";
 import type { LlbGraph } from "../../formats/llb/index.ts";
 import { formatPlatform, type Platform } from "../../formats/oci/index.ts";
+import type { Snapshotter } from "../../storage/snapshot/index.ts";
 import { fullProvenance, parseAttestOptions } from "../attest/index.ts";
 import type { BuildOutcome, RemoteCaches } from "../cache/index.ts";
 import type { Executor } from "../executor/index.ts";
 import type { StepHistory } from "../explain/index.ts";
-import type { Exporter, SolvedResult } from "../exporter/index.ts";
+import { defaultEpoch, type Exporter, type SolvedResult } from "../exporter/index.ts";
 import type { Frontend } from "../frontend/index.ts";
 import type { OpDefinition, OpResult, Sources } from "../ops/index.ts";
 import { type PlanTarget, planReport, watchImages } from "../plan/index.ts";
@@ -29,6 +30,7 @@ import { EventQueue } from "./event-queue.ts";
 import { type ExplainedJob, openJob } from "./explained-job.ts";
 import { checkExports, exportResult, findExporters } from "./export.ts";
 import { runPlatforms } from "./failures.ts";
+import { scanResults } from "./scan-result.ts";
 import { SecretMask } from "./secret-mask.ts";
 import { StepLogs } from "./step-logs.ts";
 import type { VertexBuild } from "./vertices.ts";
@@ -39,6 +41,7 @@ export interface BuildParts {
   readonly frontends: ReadonlyMap<string, Frontend>;
   readonly exporters: ReadonlyMap<string, Exporter>;
   readonly images: ImageSource;
+  readonly snapshotter: Snapshotter;
   readonly sources: Sources;
   readonly executor: () => Promise<Executor>;
   readonly platforms: readonly Platform[];
@@ -136,6 +139,17 @@ async function runBuild(
     epoch: sourceDateEpoch,
     session,
   });
+  const bills = await scanResults(
+    described.platforms.map(({ id }, index) => ({
+      id,
+      snapshot: snapshots[index],
+      created: sourceDateEpoch ?? defaultEpoch,
+    })),
+    attest.sbom,
+    session,
+    parts,
+    call,
+  );
   const result: SolvedResult = {
     platforms: described.platforms.map(({ platform, id, config, definition }, index) => {
       const one = { definition, graph: graphs[index] };
@@ -146,7 +160,8 @@ async function runBuild(
         ? { inlineCache: inlineCache(() => outcome(call), index, parts.caches) }
         : {};
       const snapshot = snapshots[index];
-      return { platform, id, config, snapshot, attestations: provenance, ...inline };
+      const attestations = [...provenance, ...(bills[index] ?? [])];
+      return { platform, id, config, snapshot, attestations, ...inline };
     }),
     multiPlatform: described.multiPlatform,
     sourceDateEpoch,

@@ -2,4 +2,5 @@
 export * from "./create-exporters.ts";
 export * from "./exporter.ts";
 export { listMadeLayers, type MadeLayer } from "./image/made-layers.ts";
+export { defaultEpoch } from "./image/timestamps.ts";
 export * from "./parts.ts";

@@ -21,12 +21,15 @@ export function createFilesExporter(type: "local" | "tar"): Exporter {
     check: async (attrs) => void parseAttributes(attrs, false),
     async prepare(result, attrs, session) {
       const several = result.multiPlatform || result.platforms.length > 1;
-      const { split, epoch } = parseAttributes(attrs, several);
-      const options = { split, clamp: epoch ?? result.sourceDateEpoch };
+      const { epoch, ...own } = parseAttributes(attrs, several);
+      const options = { ...own, clamp: epoch ?? result.sourceDateEpoch };
+      const attested = result.platforms.some((one) =>
+        one.attestations?.some(({ inlineOnly }) => !inlineOnly),
+      );
       return {
         async finish(call) {
           const target = { index: result.output ?? 0, type };
-          if (type === "local" && session.receiveFiles) {
+          if (type === "local" && !attested && session.receiveFiles) {
             const take = (files: SharedFiles) => session.receiveFiles?.(target, files, call);
             await withSharedFiles(result.platforms, options, async (files) => take(files), call);
           } else {
@@ -47,5 +50,6 @@ function parseAttributes(attrs: Attrs, several: boolean) {
   return {
     split: booleanAttribute(attrs, "platform-split", several),
     epoch: parseEpoch(attrs),
+    attestationPrefix: attrs["attestation-prefix"] ?? "",
   };
 }

@@ -6,12 +6,15 @@ import { encodeTarHeader, tarEnd } from "../../../formats/archive/index.ts";
 import { shareTrees } from "../../../storage/directory/index.ts";
 import { treeTar, withMounted } from "../../../storage/snapshot/index.ts";
 import type { SolvedPlatform } from "../exporter.ts";
+import { attestationFiles } from "./attestation-files.ts";
 
 export interface FilesOptions {
   /** Each platform in a directory of its own: `linux_arm64`. */
   readonly split: boolean;
   /** Seconds: later times become this. */
   readonly clamp: number | undefined;
+  /** Before the names of files that say something about the result. */
+  readonly attestationPrefix: string;
 }
 
 /** Mounts the result and lends its archive to `use`. The mounts are gone afterwards. */
@@ -23,7 +26,7 @@ export async function withFilesTar<T>(
 ): Promise<T> {
   return withTrees(platforms, [], call, (trees) => {
     if (!options.split) checkDistinct(trees);
-    return use(filesTar(trees, options, call));
+    return use(filesTar(platforms, trees, options, call));
   });
 }
 
@@ -70,14 +73,18 @@ async function withTrees<T>(
 }
 
 async function* filesTar(
+  platforms: readonly SolvedPlatform[],
   trees: readonly MountedPlatform[],
-  { split, clamp }: FilesOptions,
+  { split, clamp, attestationPrefix: prefix }: FilesOptions,
   call: Call,
 ): Bytes {
-  for (const { id, root } of trees) {
+  const several = platforms.length > 1;
+  for (const [index, { id, root }] of trees.entries()) {
     const name = id.replaceAll("/", "_");
     if (split) yield splitDirectory(name, clamp);
     if (root !== undefined) yield* treeTar(root, { clamp, prefix: split ? `${name}/` : "" }, call);
+    const platform = platforms[index];
+    if (platform) yield* attestationFiles(platform, root, { prefix, split, several, clamp }, call);
   }
   yield tarEnd;
 }
