@@ -1,15 +1,16 @@
 // What commands share in reaching the builder: configuration, credentials, the engine in this process.
 import { randomBytes } from "node:crypto";
-import { homedir } from "node:os";
-import { resolve } from "node:path";
-import type { Builder, Credentials } from "../../api/index.ts";
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import type { Builder, BuilderInfo, Credentials } from "../../api/index.ts";
 import { type Call, KilnError } from "../../base/index.ts";
 import type { Engine, EngineOptions } from "../../engine/engine.ts";
 import type { GcOptions } from "../../engine/retention/index.ts";
 import type { RegistryHostConfig } from "../../storage/registry/index.ts";
-import { createDockerCredentials, readConfig, stateRoot } from "../config/index.ts";
+import { createDockerCredentials, dockerDirectory, readConfig } from "../config/index.ts";
 import type { RunWorld } from "./command.ts";
 import { proxyBuildArgs } from "./proxies.ts";
+import { rootOf } from "./state-place.ts";
 import { kilnVersion } from "./version.ts";
 
 /** What configuration files say, read once for a command. */
@@ -37,27 +38,49 @@ export async function openClientConfig(world: RunWorld): Promise<ClientConfig> {
   };
 }
 
-function rootOf(world: RunWorld, configured: string | undefined): string {
-  const flag = world.globals.root;
-  return stateRoot({
-    flag: flag === "" ? undefined : resolve(world.cwd, flag),
-    config: configured,
-    environment: world.env,
-    uid: world.standing?.uid ?? process.geteuid?.() ?? 0,
-    home: homedir(),
-  });
-}
-
 /** The name that requests carry to registries. */
 export const userAgent: string = `kiln/${kilnVersion}`;
 
+interface EngineLimits {
+  readonly jobs?: number;
+}
+
+/**
+ * The builder that --builder, BUILDX_BUILDER, BUILDKIT_HOST or `kiln use` chose; the engine in this process where nothing
+ * was chosen.
+ */
+export async function openBuilder(world: RunWorld, limits: EngineLimits = {}): Promise<Builder> {
+  if (world.openBuilder) return world.openBuilder(world);
+  if (!mayBeChosen(world)) return openEmbedded(world, limits);
+  // Drivers and their protocols are loaded only where another builder may be meant.
+  const { openChosenBuilder } = await import("./chosen-builder.ts");
+  return openChosenBuilder(world, (root) => openEmbedded(world, { ...limits, root }));
+}
+
+/** False when nothing can have chosen another builder than the embedded one: no file has to be read then. */
+function mayBeChosen({ env, globals }: RunWorld): boolean {
+  const named = globals.builder || env["BUILDX_BUILDER"];
+  if (named || env["BUILDKIT_HOST"] || env["KILN_PLUGIN"] === "buildx") return named !== "embedded";
+  const directory = env["BUILDX_CONFIG"] || join(dockerDirectory(env), "buildx");
+  return existsSync(join(directory, "current"));
+}
+
+/** Asks the engine in this process what it is, for a state directory. */
+export function askEmbedded(world: RunWorld): (root: string, call: Call) => Promise<BuilderInfo> {
+  return async (root, call) => {
+    await using engine = await openEmbedded(world, { root });
+    return await engine.info(call);
+  };
+}
+
 /** The engine in this process. Loaded here and nowhere else, so that help and version start without it. */
-export async function openBuilder(
+export async function openEmbedded(
   world: RunWorld,
-  limits: { readonly jobs?: number } = {},
+  { root: own, ...limits }: EngineLimits & { readonly root?: string } = {},
 ): Promise<Builder> {
   if (world.openBuilder) return world.openBuilder(world);
-  const { root, hosts, gc } = await openClientConfig(world);
+  const { root: usual, hosts, gc } = await openClientConfig(world);
+  const root = own ?? usual;
   const snapshotter = wantedSnapshotter(world);
   const { openEngine } = await import("../../engine/engine.ts");
   return openEngine({
@@ -98,7 +121,7 @@ const snapshotterKinds = ["overlay", "fuse", "copy"] as const;
 
 /** The engine as what runs images. Tests give one too. */
 export async function openRunner(world: RunWorld): Promise<Engine> {
-  const builder = await openBuilder(world);
+  const builder = await openEmbedded(world);
   if ("runImage" in builder) return builder as Engine;
   await builder[Symbol.asyncDispose]();
   throw new KilnError("UNSUPPORTED", "this builder cannot run images");

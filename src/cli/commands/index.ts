@@ -48,6 +48,11 @@ export const root: Entry = {
       load: async () => (await import("./doctor.ts")).doctor,
     },
     {
+      name: "create",
+      summary: "Create a new builder instance",
+      load: async () => (await import("./create.ts")).create,
+    },
+    {
       name: "du",
       summary: "Show disk usage of the build cache",
       load: async () => (await import("./du.ts")).du,
@@ -102,6 +107,11 @@ export const root: Entry = {
       ],
     },
     {
+      name: "inspect",
+      summary: "Inspect current builder instance",
+      load: async () => (await import("./inspect.ts")).inspect,
+    },
+    {
       name: "login",
       summary: "Log in to a registry",
       load: async () => (await import("./login.ts")).login,
@@ -110,6 +120,11 @@ export const root: Entry = {
       name: "logout",
       summary: "Log out from a registry",
       load: async () => (await import("./logout.ts")).logout,
+    },
+    {
+      name: "ls",
+      summary: "List builder instances",
+      load: async () => (await import("./ls.ts")).ls,
     },
     {
       name: "manifest",
@@ -148,9 +163,24 @@ export const root: Entry = {
       load: async () => (await import("./prune.ts")).prune,
     },
     {
+      name: "rm",
+      summary: "Remove one or more builder instances",
+      load: async () => (await import("./rm.ts")).rm,
+    },
+    {
       name: "run",
       summary: "Run a command in a new container of an image",
       load: async () => (await import("./run.ts")).run,
+    },
+    {
+      name: "stop",
+      summary: "Stop builder instance",
+      load: async () => (await import("./stop.ts")).stop,
+    },
+    {
+      name: "use",
+      summary: "Set the current builder instance",
+      load: async () => (await import("./use.ts")).use,
     },
     {
       name: "version",

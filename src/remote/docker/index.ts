@@ -1,4 +1,5 @@
 // Docker's engine as a client sees it: where it is, what it is asked, and streams through it.
+export { authHeader } from "./auth-header.ts";
 export {
   contextKey,
   type DockerContextOptions,

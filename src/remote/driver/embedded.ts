@@ -2,7 +2,7 @@
 import { connect } from "node:net";
 import { basename, dirname, isAbsolute, join } from "node:path";
 import type { Duplex } from "node:stream";
-import { type Call, KilnError } from "../../base/index.ts";
+import type { Call } from "../../base/index.ts";
 import type { NodeRecord } from "../store/index.ts";
 import type { DriverKind, DriverWorld } from "./driver.ts";
 import { boolOption, checkKeys, invalidNode } from "./options.ts";
@@ -81,15 +81,4 @@ export function listens(endpoint: string, call: Call): Promise<boolean> {
     socket.once("connect", () => settle(true));
     socket.once("error", () => settle(false));
   });
-}
-
-/** The error of asking for a connection where nothing listens. */
-export function notADaemon(): KilnError {
-  return new KilnError(
-    "UNSUPPORTED",
-    "the embedded builder runs in the asking process and has no connection to give",
-    {
-      hint: "Start a daemon: kiln serve",
-    },
-  );
 }

@@ -44,7 +44,7 @@ export async function askNode(driver: Driver, call: Call): Promise<NodeInfo> {
   let status: NodeStatus = "inactive";
   try {
     status = await driver.status(call);
-    if (status !== "running" || driver.inProcess) return { ...nothing, status };
+    if (status !== "running") return { ...nothing, status };
     return { ...(await askWorkers(driver, call)), status };
   } catch (error) {
     if (call.signal.aborted) throw error;

@@ -33,7 +33,7 @@ export interface StoreChange {
 /** Builders on disk. Reading takes no lock: files are replaced whole. */
 export interface BuilderStore {
   readonly directory: string;
-  /** Names in byte order. */
+  /** Names of the builders' files, which are in lower case, in byte order. */
   names(): readonly string[];
   /** Undefined where there is no such builder. Throws `CONFIG_INVALID`. */
   read(name: string): BuilderRecord | undefined;
@@ -50,7 +50,7 @@ export interface BuilderStore {
 export function openBuilderStore(directory: string): BuilderStore {
   const at = (...parts: string[]) => join(directory, ...parts);
   const read = (name: string) => {
-    const file = at("instances", checkBuilderName(name));
+    const file = at("instances", fileName(name));
     const text = readIfThere(file);
     return text === undefined ? undefined : parseRecord(text, file);
   };
@@ -60,13 +60,13 @@ export function openBuilderStore(directory: string): BuilderStore {
     read,
     current: (key) => currentOf(directory, key),
     lastActivity(name) {
-      const text = readIfThere(at("activity", checkBuilderName(name)))?.trim();
+      const text = readIfThere(at("activity", fileName(name)))?.trim();
       const time = text ? Date.parse(text) : Number.NaN;
       return Number.isNaN(time) ? undefined : new Date(time);
     },
     touch(name, now) {
       prepare(directory);
-      write(at("activity", checkBuilderName(name)), `${now.toISOString().slice(0, 19)}Z`);
+      write(at("activity", fileName(name)), `${now.toISOString().slice(0, 19)}Z`);
     },
     async change(change, call) {
       prepare(directory);
@@ -79,13 +79,13 @@ export function openBuilderStore(directory: string): BuilderStore {
 function changeOf(directory: string): StoreChange {
   const at = (...parts: string[]) => join(directory, ...parts);
   return {
-    save: (record) => write(at("instances", checkBuilderName(record.name)), recordText(record)),
+    save: (record) => write(at("instances", fileName(record.name)), recordText(record)),
     remove(name) {
-      checkBuilderName(name);
-      if (readIfThere(at("instances", name)) === undefined) throw noBuilder(name);
-      rmSync(at("instances", name), { force: true });
-      rmSync(at("activity", name), { force: true });
-      rmSync(at("refs", name), { force: true, recursive: true });
+      const file = fileName(name);
+      if (readIfThere(at("instances", file)) === undefined) throw noBuilder(name);
+      rmSync(at("instances", file), { force: true });
+      rmSync(at("activity", file), { force: true });
+      rmSync(at("refs", file), { force: true, recursive: true });
     },
     setCurrent(key, name, how) {
       write(at("current"), goJson({ Key: key, Name: name, Global: how.global }));
@@ -94,6 +94,11 @@ function changeOf(directory: string): StoreChange {
       else rmSync(file, { force: true });
     },
   };
+}
+
+/** Names that differ in case only are one builder; the record remembers how it was written. */
+function fileName(name: string): string {
+  return checkBuilderName(name).toLowerCase();
 }
 
 /** The error for a name that nothing is known by, in the reference's words. */
