@@ -1,122 +1,110 @@
 // Keys of steps: whatever a definition changes about a step changes its key, so no step gets another's result.
 import { expect, it } from "vitest";
-import { uncancelled } from "../../base/index.ts";
-import type { ExecOp, FileOp } from "../../formats/llb/index.ts";
-import { createExecOp, type ExecParts } from "./exec-op.ts";
-import { createFileOp } from "./file-op.ts";
+import { execIdentity, fileIdentity } from "../../formats/llb/index.ts";
+import { pb } from "../../formats/proto/index.ts";
 
 const amd64 = { os: "linux", architecture: "amd64" };
-const lent = { id: "s", uid: 1, gid: 2, mode: 0o400, optional: false };
-
-const exec: ExecOp = {
-  kind: "exec",
-  args: ["/bin/sh", "-c", "true"],
-  env: ["A=1", "B=2"],
-  cwd: "/work",
-  user: "app",
-  hostname: "box",
-  cgroupParent: "/group",
-  extraHosts: [{ host: "db", ip: "10.0.0.1" }],
-  ulimits: [{ name: "nofile", soft: 1, hard: 2 }],
-  network: "sandbox",
-  security: "sandbox",
-  mounts: [
-    {
-      type: "bind",
-      input: 0,
-      selector: "",
-      target: "/",
-      output: 0,
-      readonly: false,
-      contentCache: "default",
-    },
-    {
-      type: "cache",
-      selector: "/sub",
-      target: "/cache",
-      readonly: true,
-      cache: { id: "c", sharing: "shared" },
-      contentCache: "on",
-    },
-    {
-      type: "tmpfs",
-      selector: "",
-      target: "/tmp",
-      readonly: false,
-      tmpfsSize: 7,
-      contentCache: "default",
-    },
-    {
-      type: "secret",
-      selector: "",
-      target: "/secret",
-      readonly: true,
-      secret: lent,
-      contentCache: "default",
-    },
-    {
-      type: "ssh",
-      selector: "",
-      target: "/ssh",
-      readonly: true,
-      ssh: lent,
-      contentCache: "default",
-    },
-  ],
-  secretEnv: [{ id: "s", name: "S", optional: false }],
-  devices: [{ name: "gpu", optional: false }],
-  removeMountStubsRecursive: false,
-  validExitCodes: [0, 3],
-  outputs: 1,
+const lent = { ID: "s", uid: 1, gid: 2, mode: 0o400, optional: false };
+const mount = {
+  input: -1,
+  selector: "",
+  output: -1,
+  readonly: true,
+  TmpfsOpt: undefined,
+  cacheOpt: undefined,
+  secretOpt: undefined,
+  SSHOpt: undefined,
+  resultID: "",
+  contentCache: pb.MountContentCache.DEFAULT,
 };
 
-const file: FileOp = {
-  kind: "file",
+const exec: pb.ExecOp = {
+  meta: {
+    args: ["/bin/sh", "-c", "true"],
+    env: ["A=1", "B=2"],
+    cwd: "/work",
+    user: "app",
+    proxyEnv: undefined,
+    extraHosts: [{ Host: "db", IP: "10.0.0.1" }],
+    hostname: "box",
+    ulimit: [{ Name: "nofile", Soft: 1, Hard: 2 }],
+    cgroupParent: "/group",
+    removeMountStubsRecursive: false,
+    validExitCodes: [0, 3],
+  },
+  mounts: [
+    { ...mount, input: 0, output: 0, readonly: false, dest: "/", mountType: pb.MountType.BIND },
+    {
+      ...mount,
+      dest: "/cache",
+      mountType: pb.MountType.CACHE,
+      cacheOpt: { ID: "/cache", sharing: pb.CacheSharingOpt.SHARED },
+    },
+    { ...mount, dest: "/tmp", mountType: pb.MountType.TMPFS, TmpfsOpt: { size: 7 } },
+    { ...mount, dest: "/secret", mountType: pb.MountType.SECRET, secretOpt: lent },
+    { ...mount, dest: "/ssh", mountType: pb.MountType.SSH, SSHOpt: lent },
+  ],
+  network: pb.NetMode.UNSET,
+  security: pb.SecurityMode.SANDBOX,
+  secretenv: [{ ID: "s", name: "S", optional: false }],
+  cdiDevices: [{ name: "gpu", optional: false }],
+};
+
+const file: pb.FileOp = {
   actions: [
     {
-      base: { from: "input", index: 0 },
-      source: { from: "input", index: 1 },
-      output: undefined,
+      input: 0,
+      secondaryInput: 1,
+      output: -1,
       action: {
-        kind: "copy",
-        src: "/a",
-        dest: "/b",
-        mode: 0o644,
-        modeStr: "u+x",
-        owner: { user: { id: 1 }, group: { name: "g", input: 0 } },
-        timestamp: 5,
-        followSymlink: true,
-        dirCopyContents: true,
-        createDestPath: true,
-        allowWildcard: true,
-        allowEmptyWildcard: true,
-        attemptUnpack: true,
-        alwaysReplaceExistingDestPaths: true,
-        includePatterns: ["i"],
-        excludePatterns: ["e"],
-        requiredPaths: ["r"],
+        $case: "copy",
+        value: {
+          src: "/a",
+          dest: "/b",
+          owner: {
+            user: { user: { $case: "byID", value: 1 } },
+            group: { user: { $case: "byName", value: { name: "g", input: 0 } } },
+          },
+          mode: 0o644,
+          followSymlink: true,
+          dirCopyContents: true,
+          attemptUnpackDockerCompatibility: true,
+          createDestPath: true,
+          allowWildcard: true,
+          allowEmptyWildcard: true,
+          timestamp: "5",
+          includePatterns: ["i"],
+          excludePatterns: ["e"],
+          alwaysReplaceExistingDestPaths: true,
+          modeStr: "u+x",
+          requiredPaths: ["r"],
+        },
       },
     },
     {
-      base: { from: "action", index: 0 },
+      input: 2,
+      secondaryInput: -1,
       output: 0,
       action: {
-        kind: "mkfile",
-        path: "/f",
-        mode: 0o600,
-        data: new Uint8Array([1, 2]),
-        timestamp: 6,
+        $case: "mkfile",
+        value: {
+          path: "/f",
+          mode: 0o600,
+          data: new Uint8Array([1, 2]),
+          owner: undefined,
+          timestamp: "-6",
+        },
       },
     },
   ],
-} as unknown as FileOp;
+};
 
 /** Every value inside of `value` changed by itself: another text, the other truth, one more, a list without its last. */
 function* changes(value: unknown, path = ""): Generator<readonly [string, unknown]> {
-  if (typeof value === "string") yield [path, `${value}x`];
+  if (typeof value === "string") yield [path, /^-?\d+$/.test(value) ? `${value}1` : `${value}x`];
   else if (typeof value === "number") yield [path, value + 1];
   else if (typeof value === "boolean") yield [path, !value];
-  else if (value instanceof Uint8Array) yield [path, value.subarray(1)];
+  else if (value instanceof Uint8Array) yield [path, value.map((byte) => byte + 1)];
   else if (Array.isArray(value)) {
     yield [`${path} without its last`, value.slice(0, -1)];
     for (const [index, member] of value.entries())
@@ -129,25 +117,51 @@ function* changes(value: unknown, path = ""): Generator<readonly [string, unknow
   }
 }
 
-const noParts = {} as ExecParts;
-const keyOfExec = async (op: ExecOp) =>
-  (await createExecOp(op, amd64, 1, noParts).cacheMap(uncancelled as never)).digest;
-const keyOfFile = async (op: FileOp) =>
-  (await createFileOp(op, 2, {} as never).cacheMap(uncancelled as never)).digest;
+const encode = (op: pb.Op["op"]) =>
+  pb.Op.encode({ inputs: [], platform: undefined, constraints: undefined, op }).finish();
+const keyOfExec = (value: pb.ExecOp) => execIdentity(encode({ $case: "exec", value }), amd64);
+const keyOfFile = (value: pb.FileOp) => {
+  const { text, selectors } = fileIdentity(encode({ $case: "file", value }), 2);
+  return JSON.stringify([text, [...selectors]]);
+};
 
-it.each([...changes(exec)].filter(([at]) => at !== ".kind"))("RUN: %s", async (_at, op) => {
-  expect(await keyOfExec(op as ExecOp)).not.toBe(await keyOfExec(exec));
+/** As in BuildKit: a host's address, and what of its input a mount shows, which its content tells. */
+const withoutEffect = /\.IP$|\.selector$|\$case$/;
+
+it.each([...changes(exec)].filter(([at]) => !withoutEffect.test(at)))("RUN: %s", (_at, op) => {
+  expect(keyOfExec(op as pb.ExecOp)).not.toBe(keyOfExec(exec));
 });
 
-it.each([...changes(file)].filter(([at]) => at !== ".kind"))(
+it.each([...changes(file)].filter(([at]) => !withoutEffect.test(at)))(
   "COPY and the like: %s",
-  async (_at, op) => {
-    expect(await keyOfFile(op as FileOp)).not.toBe(await keyOfFile(file));
+  (_at, op) => {
+    expect(keyOfFile(op as pb.FileOp)).not.toBe(keyOfFile(file));
   },
 );
 
-it("RUN for another processor", async () => {
+it("RUN for another processor", () => {
+  const op = encode({ $case: "exec", value: exec });
   const arm64 = { os: "linux", architecture: "arm64" };
-  const other = await createExecOp(exec, arm64, 1, noParts).cacheMap(uncancelled as never);
-  expect(other.digest).not.toBe(await keyOfExec(exec));
+  expect(execIdentity(op, arm64)).not.toBe(execIdentity(op, amd64));
+});
+
+it("a named cache mount may change its name, as in BuildKit: what it holds is no input", () => {
+  const named = (ID: string): pb.ExecOp => ({
+    ...exec,
+    mounts: exec.mounts.map((one) =>
+      one.cacheOpt ? { ...one, cacheOpt: { ID, sharing: pb.CacheSharingOpt.LOCKED } } : one,
+    ),
+  });
+  expect(keyOfExec(named("one"))).toBe(keyOfExec(named("two")));
+});
+
+it("a RUN without mounts has the key that BuildKit gives it", () => {
+  const op: pb.ExecOp = {
+    ...pb.ExecOp.decode(new Uint8Array()),
+    meta: { ...pb.Meta.decode(new Uint8Array()), args: ["/bin/sh", "-c", "a && b"], cwd: "/" },
+    mounts: [{ ...mount, input: 0, output: 0, readonly: false, dest: "/", mountType: 0 }],
+  };
+  expect(keyOfExec(op)).toBe(
+    '{"Type":"buildkit.exec.v0","Exec":{"meta":{"args":["/bin/sh","-c","a \\u0026\\u0026 b"],"cwd":"/"}},"OS":"linux","Arch":"amd64"}',
+  );
 });

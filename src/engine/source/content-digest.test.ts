@@ -13,7 +13,13 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { abortReason, digestOf, uncancelled } from "../../base/index.ts";
 import type { HostEntry, HostTree } from "../../storage/snapshot/index.ts";
-import { type ContentSelection, type ContentView, contentDigest } from "./content-digest.ts";
+import {
+  type ContentSelection,
+  type ContentStat,
+  type ContentView,
+  contentDigest,
+} from "./content-digest.ts";
+import { contentHeader } from "./content-header.ts";
 import { directoryContent, hostTreeContent, hostTreeDigest } from "./host-tree.ts";
 
 let root: string;
@@ -57,9 +63,15 @@ const files: Files = {
   link: { link: "a/b" },
 };
 
-const all: ContentSelection = { paths: ["/"] };
+const selected = (...paths: readonly string[]): ContentSelection => ({
+  selectors: paths.map((path) => ({ path })),
+});
+const all = selected("/");
 const digest = (view: ContentView, selection: ContentSelection = all) =>
   contentDigest(view, selection, uncancelled);
+
+const headerOf = (size: number) =>
+  contentHeader({ type: "file", mode: 0o644, uid: 0, gid: 0, size, rdev: 0 }, "");
 
 function hostTree(): HostTree {
   const file = (path: string, text: string): HostEntry => ({
@@ -67,7 +79,7 @@ function hostTree(): HostTree {
     mode: 0o100644,
     size: text.length,
     mtime: 7n,
-    digest: digestOf(text),
+    digest: digestOf(`${headerOf(text.length)}${text}`),
   });
   const directory = (path: string): HostEntry => ({ path, mode: 0o040755, size: 0, mtime: 7n });
   return {
@@ -95,9 +107,10 @@ test.runIf(process.getuid?.() === 0)(
   async () => {
     const directory = directoryContent(writeTree("one", files));
     const tree = hostTree();
-    expect(hostTreeDigest(tree)).toBe(await digest(directory));
-    expect(await digest(hostTreeContent(hostTree()))).toBe(await digest(directory));
-    const part: ContentSelection = { paths: ["/a", "/link"], names: true };
+    const bare: ContentView = { ...directory, bareRoot: true };
+    expect(digestOf(hostTreeDigest(tree))).toBe(await digest(bare));
+    expect(await digest(hostTreeContent(hostTree()))).toBe(await digest(bare));
+    const part = selected("/a", "/link");
     expect(await digest(hostTreeContent(tree), part)).toBe(await digest(directory, part));
   },
 );
@@ -129,28 +142,64 @@ for (const [what, changed] of Object.entries(changes)) {
 test("only what is selected counts", async () => {
   const one = directoryContent(writeTree("one", files));
   const two = directoryContent(writeTree("two", { ...files, "a-b": "other" }));
-  expect(await digest(one, { paths: ["/a"] })).toBe(await digest(two, { paths: ["/a"] }));
-  expect(await digest(one, { paths: ["/a-b"] })).not.toBe(await digest(two, { paths: ["/a-b"] }));
+  expect(await digest(one, selected("/a"))).toBe(await digest(two, selected("/a")));
+  expect(await digest(one, selected("/a-b"))).not.toBe(await digest(two, selected("/a-b")));
 });
 
 test("a missing path is a content of its own", async () => {
   const view = directoryContent(writeTree("one", files));
-  const missing = await digest(view, { paths: ["/none"] });
-  expect(missing).toBe(await digest(view, { paths: ["/nothing"] }));
-  expect(missing).not.toBe(await digest(view, { paths: [] }));
+  const missing = await digest(view, selected("/none"));
+  expect(missing).toBe(await digest(view, selected("/nothing")));
+  expect(missing).not.toBe(await digest(view, selected()));
 });
 
-test("the name of a single path counts only where it is asked for", async () => {
+test("what wildcards match counts with its name, a single path without", async () => {
   const view = directoryContent(writeTree("one", { x: "same", y: "same" }));
-  expect(await digest(view, { paths: ["/x"] })).toBe(await digest(view, { paths: ["/y"] }));
-  const named = (path: string) => digest(view, { paths: [path], names: true });
+  expect(await digest(view, selected("/x"))).toBe(await digest(view, selected("/y")));
+  const named = (path: string) => digest(view, { selectors: [{ pattern: "/?", matches: [path] }] });
   expect(await named("/x")).not.toBe(await named("/y"));
 });
 
+test("digests are BuildKit's own", async () => {
+  const directory = writeTree("one", {
+    "d/": "",
+    "d/sub/": "",
+    "d/a": "a\n",
+    "d/sub/b": "b\n",
+    "d/l": { link: "a" },
+    "1.txt": "1\n",
+    "2.txt": "2\n",
+  });
+  chmodSync(join(directory, "2.txt"), 0o640);
+  const view: ContentView = {
+    ...directoryContent(directory),
+    lstat: (path) => rooted(directoryContent(directory).lstat(path)),
+  };
+  // Out of a cache that BuildKit 0.25 exported.
+  const key = (content: string) => digestOf(`${content}@-1`);
+  expect(key(await digest(view, selected("/d")))).toBe(
+    "sha256:ece69083fc89e5b85130606e9e7d93ca0a0aabb23f2e4cd2853e781c6c2e82ff",
+  );
+  const texts = { pattern: "/*.txt", matches: ["/1.txt", "/2.txt"] };
+  expect(key(await digest(view, { selectors: [texts] }))).toBe(
+    "sha256:354708824e97ae91e0eb54b878e76d90ab9edbde66bfd9e819193ebc410051e6",
+  );
+});
+
+function rooted(stat: ContentStat | undefined): ContentStat | undefined {
+  return stat && { ...stat, uid: 0, gid: 0 };
+}
+
 test("directories on the way to included files count, others do not", async () => {
   const includes = (path: string, directory: boolean) =>
-    path === "a/c/d" ? "yes" : directory && "a/c/d".startsWith(`${path}/`) ? "inside" : "no";
-  const selection: ContentSelection = { paths: ["/"], includes };
+    path === "a/c/d"
+      ? "yes"
+      : directory && (path === "" || "a/c/d".startsWith(`${path}/`))
+        ? "inside"
+        : "no";
+  const selection: ContentSelection = {
+    selectors: [{ pattern: "/", matches: ["/"], includes }],
+  };
   const one = directoryContent(writeTree("one", files));
   const two = directoryContent(
     writeTree("two", { "a/": "", "a/c/": "", "a/c/d": "three", "a/z": "" }),

@@ -13,7 +13,12 @@ import type {
 } from "../../solver/index.ts";
 import type { Backlink, Backlinks } from "../local-cache-store.ts";
 import type { ImportedCache } from "./backend.ts";
-import { type ImportedKeys, type ImportedRecord, readImportedKeys } from "./imported-store.ts";
+import {
+  type ImportedKey,
+  type ImportedKeys,
+  type ImportedRecord,
+  readImportedKeys,
+} from "./imported-store.ts";
 
 export interface CombinedStoreParts<Result> {
   readonly local: CacheStore<Result> & { backlinks(): Backlinks };
@@ -21,6 +26,7 @@ export interface CombinedStoreParts<Result> {
   readonly origins: BlobOrigins;
   /** A result made of layers that may stay where they are. The caller owns it. */
   open(layers: readonly LazyLayer[], call: Call): Promise<Result>;
+  release(result: Result): Promise<void>;
 }
 
 /** A result of an imported cache that was not loaded here. */
@@ -118,22 +124,62 @@ async function loadImported<Result>(
   if (!layers) return undefined;
   const result = await parts.open(layers, call);
   const key = [...keys.keys.values()].find((one) => one.records.includes(record))?.name;
-  if (key === undefined) return { result };
+  if (key !== undefined)
+    await remember(parts, { keys, place, key, layers, record }, followed, call);
+  return { result };
+}
+
+interface Found {
+  readonly keys: ImportedKeys;
+  readonly place: string;
+  readonly key: CacheKeyId;
+  readonly record: ImportedRecord;
+  readonly layers: readonly LazyLayer[];
+}
+
+/** Writes down what was found, and what it stands on: results whose layers are the lowest of this one's. */
+async function remember<Result>(
+  parts: CombinedStoreParts<Result>,
+  { keys, place, key, record, layers }: Found,
+  followed: ReadonlyMap<CacheKeyId, CacheEntry["links"]>,
+  call: Call,
+): Promise<void> {
   const step = { name: `cached in ${place}`, vertex: noDigest, step: noDigest, output: 0 };
-  await parts.local.save(
-    { key, links: followed.get(key) ?? [], at: record.createdAt },
-    step,
-    result,
-    call,
-  );
   const linked = new Set([key]);
   for (const one of linked) {
-    const links = followed.get(one) ?? [];
-    if (one !== key && links.length > 0)
-      await parts.local.link({ key: one, links, at: record.createdAt }, call);
-    for (const { from } of links) linked.add(from);
+    const known = followed.get(one) ?? [];
+    for (const { from } of known) linked.add(from);
+    const imported = keys.keys.get(one);
+    const lower = imported?.records.find((other) => isLowerPart(other.layers, record.layers));
+    const entry = {
+      key: one,
+      links: allLinks(imported, known),
+      at: lower?.createdAt ?? record.createdAt,
+    };
+    if (lower && lower.layers.length > 0) {
+      const result = await parts.open(layers.slice(0, lower.layers.length), call);
+      await parts.local.save(entry, step, result, call);
+      await parts.release(result);
+    } else if (entry.links.length > 0) await parts.local.link(entry, call);
   }
-  return { result };
+}
+
+function isLowerPart(part: readonly number[], whole: readonly number[]): boolean {
+  return part.every((layer, at) => whole[at] === layer);
+}
+
+/** All ways that lead to a key, once one of them was followed and so told which step it is. */
+function allLinks(
+  imported: ImportedKey | undefined,
+  known: CacheEntry["links"],
+): CacheEntry["links"] {
+  const [first] = known;
+  if (!first || !imported) return known;
+  const { step, output } = first.link;
+  return imported.ways.map(({ from, input, selector }) => ({
+    from,
+    link: { step, output, input, ...(selector === "" ? {} : { selector: selector as Digest }) },
+  }));
 }
 
 const noDigest = `sha256:${"0".repeat(64)}` as Digest;
