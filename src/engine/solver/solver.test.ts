@@ -646,7 +646,7 @@ describe("two solvers on one cache", () => {
     const second: Edge<NumberStep> = { vertex: slow, output: 1 };
     const top = step("top", { inputs: [slow, second], run: ([a = 0, b = 0]) => [a + b] });
     const results = await both(numbers, { vertex: top, output: 0 }, () => {
-      entered.then(() => setTimeout(open, 20));
+      void entered.then(() => setTimeout(open, 20));
     });
     expect(results).toEqual([50, 50]);
     expect(numbers.taken("run")).toEqual(["run slow", "run top"]);
@@ -665,7 +665,7 @@ describe("two solvers on one cache", () => {
       },
     });
     const results = both(numbers, { vertex: flaky, output: 0 }, () => {
-      entered.then(() => setTimeout(open, 20));
+      void entered.then(() => setTimeout(open, 20));
     });
     await expect(results).rejects.toThrow("not this time");
     await expect.poll(() => tries).toBe(2);
