@@ -1,8 +1,9 @@
 // What is said about a result, as files beside its own: in-toto statements about every file of it (D-63).
 import { createHash } from "node:crypto";
-import { createReadStream, lstatSync, readdirSync } from "node:fs";
+import { closeSync, lstatSync, openSync, readdirSync, readSync } from "node:fs";
 import { basename, extname } from "node:path";
-import { type Bytes, type Call, goJson } from "../../../base/index.ts";
+import { setImmediate } from "node:timers/promises";
+import { type Bytes, type Call, goJson, throwIfAborted } from "../../../base/index.ts";
 import { encodeTarHeader, tarEnd, tarPadding } from "../../../formats/archive/index.ts";
 import type { SolvedPlatform } from "../exporter.ts";
 
@@ -55,8 +56,20 @@ function* filesBelow(root: string, path: string): Iterable<string> {
   }
 }
 
-async function sha256(path: string, { signal }: Call): Promise<string> {
+/** Synchronous: mounts are seen by the main thread only. Others get their turn between pieces. */
+async function sha256(path: string, call: Call): Promise<string> {
   const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path, { signal })) hash.update(chunk as Uint8Array);
+  const piece = new Uint8Array(1024 * 1024);
+  const file = openSync(path, "r");
+  try {
+    for (let read = -1; read !== 0; ) {
+      throwIfAborted(call);
+      read = readSync(file, piece);
+      hash.update(piece.subarray(0, read));
+      if (read === piece.length) await setImmediate();
+    }
+  } finally {
+    closeSync(file);
+  }
   return hash.digest("hex");
 }
