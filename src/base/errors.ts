@@ -23,6 +23,7 @@ export const errorCodes = {
     "invalid-argument",
     "A tar archive or compressed stream is malformed or exceeds a limit.",
   ],
+  BINFMT_FAILED: ["permission-denied", "The kernel's table of emulators could not be changed."],
   BLOB_CORRUPT: ["internal", "Bytes do not have the digest or size that was promised for them."],
   BLOB_NOT_FOUND: ["not-found", "A blob is not where it was looked for."],
   BUILDER_FAILED: ["internal", "A builder's driver could not start, stop or change what it runs."],

@@ -32,6 +32,11 @@ export const root: Entry = {
   about: "No daemon and no set-up: the build runs in this process.",
   children: [
     {
+      name: "binfmt",
+      summary: "Register emulators with the kernel",
+      load: async () => (await import("./binfmt.ts")).binfmt,
+    },
+    {
       name: "build",
       aliases: ["b"],
       summary: "Start a build",

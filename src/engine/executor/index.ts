@@ -2,11 +2,15 @@
 export { type Emulator, findEmulators, processors, registration } from "./emulation/emulators.ts";
 export {
   binfmtDirectory,
+  emulatorVersion,
   type Handler,
   type HandlerTable,
+  hostHandlerEmulations,
   readHandlerTable,
   worksInContainers,
 } from "./emulation/host-handlers.ts";
+export * from "./emulation/host-table.ts";
+export { nativeEmulation, readMachine } from "./emulation/native.ts";
 export * from "./executor.ts";
 export * from "./open-executor.ts";
 export { createProcessSlots, type ProcessSlots } from "./process-slots.ts";

@@ -159,7 +159,8 @@ function emulatedPlatforms(architecture: string): readonly Platform[] {
   }));
 }
 
-async function emulatorVersion(
+/** `qemu-aarch64 7.2.22`; the handler's name where the program does not say its version. */
+export async function emulatorVersion(
   handler: Pick<Handler, "name" | "interpreter">,
   call: Call,
 ): Promise<string> {
