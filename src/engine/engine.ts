@@ -16,6 +16,7 @@ import { openMetadata } from "../storage/metadata/index.ts";
 import {
   createRegistry,
   type Registry,
+  type RegistryClient,
   type RegistryHostConfig,
 } from "../storage/registry/index.ts";
 import {
@@ -53,7 +54,7 @@ import {
   type OpResult,
   openCacheMounts,
 } from "./ops/index.ts";
-import type { GcOptions } from "./retention/index.ts";
+import { type GcOptions, gcRules } from "./retention/index.ts";
 import { createSolver } from "./solver/index.ts";
 import {
   createGitSource,
@@ -65,6 +66,7 @@ import {
 import {
   createActivity,
   createCollector,
+  diskSpace,
   diskUsage,
   prune,
   type UsageParts,
@@ -228,6 +230,7 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
   const exporterParts = {
     ...stores,
     registry: registries.of,
+    listing: registries.listing,
     directory: at("exports"),
     now: options.now,
   };
@@ -291,7 +294,8 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
         "org.mobyproject.buildkit.worker.executor": "oci",
         "org.mobyproject.buildkit.worker.snapshotter": snapshotterLabels[snapshotter.name],
       };
-      return { name: "embedded", version: options.version, platforms, labels };
+      const gc = gcRules(options.gc ?? {}, diskSpace(options.root).total);
+      return { name: "embedded", version: options.version, platforms, labels, gc };
     },
     build(request, session, call) {
       const start = (hear?: Hear) =>
@@ -314,6 +318,8 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
 /** One client for each asking side, since credentials are its own; `insecure` ones are apart. */
 function createRegistries(options: EngineOptions) {
   const clients = new WeakMap<Session, Map<boolean, Registry>>();
+  /** The clients behind those that also know layouts. */
+  const whole = new WeakMap<Registry, RegistryClient>();
   let latest: Registry | undefined;
   const of = (
     session: Session,
@@ -328,13 +334,17 @@ function createRegistries(options: EngineOptions) {
         userAgent: `kiln/${options.version}`,
         ...(insecure ? { insecure } : {}),
       });
-    const client = known.get(insecure) ?? withLayouts(open(), session);
+    const kept = known.get(insecure);
+    const opened = kept ? undefined : open();
+    const client = kept ?? withLayouts(opened as RegistryClient, session);
+    if (opened) whole.set(client, opened);
     known.set(insecure, client);
     latest = client;
     return client;
   };
   return {
     of,
+    listing: (registry: Registry, repository: string) => whole.get(registry)?.listing(repository),
     /** For layers that an earlier build left where they were: whoever builds now has what it takes to get them. */
     latest(): Registry {
       if (latest) return latest;

@@ -76,7 +76,7 @@ async function fetchManifest(place: Place, world: RunWorld): Promise<Inspected> 
   const data = await repository.readManifest(descriptor, world.call);
   const document = parseManifestDocument(data, descriptor.mediaType);
   const index = document.kind === "index" ? document.index : undefined;
-  return { name: namedPlace(place), descriptor, data, index, repository };
+  return { name: namedPlace(place), descriptor, data, index, repository, listing: place.listing() };
 }
 
 async function formatted(

@@ -23,7 +23,7 @@ import {
   isSpdx,
   readAttestations,
 } from "../../storage/image/index.ts";
-import type { PullRepository } from "../../storage/registry/index.ts";
+import type { PullRepository, RepositoryListing } from "../../storage/registry/index.ts";
 
 const platformShape: Shape = {
   Architecture: { member: "architecture", zero: "" },
@@ -103,6 +103,8 @@ export interface Inspected {
   /** Undefined where the name stands for one image. */
   readonly index: Index | undefined;
   readonly repository: PullRepository;
+  /** What else there is in its repository; undefined for OCI layouts. */
+  readonly listing?: Pick<RepositoryListing, "referrers"> | undefined;
 }
 
 /** Which fields a template mentions: others are not read. */
@@ -128,7 +130,10 @@ export async function inspectValue(
   const statements = wanted.attestations
     ? await runAll(
         images,
-        async ({ digest }, c) => (index ? readAttestations(index, digest, repository, c) : []),
+        async ({ digest }, c) => {
+          const referrers = (await inspected.listing?.referrers(digest, c)) ?? [];
+          return readAttestations({ index, referrers }, digest, repository, c);
+        },
         call,
       )
     : images.map(() => []);

@@ -27,15 +27,29 @@ export interface Attestation {
   readonly predicate: unknown;
 }
 
-/** The statements about the image `digest` that an index holds, in order. Throws `IMAGE_INVALID` for malformed ones. */
+/** Of a manifest with statements that names its image as its subject. */
+export const attestationArtifact = "application/vnd.docker.attestation.manifest.v1+json";
+
+/**
+ * The statements about the image `digest`: those that its index holds, in order, and those of `referrers` that are not
+ * among them. Throws `IMAGE_INVALID` for malformed ones.
+ */
 export async function readAttestations(
-  index: Index,
+  {
+    index,
+    referrers = [],
+  }: { readonly index: Index | undefined; readonly referrers?: readonly Descriptor[] },
   digest: string,
   repository: PullRepository,
   call: Call,
 ): Promise<readonly Attestation[]> {
   const found: Attestation[] = [];
-  for (const entry of index.manifests.filter((one) => attestedDigest(one) === digest)) {
+  const listed = index?.manifests.filter((one) => attestedDigest(one) === digest) ?? [];
+  const others = referrers.filter(
+    (one) =>
+      one.artifactType === attestationArtifact && !listed.some((two) => two.digest === one.digest),
+  );
+  for (const entry of [...listed, ...others]) {
     const manifest = parseManifest(await repository.readManifest(entry, call), entry.mediaType);
     const statements = manifest.layers.filter(({ mediaType }) => mediaType === mediaTypes.inToto);
     if (found.length + statements.length > maxStatements)

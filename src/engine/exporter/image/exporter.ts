@@ -8,6 +8,7 @@ import {
   withDefaultTag,
 } from "../../../formats/oci/index.ts";
 import { createBlobReader, createSharedBlobReader } from "../../../storage/image/index.ts";
+import type { Registry } from "../../../storage/registry/index.ts";
 import type { Exporter } from "../exporter.ts";
 import type { ExporterParts } from "../parts.ts";
 import { type ImageAttributes, type PushAttributes, parsePushAttributes } from "./attributes.ts";
@@ -47,6 +48,7 @@ export function createImageExporter(parts: ExporterParts, pack: LayerPacker): Ex
           async finish() {
             const children = [...image.images, ...image.attestations].map((one) => one.manifest);
             await pusher?.finish(children, image.root, !attributes.pushByDigest);
+            if (pusher) await addReferrers(parts, registry, attributes, image, call);
             if (attributes.store) recordNames(parts, attributes, image);
             const name = attributes.name || storeNames(attributes, image.root.descriptor.digest)[0];
             return imageResponse(name, image);
@@ -61,6 +63,27 @@ export function createImageExporter(parts: ExporterParts, pack: LayerPacker): Ex
       }
     },
   };
+}
+
+/** Lets registries that do not look for subjects by themselves know what refers to the images. */
+async function addReferrers(
+  { listing }: ExporterParts,
+  registry: Registry,
+  { references, attestationStore }: Attributes,
+  { attestations }: CreatedImage,
+  call: Call,
+): Promise<void> {
+  if (attestationStore !== "referrers" || !listing) return;
+  await runAll(
+    [...new Set(references.map(repositoryName))],
+    async (repository, c) => {
+      for (const { subject, entry } of attestations) {
+        const { platform: _, ...referrer } = entry;
+        await listing(registry, repository)?.addReferrer(subject.digest, referrer, c);
+      }
+    },
+    call,
+  );
 }
 
 async function checkPush(
