@@ -1,6 +1,6 @@
 // The caches of one build: imported before the first step, exported after the results.
 import type { Attrs, BuildRequest, ExportRequest, Session } from "../../api/index.ts";
-import { type Call, isAbortError, runAll, uncancelled } from "../../base/index.ts";
+import { type Call, isAbortError, KilnError, runAll, uncancelled } from "../../base/index.ts";
 import type { BuildOutcome, RemoteCaches, WantedCache } from "../cache/index.ts";
 import type { SolvedPlatform } from "../exporter/index.ts";
 import { type Emit, runStep } from "./step.ts";
@@ -27,13 +27,52 @@ export function findCaches(request: BuildRequest, caches: RemoteCaches): WantedC
   return {
     // An image's own cache is read as a registry's.
     imports: caches.find(
-      (request.cacheImports ?? []).map((one) =>
+      [...(request.cacheImports ?? []), ...attrImports(request.attrs)].map((one) =>
         isInline(one) ? { ...one, type: "registry" } : one,
       ),
     ),
     exports: caches.find(exports.filter((one) => !isInline(one))),
     inline: asked || exports.some(isInline),
   };
+}
+
+/**
+ * Caches that frontend attributes name: `cache-imports`, a JSON list of `{"Type", "Attrs"}`, or the older `cache-from`,
+ * images with commas between them (BuildKit: frontend/dockerui/config.go). Throws `FLAG_INVALID`.
+ */
+function attrImports(attrs: Attrs): readonly ExportRequest[] {
+  const list = attrs["cache-imports"];
+  if (!list) {
+    const names = (attrs["cache-from"] ?? "").split(",").filter((name) => name !== "");
+    return names.map((ref) => ({ type: "registry", attrs: { ref } }));
+  }
+  let entries: unknown;
+  try {
+    entries = JSON.parse(list);
+  } catch {
+    entries = undefined;
+  }
+  if (!Array.isArray(entries)) throw notImports();
+  return entries.map((entry: { readonly Type?: unknown; readonly Attrs?: unknown } | null) => {
+    const { Type: type, Attrs: values } = entry ?? {};
+    if (typeof type !== "string" || !isAttrs(values ?? {})) throw notImports();
+    return { type, attrs: (values ?? {}) as Attrs };
+  });
+}
+
+function isAttrs(values: unknown): values is Attrs {
+  return (
+    typeof values === "object" &&
+    values !== null &&
+    Object.values(values).every((value) => typeof value === "string")
+  );
+}
+
+function notImports(): KilnError {
+  return new KilnError(
+    "FLAG_INVALID",
+    'cache-imports must be a JSON list such as [{"Type":"registry","Attrs":{"ref":"registry/name"}}]',
+  );
 }
 
 /** A cache that cannot be had is a warning. What was found is looked into until disposed. */

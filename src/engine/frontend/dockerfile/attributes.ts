@@ -19,6 +19,10 @@ export interface DockerfileRequest {
   readonly multiPlatform: boolean;
   /** A sub-request's name: an answer about the file is wanted, not a build. */
   readonly question?: string;
+  /** The frontend that the caller wants in place of the one that the file asks for. */
+  readonly syntax?: string;
+  /** True when somebody has chosen this frontend already, by the file's `# syntax=` or otherwise. */
+  readonly isForwarded: boolean;
   /** By name of a build input, the image configuration that goes with it. */
   readonly inputConfigs: Readonly<Record<string, Uint8Array>>;
   /** What is the same for all platforms. */
@@ -36,8 +40,9 @@ export interface ContextRequest {
   readonly keepGitDir: boolean;
 }
 
-/** Throws `FLAG_INVALID` for values that make no sense. */
+/** Throws `FLAG_INVALID` for values that make no sense, `UNSUPPORTED` for what is asked for and does not exist. */
 export function parseDockerfileAttrs(attrs: Attrs, host: Platform): DockerfileRequest {
+  checkKnown(attrs);
   const platforms = attrs["platform"] ? parsePlatformList(attrs["platform"], host) : [];
   const buildArgs = withPrefix(attrs, "build-arg:");
   const filename = attrs["filename"] || "Dockerfile";
@@ -59,6 +64,8 @@ export function parseDockerfileAttrs(attrs: Attrs, host: Platform): DockerfileRe
     platforms,
     multiPlatform,
     ...optional("question", attrs["requestid"]),
+    ...optional("syntax", attrs["build-arg:BUILDKIT_SYNTAX"]),
+    isForwarded: attrs["source"] !== undefined,
     inputConfigs: parseInputConfigs(withPrefix(attrs, "input-metadata:")),
     options: {
       filename,
@@ -67,6 +74,7 @@ export function parseDockerfileAttrs(attrs: Attrs, host: Platform): DockerfileRe
       multiPlatform: platforms.length > 1,
       namedContexts: withPrefix(attrs, "context:"),
       sessionIds: withPrefix(attrs, "local-sessionid:"),
+      sharedKeys: withPrefix(attrs, "sharedkey:localdir:"),
       ...optional("target", attrs["target"]),
       ...optional("noCache", parseNoCache(attrs["no-cache"])),
       ...optional(
@@ -83,6 +91,36 @@ export function parseDockerfileAttrs(attrs: Attrs, host: Platform): DockerfileRe
       ...optional("check", buildArgs["BUILDKIT_DOCKERFILE_CHECK"]),
     },
   };
+}
+
+/** What a caller may ask a frontend to know, each also with `+forward`: for a frontend that this one runs. */
+const capabilities: ReadonlySet<string> = new Set(
+  ["inputs", "subrequests", "contexts", "gitquerystring"].map(
+    (name) => `moby.buildkit.frontend.${name}`,
+  ),
+);
+
+/** BuildKit: frontend/dockerui/config.go, what was taken out of it and what it can be asked for. */
+function checkKnown(attrs: Attrs): void {
+  if (attrs["override-copy-image"] !== undefined)
+    throw removed("override-copy-image", "COPY needs no image.");
+  if (/^(1|t|true)$/i.test(attrs["build-arg:BUILDKIT_DISABLE_FILEOP"] ?? ""))
+    throw removed("build-arg:BUILDKIT_DISABLE_FILEOP", "Files are copied without a container.");
+  for (const asked of (attrs["frontend.caps"] ?? "").split(",")) {
+    const name = asked.trim().replace(/\+forward$/, "");
+    if (name === "" || capabilities.has(name)) continue;
+    throw new KilnError("UNSUPPORTED", `unsupported frontend capability ${name}`, {
+      hint: `Known capabilities: ${[...capabilities].join(", ")}.`,
+    });
+  }
+}
+
+function removed(option: string, why: string): KilnError {
+  return new KilnError(
+    "UNSUPPORTED",
+    `support for ${JSON.stringify(option)} was removed in BuildKit 0.11`,
+    { hint: `Leave it out. ${why}` },
+  );
 }
 
 /** BuildKit: `contextkey` names both the lent directory and the attribute that holds the address. */

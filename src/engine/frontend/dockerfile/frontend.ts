@@ -66,7 +66,7 @@ export function createDockerfileFrontend(): Frontend {
         );
         return { platforms: [], multiPlatform: false, metadata };
       }
-      warnOfSyntax(files, bridge);
+      if (!request.isForwarded) warnOfSyntax(files, request.syntax, bridge);
       const warn = warnOnce(files, bridge);
       const targets = request.platforms.length > 0 ? request.platforms : [undefined];
       const platforms = await runAll(

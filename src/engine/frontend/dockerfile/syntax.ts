@@ -8,15 +8,22 @@ const known = { major: 1, minor: 26 };
 
 const standard = /^(?:docker\.io\/)?docker\/dockerfile(?:-upstream)?(?::([^@]*))?(?:@.*)?$/;
 
-/** Says when the file asks for more than is known here; the build goes on, since most files ask for more than they use. */
-export function warnOfSyntax(files: BuildFiles, bridge: BuildBridge): void {
-  const directive = detectSyntax(files.dockerfile);
-  if (!directive) return;
-  const match = standard.exec(directive.reference);
-  const place = { file: files.filename, line: 1, text: new TextDecoder().decode(files.dockerfile) };
+/** Says when the file, or in its place the caller, asks for more than is known here; the build goes on, since most files ask for more than they use. */
+export function warnOfSyntax(
+  files: BuildFiles,
+  wanted: string | undefined,
+  bridge: BuildBridge,
+): void {
+  const directive = wanted === undefined ? detectSyntax(files.dockerfile) : undefined;
+  const reference = wanted ?? directive?.reference;
+  // The name of the built-in frontend is a way to ask for it.
+  if (reference === undefined || reference === "dockerfile.v0") return;
+  const match = standard.exec(reference);
+  const text = new TextDecoder().decode(files.dockerfile);
+  const place = { file: files.filename, line: directive?.line ?? 1, text };
   if (!match) {
     bridge.warn({
-      message: `the frontend ${directive.reference} is not run: the built-in Dockerfile frontend reads this file`,
+      message: `the frontend ${reference} is not run: the built-in Dockerfile frontend reads this file`,
       at: place,
     });
     return;

@@ -166,7 +166,7 @@ async function localContext(
     const followPaths = used.list();
     return local(localName, {
       name: `${prefix} load from client`,
-      sharedKeyHint: `context:${name}-${localName}`,
+      sharedKeyHint: `context:${name}-${options.sharedKeys?.[name] || localName}`,
       excludePatterns,
       ...(sessionId === undefined ? {} : { sessionId }),
       ...(followPaths === undefined ? {} : { followPaths }),

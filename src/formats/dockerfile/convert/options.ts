@@ -39,6 +39,8 @@ export interface ConvertOptions {
   readonly inputs?: Readonly<Record<string, ContextInput>>;
   /** By name of a lent directory, the session that lends it, where that is not the one that asked for the build. */
   readonly sessionIds?: Readonly<Record<string, string>>;
+  /** By named context, what a lent directory's files are told apart from others' by in the cache of transfers. */
+  readonly sharedKeys?: Readonly<Record<string, string>>;
   /** A fresh name each time it is called; whatever must differ between two builds comes from here. */
   readonly newId: () => string;
   /** Convert stages that the target does not need too; for checks. */
