@@ -154,6 +154,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     "engine/history",
     "engine/retention",
     "remote/grpc",
+    "remote/session",
   ],
   "cli/report": ["base"],
   "cli/progress": ["base", "api", "cli/report"],
@@ -182,6 +183,8 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     "cli/progress",
     "cli/config",
     "cli/flags",
+    "remote/daemon",
+    "remote/grpc",
   ],
   "cli/main.ts": ["base", "engine/isolation", "cli/commands", "cli/report"],
 };

@@ -44,6 +44,7 @@ export const errorCodes = {
   CONTEXT_NOT_FOUND: ["not-found", "The build context does not exist or is not a directory."],
   COPY_NOT_FOUND: ["not-found", "A COPY or ADD source matches no file."],
   CREDENTIALS_FAILED: ["unauthenticated", "A credential helper failed or answered nonsense."],
+  DAEMON_RUNNING: ["already-exists", "Another daemon uses the same state directory."],
   DEFINITION_INVALID: [
     "invalid-argument",
     "An LLB definition is malformed or uses what is not supported.",

@@ -41,9 +41,10 @@ export async function openClientConfig(world: RunWorld): Promise<ClientConfig> {
 /** The name that requests carry to registries. */
 export const userAgent: string = `kiln/${kilnVersion}`;
 
-interface EngineLimits {
-  readonly jobs?: number;
-}
+/** What a command may set of the engine besides what configuration says. */
+type EngineLimits = Partial<
+  Pick<EngineOptions, "entitlements" | "gc" | "history" | "jobs" | "runtime" | "snapshotter">
+>;
 
 /**
  * The builder that --builder, BUILDX_BUILDER, BUILDKIT_HOST or `kiln use` chose; the engine in this process where nothing

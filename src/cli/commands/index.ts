@@ -188,6 +188,11 @@ export const root: Entry = {
       load: async () => (await import("./use.ts")).use,
     },
     {
+      name: "serve",
+      summary: "Run a daemon that speaks BuildKit's protocol",
+      load: async () => (await import("./serve.ts")).serve,
+    },
+    {
       name: "version",
       summary: "Show version information",
       load: async () => (await import("./version.ts")).version,

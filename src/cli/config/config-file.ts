@@ -6,6 +6,7 @@ import { isRecord, KilnError } from "../../base/index.ts";
 import type { GcOptions } from "../../engine/retention/index.ts";
 import type { RegistryHostConfig } from "../../storage/registry/index.ts";
 import { type ConfigText, configInvalid, lineOfKey, unknownKey } from "./config-text.ts";
+import { type DaemonTables, readDaemonTables } from "./daemon-tables.ts";
 import { readGc } from "./gc-tables.ts";
 import { readRegistries } from "./registry-tables.ts";
 
@@ -20,6 +21,8 @@ export interface KilnConfig {
   readonly gc: GcOptions;
   /** Absolute. */
   readonly root?: string;
+  /** What the file says of the daemon, read when it is asked for. Throws `CONFIG_INVALID`. */
+  daemon(): DaemonTables;
 }
 
 /** Larger files are a mistake. */
@@ -42,7 +45,10 @@ export async function readConfig(
   environment: Environment,
 ): Promise<KilnConfig> {
   const found = findConfig(path, environment);
-  if (!found) return { file: undefined, registries: {}, gc: {} };
+  if (!found) {
+    const daemon = () => readDaemonTables({}, { file: "", text: "" });
+    return { file: undefined, registries: {}, gc: {}, daemon };
+  }
   const { parse, TomlError } = await import("smol-toml");
   let document: Readonly<Record<string, unknown>>;
   try {
@@ -77,6 +83,7 @@ function interpret(document: Readonly<Record<string, unknown>>, config: ConfigTe
     file: config.file,
     registries: readRegistries(registry, config),
     gc: readGc(document["worker"], config),
+    daemon: () => readDaemonTables(document, config),
     ...(root ? { root: resolve(dirname(config.file), root) } : {}),
   };
 }

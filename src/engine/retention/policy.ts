@@ -1,4 +1,5 @@
 // When to remove what without being asked: BuildKit's rules, and its default ones.
+import type { GcRule } from "../../api/index.ts";
 import { parseDuration, parseSize } from "../../base/index.ts";
 
 /** Bytes, or a part of the disk. */
@@ -83,4 +84,21 @@ export function parseKeepDuration(value: unknown): number | undefined {
 export function bytesOfSpace(space: Space | undefined, disk: number): number {
   if (space === undefined) return 0;
   return "bytes" in space ? space.bytes : Math.floor((disk * space.percent) / 100);
+}
+
+/** The rules as they apply to a disk of so many bytes. None where nothing is collected without being asked. */
+export function gcRules(options: GcOptions, disk: number): readonly GcRule[] {
+  if (options.enabled === false) return [];
+  return (options.policies ?? defaultPolicies(options, disk)).map((policy) => ({
+    all: policy.all ?? false,
+    ...(policy.keepDuration === undefined ? {} : { keepDuration: policy.keepDuration }),
+    filters: policy.filters ?? [],
+    reservedSpace: bytesOfSpace(policy.reservedSpace, disk),
+    maxUsedSpace: bytesOfSpace(policy.maxUsedSpace, disk),
+    minFreeSpace: finite(bytesOfSpace(policy.minFreeSpace, disk)),
+  }));
+}
+
+function finite(bytes: number): number {
+  return Number.isFinite(bytes) ? Math.floor(bytes) : 0;
 }

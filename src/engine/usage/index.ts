@@ -2,5 +2,5 @@
 export { type Activity, createActivity } from "./activity.ts";
 export { type Collector, createCollector } from "./collector.ts";
 export type { UsageParts } from "./parts.ts";
-export { diskUsage, prune } from "./prune.ts";
+export { diskSpace, diskUsage, prune } from "./prune.ts";
 export { verifyStore } from "./verify.ts";

@@ -2,19 +2,19 @@
 import type { Builder } from "../../api/index.ts";
 import { abortable, type Call, delay } from "../../base/index.ts";
 import { type ServerCall, type Service, StatusError, statusCodes } from "../grpc/index.ts";
+import { remoteSession } from "../session/index.ts";
 import { controlService } from "./control.ts";
 import type { DrivenBuild } from "./driven-build.ts";
 import { gatewayService } from "./gateway.ts";
 import { healthService, reflectionServices } from "./health.ts";
 import { contentService } from "./history-service.ts";
-import { type OpenSession, Sessions } from "./sessions.ts";
+import { Sessions } from "./sessions.ts";
 import { type DaemonVersion, workerRecord } from "./workers.ts";
 
 export interface ServeOptions {
   /** The worker's name, the same as long as the builder's root is. */
   readonly workerId: string;
   readonly version: DaemonVersion;
-  readonly openSession: OpenSession;
   /** Added to the builder's own labels. */
   readonly labels?: Readonly<Record<string, string>>;
   /** Told to clients instead of what the builder finds, where a user names platforms. */
@@ -29,7 +29,7 @@ const buildIdKey = "buildkit-controlapi-buildid";
 
 /** All services of a daemon. The builder stays its owner's. */
 export function serveBuilder(builder: Builder, options: ServeOptions): readonly Service[] {
-  const sessions = new Sessions(options.openSession);
+  const sessions = new Sessions(remoteSession);
   const driven = new Map<string, DrivenBuild>();
   const worker = async (call: Call) => {
     const info = await builder.info(call);

@@ -10,16 +10,7 @@ import {
   statusCodes,
   tunnel,
 } from "../grpc/index.ts";
-
-/** What a client says of its session when it opens it. */
-export interface SessionInfo {
-  readonly id: string;
-  readonly name: string;
-  /** Says whose directories these are, across builds. */
-  readonly sharedKey: string;
-  /** Methods that the client serves, as `/moby.filesync.v1.Auth/Credentials`. */
-  readonly methods: ReadonlySet<string>;
-}
+import { readSessionInfo, type SessionInfo } from "../session/index.ts";
 
 /** Turns a channel to a client into what it lends. Whoever gets it disposes of it, before the channel. */
 export type OpenSession = (channel: Channel, info: SessionInfo) => Session & AsyncDisposable;
@@ -105,15 +96,11 @@ export class Sessions {
 }
 
 function readInfo({ metadata }: ServerCall): SessionInfo {
-  const header = (name: string) => metadata.get(`x-docker-expose-session-${name}`) ?? [];
-  const [id = ""] = header("uuid");
-  const [name = ""] = header("name");
-  const [sharedKey = ""] = header("sharedkey");
-  if (id === "" || [id, name, sharedKey].some((text) => text.length > maxHeader)) {
-    const message = "a session needs an id (X-Docker-Expose-Session-Uuid)";
-    throw new StatusError(statusCodes.INVALID_ARGUMENT, message);
-  }
-  return { id, name, sharedKey, methods: new Set(header("grpc-method")) };
+  const info = readSessionInfo(metadata);
+  const { id, name, sharedKey } = info;
+  if (id !== "" && [id, name, sharedKey].every((text) => text.length <= maxHeader)) return info;
+  const message = "a session needs an id (X-Docker-Expose-Session-Uuid)";
+  throw new StatusError(statusCodes.INVALID_ARGUMENT, message);
 }
 
 /** A session of nobody: nothing is lent. `id` is the one that did not come. */
