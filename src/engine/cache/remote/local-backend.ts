@@ -1,7 +1,16 @@
 // Caches in directories (`type=local`): OCI layouts, on this disk or lent by the asking side.
 import { rmSync } from "node:fs";
 import type { Attrs, LentStore, Session } from "../../../api/index.ts";
-import { bytesOf, goJson, isDigest, KilnError, readAll, verified } from "../../../base/index.ts";
+import {
+  bytesOf,
+  fromNodeError,
+  goJson,
+  isDigest,
+  isKilnError,
+  KilnError,
+  readAll,
+  verified,
+} from "../../../base/index.ts";
 import { type Descriptor, descriptorJson, maxManifestSize } from "../../../formats/oci/index.ts";
 import { openOciLayout } from "../../../storage/image/index.ts";
 import {
@@ -66,10 +75,25 @@ export function createLocalBackend(): CacheBackend {
       const lent = lentStore(session, dest);
       if (!lent && cacheFlag(attrs, "reset", false)) rmSync(dest, { recursive: true, force: true });
       const target = lent ? lentTarget(lent) : directoryTarget(dest, attrs);
-      const descriptor = await writeCacheManifest(cache, target, manifestOptions(attrs), call);
+      const descriptor = await writeCacheManifest(
+        cache,
+        target,
+        manifestOptions(attrs),
+        call,
+      ).catch((error: unknown) => {
+        throw cannotWrite(error, dest);
+      });
       return { "cache.manifest": goJson(descriptorJson(descriptor)) };
     },
   };
+}
+
+function cannotWrite(error: unknown, dest: string): unknown {
+  const known = fromNodeError(error, `writing the cache ${dest}`);
+  if (isKilnError(known) || !(known instanceof Error) || !("code" in known)) return known;
+  return new KilnError("CACHE_FAILED", `writing the cache ${dest}: ${known.message}`, {
+    cause: error,
+  });
 }
 
 function lentStore(session: Session, directory: string): LentStore | undefined {
