@@ -1,7 +1,12 @@
 // The command: arguments to a command, an error to text and exit code, Ctrl-C to cancellation.
 import { abortReason } from "../base/index.ts";
 import { enterIsolation, parseIsolation } from "../engine/isolation/index.ts";
-import { runCommandLine, type World } from "./commands/index.ts";
+import {
+  readPluginStart,
+  runCommandLine,
+  type World,
+  watchPluginSocket,
+} from "./commands/index.ts";
 import {
   createStyle,
   errorText,
@@ -49,9 +54,9 @@ function output(stream: NodeJS.WriteStream): Output {
   };
 }
 
-function systemWorld(): World {
+function systemWorld(env: World["env"]): World {
   return {
-    env: process.env,
+    env,
     cwd: process.cwd(),
     stdin: {
       get isTerminal() {
@@ -78,8 +83,9 @@ function systemWorld(): World {
 
 async function main(): Promise<number> {
   listenToSignals();
-  const world = systemWorld();
-  const argv = process.argv.slice(2);
+  const { argv, env } = readPluginStart(process.argv.slice(2), process.env);
+  const world = systemWorld(env);
+  watchPluginSocket(env, () => controller.abort(abortReason("docker has gone")));
   try {
     return await runCommandLine(argv, world);
   } catch (error) {

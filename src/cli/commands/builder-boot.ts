@@ -3,6 +3,7 @@
 import { KilnError } from "../../base/index.ts";
 import { type Driver, openNode } from "../../remote/driver/index.ts";
 import type { BuilderRecord } from "../../remote/store/index.ts";
+import type { ProgressMode } from "../progress/index.ts";
 import type { RunWorld } from "./command.ts";
 import type { KnownBuilders } from "./known-builders.ts";
 import { withProgress } from "./step-progress.ts";
@@ -13,11 +14,12 @@ export async function bootNodes(
   known: KnownBuilders,
   timeout: number,
   world: RunWorld,
+  mode: ProgressMode = "auto",
 ): Promise<void> {
   const drivers = builder.nodes.map((node) => openNode(builder, node, known.drivers));
   const asleep = drivers.filter((driver) => !driver.inProcess);
   if (asleep.length === 0) return;
-  await withProgress("auto", world, async (progress) => {
+  await withProgress(mode, world, async (progress) => {
     await Promise.all(
       asleep.map((driver) => {
         const of = asleep.length > 1 ? `${driver.node.name} ` : "";

@@ -101,7 +101,6 @@ async function leave(
     throw new KilnError("BUILDER_INVALID", "leave requires node name", { hint: "Add --node." });
   const left = withoutNode(record, node);
   await known.store.change((change) => change.save(left), world.call);
-  world.stdout.write(`${record.name}\n`);
   return 0;
 }
 

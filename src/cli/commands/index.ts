@@ -14,6 +14,7 @@ import {
 import { type Command, sayWarning, type World } from "./command.ts";
 
 export type { Command, RunWorld, World } from "./command.ts";
+export { readPluginStart, watchPluginSocket } from "./plugin-mode.ts";
 
 /** A word of the command line: a command, or a group of commands. */
 interface Entry {
@@ -21,6 +22,8 @@ interface Entry {
   readonly aliases?: readonly string[];
   readonly summary: string;
   readonly about?: string;
+  /** Left out of help and docs: old words that still work. */
+  readonly hidden?: boolean;
   readonly load?: () => Promise<Command>;
   readonly children?: readonly Entry[];
 }
@@ -56,6 +59,11 @@ export const root: Entry = {
       name: "create",
       summary: "Create a new builder instance",
       load: async () => (await import("./create.ts")).create,
+    },
+    {
+      name: "dial-stdio",
+      summary: "Proxy current stdio streams to builder instance",
+      load: async () => (await import("./dial-stdio.ts")).dialStdio,
     },
     {
       name: "du",
@@ -117,6 +125,12 @@ export const root: Entry = {
       load: async () => (await import("./inspect.ts")).inspect,
     },
     {
+      name: "install",
+      summary: "Install buildx as a 'docker builder' alias",
+      hidden: true,
+      load: async () => (await import("./builder-alias.ts")).install,
+    },
+    {
       name: "login",
       summary: "Log in to a registry",
       load: async () => (await import("./login.ts")).login,
@@ -163,6 +177,22 @@ export const root: Entry = {
       ],
     },
     {
+      name: "plugin",
+      summary: "Use Kiln as a plugin of docker's command",
+      children: [
+        {
+          name: "install",
+          summary: "Make Kiln a plugin of docker's command",
+          load: async () => (await import("./plugin-install.ts")).pluginInstall,
+        },
+        {
+          name: "uninstall",
+          summary: "Take Kiln out of docker's plugins",
+          load: async () => (await import("./plugin-uninstall.ts")).pluginUninstall,
+        },
+      ],
+    },
+    {
       name: "prune",
       summary: "Remove build cache",
       load: async () => (await import("./prune.ts")).prune,
@@ -181,6 +211,12 @@ export const root: Entry = {
       name: "stop",
       summary: "Stop builder instance",
       load: async () => (await import("./stop.ts")).stop,
+    },
+    {
+      name: "uninstall",
+      summary: "Uninstall the 'docker builder' alias",
+      hidden: true,
+      load: async () => (await import("./builder-alias.ts")).uninstall,
     },
     {
       name: "use",
@@ -207,6 +243,8 @@ const rootFlags = {
 
 /** Runs what `argv` (without node and script) asks for and resolves with the exit code. Failures are thrown. */
 export async function runCommandLine(argv: readonly string[], world: World): Promise<number> {
+  if (argv[0] === "__complete" || argv[0] === "__completeNoDesc")
+    return await runCompletion(argv, world);
   const path: Entry[] = [root];
   const before: string[] = [];
   let rest = argv;
@@ -292,6 +330,17 @@ function countWords({ min, max }: { min: number; max: number }): string {
   return max === Number.POSITIVE_INFINITY ? `at least ${words(min)}` : `${min} to ${words(max)}`;
 }
 
+/** Candidates for the last word; docker puts the plugin's name before the others. */
+async function runCompletion([how, ...words]: readonly string[], world: World): Promise<number> {
+  const { complete } = await import("./complete.ts");
+  const asked = words[0] === world.env["KILN_PLUGIN"] ? words.slice(1) : words;
+  return await complete(asked, { ...root, children: shown(root) }, how === "__complete", world);
+}
+
+function shown({ children = [] }: Entry): readonly Entry[] {
+  return children.filter(({ hidden }) => !hidden);
+}
+
 function versionEntry(): Entry {
   const entry = root.children?.find((child) => child.name === "version");
   if (!entry) throw new Error("no version command");
@@ -314,7 +363,7 @@ function nameOf(path: readonly Entry[]): string {
 
 function helpOfGroup(path: readonly Entry[], world: World): string {
   const entry = path.at(-1) ?? root;
-  const lines: CommandLine[] = (entry.children ?? []).map(({ name, summary }) => ({
+  const lines: CommandLine[] = shown(entry).map(({ name, summary }) => ({
     name,
     summary,
   }));
@@ -338,7 +387,7 @@ function lookOf(world: World): HelpLook {
 export async function commandSpecs(): Promise<readonly Command["spec"][]> {
   const visit = async (entry: Entry): Promise<Command["spec"][]> => {
     if (entry.load) return [(await entry.load()).spec];
-    return (await Promise.all((entry.children ?? []).map(visit))).flat();
+    return (await Promise.all(shown(entry).map(visit))).flat();
   };
   return visit(root);
 }

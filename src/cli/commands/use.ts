@@ -1,8 +1,8 @@
 // kiln use: which builder is used when none is named.
-import { KilnError } from "../../base/index.ts";
+import { isKilnError, KilnError } from "../../base/index.ts";
 import { embeddedName } from "../../remote/driver/index.ts";
 import { type Command, defineCommand } from "./command.ts";
-import { openKnownBuilders } from "./known-builders.ts";
+import { type KnownBuilder, type KnownBuilders, openKnownBuilders } from "./known-builders.ts";
 
 export const use: Command = defineCommand({
   spec: {
@@ -27,7 +27,7 @@ export const use: Command = defineCommand({
       await known.store.change((change) => change.setCurrent(known.key, "", how), world.call);
       return 0;
     }
-    const builder = name === "" ? undefined : known.find(name);
+    const builder = name === "" ? undefined : findForUse(name, known);
     if (!builder)
       throw new KilnError("FLAG_INVALID", "which builder? Its name is missing", {
         hint: "Usage: kiln use NAME",
@@ -45,3 +45,14 @@ export const use: Command = defineCommand({
     return 0;
   },
 });
+
+function findForUse(name: string, known: KnownBuilders): KnownBuilder {
+  try {
+    return known.find(name);
+  } catch (error) {
+    if (!isKilnError(error, "BUILDER_NOT_FOUND")) throw error;
+    throw new KilnError("BUILDER_NOT_FOUND", `failed to find instance ${JSON.stringify(name)}`, {
+      hint: `See which there are: kiln ls. Make it: kiln create --name ${name}`,
+    });
+  }
+}

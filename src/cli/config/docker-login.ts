@@ -74,7 +74,8 @@ function entryOf({ username = "", password = "", identityToken }: Credentials): 
   return { auth, ...(identityToken === undefined ? {} : { identitytoken: identityToken }) };
 }
 
-function writeConfig(file: string, text: string): void {
+/** Replaces config.json, which only its owner can read afterwards. */
+export function writeConfig(file: string, text: string): void {
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     writeFileAtomic(realFile(file), text, 0o600);

@@ -1,6 +1,7 @@
 // What is set outside the command line: Kiln's configuration file, docker's credentials, where state is kept.
 export * from "./config-file.ts";
 export type { DaemonTables } from "./daemon-tables.ts";
+export { setDockerAlias } from "./docker-aliases.ts";
 export {
   createDockerCredentials,
   type DockerConfig,
