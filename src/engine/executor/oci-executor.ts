@@ -22,6 +22,7 @@ import { type Ending, processFailed } from "./failure.ts";
 import { type LimitGroups, limitedCommand, machineOomKills, openLimits } from "./limits.ts";
 import { defaultHostname, hostsFile, resolveGateway } from "./network/hosts.ts";
 import { type Network, type NetworkMode, Networks } from "./network/networks.ts";
+import type { StepNetworks } from "./network/step-networks.ts";
 import { environmentValue, ociSpec, type SeccompSetting, type SpecMount } from "./oci-spec.ts";
 import { checkProgram, explainProgram, findProgram, type Program } from "./program.ts";
 import {
@@ -47,6 +48,8 @@ export interface OciExecutorOptions {
   readonly cgroups: CgroupView;
   readonly platforms: Platforms;
   readonly network: NetworkMode;
+  /** Makes networks of steps otherwise than by links to the machine. */
+  readonly openNetworks?: (directory: string) => Promise<StepNetworks>;
   /** `one`: this process has one user to give files to. */
   readonly owners: "many" | "one";
   readonly now: () => Date;
@@ -69,7 +72,7 @@ export class OciExecutor implements Executor {
     this.#bounding = boundingSet(readFileSync("/proc/self/status", "utf8"));
     for (const name of ["state", "files"]) mkdirSync(join(options.directory.path, name));
     this.#files = new ConstantFiles(join(options.directory.path, "files"));
-    this.#networks = new Networks(options.network, options.directory.path);
+    this.#networks = new Networks(options.network, options.directory.path, options.openNetworks);
   }
 
   async platforms(call: Call): Promise<readonly Platform[]> {

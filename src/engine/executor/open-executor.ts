@@ -17,6 +17,7 @@ import {
 import { openNestedHandlers, openOwnHandlers } from "./emulation/private-handlers.ts";
 import type { Executor } from "./executor.ts";
 import { type NetworkMode, networkModes } from "./network/networks.ts";
+import { openUserNetworks } from "./network/user-networks.ts";
 import { OciExecutor } from "./oci-executor.ts";
 import { ProotExecutor } from "./proot/proot-executor.ts";
 import { findInPath, findRuntime } from "./runtime.ts";
@@ -42,7 +43,8 @@ export interface ExecutorOptions {
  */
 export async function openExecutor(options: ExecutorOptions): Promise<Executor> {
   if (options.standing?.isolation === "proot") return openProot(options, options.standing);
-  const runtime = findRuntime(options.runtime, options.path ?? process.env["PATH"] ?? "");
+  const path = options.path ?? process.env["PATH"] ?? "";
+  const runtime = findRuntime(options.runtime, path);
   enterMountNamespace();
   const directory = openWorkDirectory(options.stateDir);
   const cgroups = openCgroupView(runtime.name);
@@ -52,6 +54,12 @@ export async function openExecutor(options: ExecutorOptions): Promise<Executor> 
     directory,
     cgroups,
     stateDir: options.stateDir,
+    ...(inUserNamespace(options)
+      ? {
+          openNetworks: (at: string) =>
+            openUserNetworks({ directory: at, find: (name) => findInPath(name, path) }),
+        }
+      : {}),
     network: options.network ?? networkFromEnvironment(process.env["KILN_NETWORK"]),
     platforms: new Platforms(platformsOptions(options, directory.path)),
     owners: options.standing?.owners ?? "many",
@@ -97,7 +105,7 @@ function platformsOptions(options: ExecutorOptions, directory: string): Platform
   const path = options.path ?? process.env["PATH"] ?? "";
   const chosen = process.env["KILN_QEMU"] ?? "";
   const mode = emulationFromEnvironment(process.env["KILN_EMULATION"]);
-  const inside = options.standing?.isolation.startsWith("userns") === true;
+  const inside = inUserNamespace(options);
   return {
     machine: readMachine(directory),
     directory,
@@ -114,6 +122,10 @@ function platformsOptions(options: ExecutorOptions, directory: string): Platform
       return await openNestedHandlers(directory, emulators, (name) => findInPath(name, path));
     },
   };
+}
+
+function inUserNamespace({ standing }: ExecutorOptions): boolean {
+  return standing?.isolation.startsWith("userns") === true;
 }
 
 function emulationFromEnvironment(text: string | undefined): EmulationMode {

@@ -21,13 +21,19 @@ export interface Network extends Disposable {
 export class Networks implements AsyncDisposable {
   readonly #mode: NetworkMode;
   readonly #directory: string;
+  readonly #openNetworks: (directory: string) => Promise<StepNetworks>;
   readonly #owned = new AsyncStack();
   #opened: Promise<StepNetworks | undefined> | undefined;
 
   /** `directory`: in this process's private mount namespace. */
-  constructor(mode: NetworkMode, directory: string) {
+  constructor(
+    mode: NetworkMode,
+    directory: string,
+    openNetworks: (directory: string) => Promise<StepNetworks> = openStepNetworks,
+  ) {
     this.#mode = mode;
     this.#directory = directory;
+    this.#openNetworks = openNetworks;
   }
 
   /**
@@ -47,7 +53,7 @@ export class Networks implements AsyncDisposable {
           path,
           gateway,
           [Symbol.dispose]: dispose,
-        } = networks.lend({
+        } = await networks.lend({
           spoil: process.security === "insecure",
         });
         const setting = { type: "join", path } as const;
@@ -71,7 +77,7 @@ export class Networks implements AsyncDisposable {
   async #tryOpen(warn: (message: string) => void): Promise<StepNetworks | undefined> {
     if (this.#mode === "host") return undefined;
     try {
-      const networks = this.#owned.use(await openStepNetworks(this.#directory));
+      const networks = this.#owned.use(await this.#openNetworks(this.#directory));
       if (networks.resolver.isFallback)
         warn(
           "the machine names no name server that a step could reach: steps ask 8.8.8.8 and 8.8.4.4",

@@ -19,7 +19,7 @@ export interface LentNetwork extends Disposable {
 export interface StepNetworks extends AsyncDisposable {
   readonly resolver: StepResolver;
   /** `spoil`: the step may change what it gets, so nobody gets it afterwards. */
-  lend(options: { readonly spoil: boolean }): LentNetwork;
+  lend(options: { readonly spoil: boolean }): LentNetwork | Promise<LentNetwork>;
 }
 
 /**
