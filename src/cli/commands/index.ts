@@ -66,6 +66,11 @@ export const root: Entry = {
       load: async () => (await import("./dial-stdio.ts")).dialStdio,
     },
     {
+      name: "diff",
+      summary: "Explain how two images differ",
+      load: async () => (await import("./diff.ts")).diff,
+    },
+    {
       name: "du",
       summary: "Show disk usage of the build cache",
       load: async () => (await import("./du.ts")).du,
