@@ -6,8 +6,8 @@ import { keepAlive, sessionSettings, widenWindow } from "./connection.ts";
 import { defaultMaxMessageSize, MessageParser } from "./framing.ts";
 import { headersOf, metadataOf, statusOf } from "./headers.ts";
 import { Inbound } from "./inbound.ts";
-import { decoded, encoded } from "./messages.ts";
-import { sendMessage } from "./outbound.ts";
+import { decoded } from "./messages.ts";
+import { send } from "./outbound.ts";
 import { StatusError, statusCodes } from "./status.ts";
 import type { Channel, ClientCall, ConnectionOptions, MethodDefinition } from "./types.ts";
 
@@ -124,7 +124,7 @@ async function pump(
       return;
     }
     if (next.done) break;
-    await sendMessage(stream, encoded(definition.requestType, next.value));
+    await send(stream, definition.requestType, next.value);
   }
   if (!stream.closed && !stream.destroyed) stream.end();
 }

@@ -64,6 +64,20 @@ export class Inbound implements AsyncIterableIterator<Uint8Array> {
     }
   }
 
+  /** All messages that have come, each time that some have. */
+  async *batches(): AsyncGenerator<readonly Uint8Array[], void> {
+    for (;;) {
+      const first = await this.next();
+      if (first.done) return;
+      const batch = [first.value, ...this.#messages.slice(this.#at)];
+      this.#messages = [];
+      this.#at = 0;
+      this.#waiting = 0;
+      if (this.#stream.isPaused()) this.#stream.resume();
+      yield batch;
+    }
+  }
+
   async return(): Promise<IteratorResult<Uint8Array, undefined>> {
     this.#messages = [];
     this.#at = 0;

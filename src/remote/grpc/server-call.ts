@@ -9,8 +9,8 @@ import { abortReason } from "../../base/index.ts";
 import { defaultMaxMessageSize, MessageParser } from "./framing.ts";
 import { headersOf, metadataOf, statusHeaders, timeoutOf } from "./headers.ts";
 import { Inbound } from "./inbound.ts";
-import { decoded, encoded } from "./messages.ts";
-import { sendMessage } from "./outbound.ts";
+import { decoded } from "./messages.ts";
+import { send } from "./outbound.ts";
 import { asStatus, StatusError, statusCodes } from "./status.ts";
 import type { BoundMethod, Metadata, ServerCall, ServerOptions } from "./types.ts";
 
@@ -102,10 +102,10 @@ async function respond(
   const request = definition.requestStream ? requests : await only(requests);
   const answer = handler(request, call);
   if (!definition.responseStream) {
-    return await responder.send(encoded(definition.responseType, await answer));
+    return await responder.send(definition.responseType, await answer);
   }
   for await (const message of answer as AsyncIterable<unknown>) {
-    await responder.send(encoded(definition.responseType, message));
+    await responder.send(definition.responseType, message);
     call.signal.throwIfAborted();
   }
 }
@@ -156,9 +156,9 @@ class Responder {
     stream.respond({ ...contentType, ...headers }, { waitForTrailers: true });
   }
 
-  async send(message: Uint8Array): Promise<void> {
+  async send(type: unknown, message: unknown): Promise<void> {
     this.sendHeaders({});
-    await sendMessage(this.#stream, message);
+    await send(this.#stream, type, message);
   }
 
   /** Undefined is a good end. */

@@ -1,0 +1,148 @@
+// The sending half of fsutil: tells the list, and the contents of what the other side asks for.
+import type { SharedFiles } from "../../../api/index.ts";
+import { abortReason, type Call, KilnError } from "../../../base/index.ts";
+import { Outbox } from "./outbox.ts";
+import { decodePacket, encodeData, encodeFin, encodeStat, endOfList } from "./packet.ts";
+
+/** Packets, as many as came together. */
+export type Packets = AsyncIterable<readonly Uint8Array[]>;
+
+/** Files that are read at once: enough to keep a disk busy while the network takes what was read. */
+const readers = 4;
+/** Largest piece in one packet, in bytes: every peer takes 4 MiB. */
+const pieceSize = 1 << 20;
+/** Requests that may wait. Nobody needs to ask twice, so this only stops who asks without end. */
+const maxRequests = 8_000_000;
+
+/** Sends `files`, which are lent, as `incoming` asks for them; ends when the other side has all it wants. */
+export async function* sendFiles(files: SharedFiles, incoming: Packets, call: Call): Packets {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([call.signal, stop.signal]);
+  const outbox = new Outbox();
+  const sender = new Sender(files, outbox, { signal });
+  const work = Promise.all([sender.list(), sender.serve(incoming)]);
+  work.then(
+    () => outbox.end(),
+    (error: unknown) => outbox.fail(error),
+  );
+  const cancel = () => outbox.fail(call.signal.reason);
+  call.signal.addEventListener("abort", cancel, { once: true });
+  try {
+    yield* outbox;
+  } finally {
+    call.signal.removeEventListener("abort", cancel);
+    stop.abort(abortReason("the files are no longer wanted"));
+  }
+}
+
+class Sender {
+  readonly #files: SharedFiles;
+  readonly #outbox: Outbox;
+  readonly #call: Call;
+  readonly #requests: number[] = [];
+  #next = 0;
+  #active = 0;
+  #finishing = false;
+  #idle: (() => void) | undefined;
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(files: SharedFiles, outbox: Outbox, call: Call) {
+    this.#files = files;
+    this.#outbox = outbox;
+    this.#call = call;
+  }
+
+  async list(): Promise<void> {
+    for await (const batch of this.#files.entries) {
+      for (const entry of batch) {
+        const full = this.#outbox.push(encodeStat(entry));
+        if (full !== undefined) await full;
+      }
+      this.#call.signal.throwIfAborted();
+    }
+    this.#outbox.push(endOfList);
+  }
+
+  /** Resolves when the other side has said that it has all. */
+  async serve(incoming: Packets): Promise<void> {
+    for await (const batch of incoming) {
+      // After its last word the other side is listened to until it hangs up: leaving early would look like a failure.
+      if (this.#finishing) continue;
+      for (const bytes of batch) {
+        const packet = decodePacket(bytes);
+        if (packet.type === "request") this.#request(packet.id);
+        else if (packet.type === "fin") await this.#finish();
+        else if (packet.type === "error") throw told(packet.message);
+        else throw unexpected(packet.type);
+      }
+      if (this.#failure) throw this.#failure.error;
+    }
+    if (!this.#finishing) throw new KilnError("REQUEST_INVALID", "the receiver of files broke off");
+  }
+
+  async #finish(): Promise<void> {
+    this.#finishing = true;
+    if (this.#active > 0) {
+      await new Promise<void>((resolve) => {
+        this.#idle = resolve;
+      });
+    }
+    if (this.#failure) throw this.#failure.error;
+    this.#outbox.push(encodeFin());
+    this.#outbox.end();
+  }
+
+  #request(id: number): void {
+    if (this.#requests.length - this.#next >= maxRequests)
+      throw new KilnError(
+        "REQUEST_INVALID",
+        `more than ${maxRequests} files were asked for at once`,
+      );
+    this.#requests.push(id);
+    if (this.#active < readers) void this.#work();
+  }
+
+  async #work(): Promise<void> {
+    this.#active++;
+    try {
+      for (let id = this.#requests[this.#next]; id !== undefined; id = this.#requests[this.#next]) {
+        this.#next++;
+        if (this.#next === this.#requests.length) {
+          this.#requests.length = 0;
+          this.#next = 0;
+        }
+        await this.#send(id);
+      }
+    } catch (error) {
+      this.#failure ??= { error };
+      this.#outbox.fail(error);
+    } finally {
+      this.#active--;
+      if (this.#active === 0 && this.#finishing) this.#idle?.();
+    }
+  }
+
+  async #send(id: number): Promise<void> {
+    const take = (chunk: Uint8Array): void | Promise<void> => {
+      if (chunk.length <= pieceSize) return this.#outbox.push(encodeData(id, chunk));
+      return this.#sendPieces(id, chunk);
+    };
+    await this.#files.read(id, take, this.#call);
+    const full = this.#outbox.push(encodeData(id, endOfList));
+    if (full !== undefined) await full;
+  }
+
+  async #sendPieces(id: number, chunk: Uint8Array): Promise<void> {
+    for (let at = 0; at < chunk.length; at += pieceSize)
+      await this.#outbox.push(encodeData(id, chunk.subarray(at, at + pieceSize)));
+  }
+}
+
+/** What the other side says went wrong there. */
+export function told(message: string): KilnError {
+  return new KilnError("BUILDER_FAILED", message || "the other side failed without a word");
+}
+
+export function unexpected(type: string): KilnError {
+  return new KilnError("REQUEST_INVALID", `unexpected packet of files: ${type}`);
+}
