@@ -55,6 +55,8 @@ export interface BuildRequest {
   readonly keepGoing?: boolean;
   /** Tell of every step that runs why it was not cached. */
   readonly explain?: boolean;
+  /** Before anything is exported, programs in the result that are for other processors are told of, or fail the build. */
+  readonly checkArch?: "warn" | "error";
   /** Nothing is run or exported: the answer is what would be. */
   readonly plan?: boolean;
   /** Leave no record in the history. */

@@ -19,6 +19,10 @@ export type ErrorCategory =
  * and a test compares the two.
  */
 export const errorCodes = {
+  ARCHITECTURE_MISMATCH: [
+    "failed-precondition",
+    "The result has programs that are built for another processor than its platform's.",
+  ],
   ARCHIVE_INVALID: [
     "invalid-argument",
     "A tar archive or compressed stream is malformed or exceeds a limit.",

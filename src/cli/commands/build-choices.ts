@@ -114,6 +114,22 @@ export function wantedExplanation({ values, given }: Flags<BuildFlags>): Explain
   return "json";
 }
 
+/** What --check-arch asks; undefined where it is not given, or `--check-arch=false`. */
+export function wantedArchCheck({
+  values,
+  given,
+}: Flags<BuildFlags>): "warn" | "error" | undefined {
+  const word = values["check-arch"];
+  if (!given("check-arch") || word === "false") return undefined;
+  if (word === "warn" || word === "error") return word;
+  if (word === "true") return "error";
+  throw new KilnError(
+    "FLAG_INVALID",
+    `invalid value ${JSON.stringify(word)} for --check-arch: no such mode`,
+    { hint: "Modes are warn and error." },
+  );
+}
+
 /** What --plan asks; undefined where it is not given, or `--plan=false`. */
 export function wantedPlan({ values, given }: Flags<BuildFlags>): ExplainMode | undefined {
   if (!given("plan") || values.plan === "false") return undefined;

@@ -41,6 +41,12 @@ export const buildFlags = {
     usage: "Set the parent cgroup for the RUN instructions during build",
   },
   check: { type: "bool", usage: "Shorthand for --call=check" },
+  "check-arch": {
+    type: "string",
+    value: "warn|error",
+    alone: "error",
+    usage: "Before exporting, name programs in the result that are for another processor",
+  },
   compress: { type: "bool", usage: "Compress the build context", hidden: true },
   "cpu-period": { type: "int", usage: "Limit the CPU CFS period", hidden: true },
   "cpu-quota": { type: "int", usage: "Limit the CPU CFS quota", hidden: true },

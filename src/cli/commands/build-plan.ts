@@ -24,6 +24,7 @@ import {
   prefixed,
   refuseUnsupported,
   stepAttrs,
+  wantedArchCheck,
   wantedArgs,
   wantedCall,
   wantedEntitlements,
@@ -76,6 +77,7 @@ export interface BuildPlan {
   readonly expectCached: boolean;
   readonly explain: ExplainMode | undefined;
   readonly call: CallSpec | undefined;
+  readonly checkArch: "warn" | "error" | undefined;
   /** What would be done is wanted, not the doing of it. */
   readonly forecast: ExplainMode | undefined;
   /** Path as the user knows it, for messages. */
@@ -123,6 +125,7 @@ export function planBuild(
   const progress = check.run(() => wantedProgress(flags, env)) ?? "auto";
   const jobs = check.run(() => wantedJobs(flags, env));
   const explain = check.run(() => wantedExplanation(flags));
+  const checkArch = check.run(() => wantedArchCheck(flags));
   const forecast = check.run(() => wantedPlan(flags));
   const iidFile = check.run(() => outputFile("--iidfile", values.iidfile, options.cwd));
   const metadataFile = check.run(() =>
@@ -166,6 +169,7 @@ export function planBuild(
     explain,
     call,
     forecast,
+    checkArch,
     dockerfile: sources?.dockerfile ?? "Dockerfile",
     iidFile,
     metadataFile,

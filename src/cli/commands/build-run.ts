@@ -111,6 +111,7 @@ async function runPlan(
     ...(plan.keepGoing ? { keepGoing: true } : {}),
     ...(plan.explain ? { explain: true } : {}),
     ...(plan.forecast ? { plan: true } : {}),
+    ...(plan.checkArch ? { checkArch: plan.checkArch } : {}),
     ...(plan.expectCached ? { expectCached: true } : {}),
   };
   const session = createLocalSession({

@@ -24,6 +24,7 @@ import type { ImageSource } from "../source/index.ts";
 import { attestProvenance, BuildNotes, describeProvenance } from "./attest-result.ts";
 import { type BridgeParts, createBridge } from "./bridge.ts";
 import { exportCaches, findCaches, importCaches, inlineCache } from "./caches.ts";
+import { checkArchitecture } from "./check-arch.ts";
 import { startEarlyPacking } from "./early-packing.ts";
 import { type Entitlement, grantEntitlements, readAllowed } from "./entitlements.ts";
 import { EventQueue } from "./event-queue.ts";
@@ -132,6 +133,14 @@ async function runBuild(
     call,
   );
   if (request.expectCached) job.expectCached();
+  const { checkArch } = request;
+  if (checkArch) {
+    const results = described.platforms.map(({ platform }, index) => ({
+      platform,
+      snapshot: snapshots[index],
+    }));
+    await runAll(results, (one, c) => checkArchitecture(checkArch, one, parts, c), call);
+  }
   const build = shared(request, session, notes);
   const outcome = async (naming: Call): Promise<BuildOutcome> => ({
     targets: await Promise.all(graphs.map((graph) => job.names(graph, build, naming))),

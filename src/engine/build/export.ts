@@ -58,7 +58,9 @@ export async function exportResult(
       runStep(
         { name: title, key, emit, now },
         async (step) => {
-          const one = prepared.use(await exporter.prepare({ ...result, output: index }, attrs, session, step));
+          const one = prepared.use(
+            await exporter.prepare({ ...result, output: index }, attrs, session, step),
+          );
           await abortable(allPrepared(), step);
           return { attrs: await one.finish(step), descriptor: one.descriptor };
         },

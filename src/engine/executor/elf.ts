@@ -53,6 +53,22 @@ export function needsLoader(head: Uint8Array): boolean {
   return false;
 }
 
+const executable = 2;
+const shared = 3;
+/** Programs that the kernel runs for itself (e_machine EM_BPF): any processor has them. */
+const anyMachine = "machine-247";
+
+/**
+ * What a program or library was built for, from at least its first 20 bytes; undefined for what is none: other files, and
+ * objects that are yet to be linked.
+ */
+export function readProgramHead(head: Uint8Array): string | undefined {
+  const elf = readElf(head);
+  if (elf === undefined || elf.architecture === anyMachine) return undefined;
+  const type = new DataView(head.buffer, head.byteOffset).getUint16(16, head[5] === littleEndian);
+  return type === executable || type === shared ? elf.architecture : undefined;
+}
+
 /** The program named by a script's `#!` line; undefined when `head` is not the beginning of a script. */
 export function readInterpreter(head: Uint8Array): string | undefined {
   if (head[0] !== 0x23 || head[1] !== 0x21) return undefined;

@@ -1,4 +1,5 @@
 // Running the processes of steps.
+export { readProgramHead } from "./elf.ts";
 export { type Emulator, findEmulators, processors, registration } from "./emulation/emulators.ts";
 export {
   binfmtDirectory,
