@@ -42,7 +42,7 @@ export function readPluginStart(argv: readonly string[], env: Environment): Plug
       const variable = valueFlags[flag];
       if (variable !== undefined) said[variable] = value;
       // A context that was named wins over the host of the environment.
-      if (variable === "DOCKER_CONTEXT") said["DOCKER_HOST"] = undefined;
+      if (variable === "DOCKER_CONTEXT" && value !== "default") said["DOCKER_HOST"] = undefined;
     } else if (flag === "--tlsverify")
       said["DOCKER_TLS_VERIFY"] = inline === "false" ? undefined : "1";
     else if (flag === "--tls") said["DOCKER_TLS"] = "1";

@@ -19,7 +19,7 @@ export interface EngineRequest {
   readonly query?: Readonly<Record<string, string>>;
   readonly json?: unknown;
   readonly body?: Bytes;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string | string[]>>;
 }
 
 /** One docker engine. Each request has its own connection, which ends with the answer. */

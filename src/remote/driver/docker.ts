@@ -28,6 +28,8 @@ export const dockerKind: DriverKind = {
         await engine.done({ method: "GET", path: "/_ping" }, call);
       },
       connect: (call) => engine.hijack({ method: "POST", path: "/grpc" }, "h2c", call),
+      connectSession: (headers, call) =>
+        engine.hijack({ method: "POST", path: "/session", headers: oneEach(headers) }, "h2c", call),
       // Docker's own engine is not ours to stop.
       stop: async () => undefined,
       remove: async () => {
@@ -38,3 +40,8 @@ export const dockerKind: DriverKind = {
     };
   },
 };
+
+/** Several values of one header go as Node sends them: one line each. */
+function oneEach(headers: ReadonlyMap<string, readonly string[]>): Record<string, string[]> {
+  return Object.fromEntries([...headers].map(([name, values]) => [name, [...values]]));
+}

@@ -30,6 +30,11 @@ export interface Driver {
   boot(say: Say, call: Call): Promise<void>;
   /** One connection to the node's BuildKit API; the caller destroys it. */
   connect(call: Call): Promise<Duplex>;
+  /**
+   * How a build's session is begun where not by the API's own method: a stream on which the daemon is the client. The
+   * headers say who we are and what we serve.
+   */
+  connectSession?(headers: ReadonlyMap<string, readonly string[]>, call: Call): Promise<Duplex>;
   stop(call: Call): Promise<void>;
   remove(options: RemoveOptions, call: Call): Promise<void>;
 }

@@ -4,6 +4,7 @@ import { dockerKind } from "./docker.ts";
 import { dockerContainerKind } from "./docker-container.ts";
 import type { Driver, DriverKind, DriverWorld } from "./driver.ts";
 import { embeddedKind, embeddedRoot } from "./embedded.ts";
+import { kubernetesKind } from "./kubernetes.ts";
 import { invalidNode } from "./options.ts";
 import { remoteKind } from "./remote.ts";
 
@@ -19,7 +20,13 @@ export { embeddedEndpoint, embeddedName, embeddedNode, embeddedRoot, listens } f
 export { askNode, askWorkers, type GcRule, type NodeDevice, type NodeInfo } from "./node-info.ts";
 export { checkRemoteAddress } from "./remote-address.ts";
 
-const kinds: readonly DriverKind[] = [dockerKind, dockerContainerKind, remoteKind, embeddedKind];
+const kinds: readonly DriverKind[] = [
+  dockerKind,
+  dockerContainerKind,
+  kubernetesKind,
+  remoteKind,
+  embeddedKind,
+];
 
 /** Names of drivers that builders can be created with. */
 export const creatableDrivers: readonly string[] = kinds
