@@ -46,7 +46,9 @@ function startTime(pid: string): string | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, "latin1");
     // The second field, the program's name, may hold anything; the last parenthesis ends it.
-    return text.slice(text.lastIndexOf(")") + 2).split(" ")[19];
+    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+    // A process that has ended is still listed until its parent has asked how.
+    return fields[0] === "Z" || fields[0] === "X" ? undefined : fields[19];
   } catch {
     return undefined;
   }
