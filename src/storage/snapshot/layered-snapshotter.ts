@@ -102,8 +102,9 @@ export class LayeredSnapshotter implements CollectableSnapshotter {
 
   async active(parent: Snapshot | undefined, call: Call): Promise<ActiveSnapshot> {
     throwIfAborted(call);
+    const layers = await layersOf(parent, call);
     const staged = this.#store.stage();
-    const view = this.#views.active(staged, parent?.layers ?? []);
+    const view = this.#views.active(staged, layers);
     return new LayerActive({
       store: this.#store,
       stacks: this.#stacks,
@@ -121,7 +122,9 @@ export class LayeredSnapshotter implements CollectableSnapshotter {
 
   async merge(parents: readonly Snapshot[], call: Call): Promise<Snapshot> {
     throwIfAborted(call);
-    return this.#stacks.open(parents.flatMap((parent) => parent.layers));
+    const stacks: (readonly SnapshotLayer[])[] = [];
+    for (const parent of parents) stacks.push(await layersOf(parent, call));
+    return this.#stacks.open(stacks.flat());
   }
 
   async diff(
@@ -130,8 +133,8 @@ export class LayeredSnapshotter implements CollectableSnapshotter {
     call: Call,
   ): Promise<Snapshot | undefined> {
     throwIfAborted(call);
-    const below = lower?.layers ?? [];
-    const above = upper?.layers ?? [];
+    const below = await layersOf(lower, call);
+    const above = await layersOf(upper, call);
     if (!isPrefix(below, above)) return this.#compare(lower, upper, call);
     const added = above.slice(below.length);
     return added.length === 0 ? undefined : this.#stacks.open(added);
@@ -245,6 +248,15 @@ export class LayeredSnapshotter implements CollectableSnapshotter {
       throw fromNodeError(error, "comparing two snapshots");
     }
   }
+}
+
+/** The layers of a stack; files that lie ready elsewhere become one first. */
+async function layersOf(
+  snapshot: Snapshot | undefined,
+  call: Call,
+): Promise<readonly SnapshotLayer[]> {
+  if (snapshot?.tree) await snapshot.mounts(call);
+  return snapshot?.layers ?? [];
 }
 
 /** A full disk or missing rights, whatever was being done when they showed. */
