@@ -50,6 +50,11 @@ export class FaultList {
     this.#rules.push({ rule, fault, skip: rule.after ?? 0, left: rule.times ?? 1 });
   }
 
+  /** Forgets all faults; says whether there were any. */
+  clear(): boolean {
+    return this.#rules.splice(0).length > 0;
+  }
+
   take(request: { readonly method: string; readonly path: string }): Fault | undefined {
     const found = this.#rules.find(({ rule, left }) => left > 0 && matches(rule, request));
     if (!found) return undefined;

@@ -35,6 +35,8 @@ export interface TestRegistry extends AsyncDisposable {
   readonly guard: Guard;
   /** The next matching requests (one, if nothing else is said) meet this fault. */
   fail(rule: FaultRule, fault: Fault): void;
+  /** No more faults; says whether any were left. */
+  heal(): boolean;
   /** `GET a/blobs/sha256:…` and the like, one for each request: shortened digests, no query. */
   log(): readonly string[];
   forgetRequests(): void;
@@ -83,6 +85,7 @@ export async function startRegistry(options: TestRegistryOptions = {}): Promise<
     requests,
     store,
     guard,
+    heal: () => faults.clear(),
     fail: (rule, fault) => faults.add(rule, fault),
     log: () => requests.map(({ method, path }) => `${method} ${shorten(path)}`),
     forgetRequests: () => requests.splice(0),

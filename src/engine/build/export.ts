@@ -62,12 +62,13 @@ export async function exportResult(
             await exporter.prepare({ ...result, output: index }, attrs, session, step),
           );
           await abortable(allPrepared(), step);
-          return { attrs: await one.finish(step), descriptor: one.descriptor };
+          return { attrs: await one.finish(step), descriptor: one.descriptor, one };
         },
         exporting,
       ),
     call,
   );
+  for (const { one } of finished) one.keep?.();
   const descriptor = finished.map((one) => one.descriptor).find((one) => one !== undefined);
   const attrs: Attrs = Object.assign({}, ...finished.map((one) => one.attrs));
   return { attrs, ...(descriptor ? { descriptor } : {}) };

@@ -66,9 +66,11 @@ export interface Exporter {
   ): Promise<PreparedExport>;
 }
 
-/** Disposing an unfinished one undoes it. */
+/** Disposing one that is not finished, or not kept, undoes it as far as that can be. */
 export interface PreparedExport extends AsyncDisposable {
   readonly descriptor?: Descriptor;
   /** Answers with the reference's response keys. */
   finish(call: StepCall): Promise<Attrs>;
+  /** All exports of the build have finished. */
+  keep?(): void;
 }

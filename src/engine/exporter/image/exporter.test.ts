@@ -68,7 +68,9 @@ async function exportImage(result: SolvedResult, attrs: Attrs, directory = root)
   const exporter = createExporters(parts(directory)).get("image");
   if (!exporter) throw new Error("there is no image exporter");
   await using prepared = await exporter.prepare(result, attrs, session, call);
-  return await prepared.finish(call);
+  const response = await prepared.finish(call);
+  prepared.keep?.();
+  return response;
 }
 
 const pushed = (name: string) => ({ name: `${registry.host}/${name}`, push: "true" });
@@ -138,7 +140,12 @@ test("manifests follow all blobs, the tag comes last and is looked at again", as
     (line) => line.startsWith("PUT") && line.includes("/manifests/"),
   );
   expect(lastBlob).toBeLessThan(firstManifest);
-  expect(log.slice(-2)).toEqual(["PUT app/manifests/1", "HEAD app/manifests/1"]);
+  expect(log.slice(-4)).toEqual([
+    "HEAD app/manifests/1",
+    "GET app/manifests/1",
+    "PUT app/manifests/1",
+    "HEAD app/manifests/1",
+  ]);
 });
 
 test("the same input gives the same digest, from another store and at another time", async () => {
@@ -394,5 +401,6 @@ test("type registry is type image that pushes", async () => {
     call,
   );
   await prepared.finish(call);
+  prepared.keep?.();
   manifestOf("r", "1");
 });

@@ -1,6 +1,8 @@
 // Exporter `image`: an image in the store and, if asked, under its names in registries.
+
+import { join } from "node:path";
 import type { Attrs, Session, StepCall } from "../../../api/index.ts";
-import { type Call, runAll } from "../../../base/index.ts";
+import { type Call, KilnError, runAll } from "../../../base/index.ts";
 import {
   formatReference,
   type Reference,
@@ -15,7 +17,9 @@ import { type ImageAttributes, type PushAttributes, parsePushAttributes } from "
 import { type CreatedImage, createImage, packEarly } from "./create-image.ts";
 import type { LayerPacker } from "./pack-layers.ts";
 import { createPusher } from "./push.ts";
+import { createPushJournal } from "./push-journal.ts";
 import { imageResponse } from "./response.ts";
+import type { MovedTags } from "./tag-phase.ts";
 
 type Attributes = ImageAttributes & PushAttributes;
 
@@ -30,31 +34,44 @@ export function createImageExporter(parts: ExporterParts, pack: LayerPacker): Ex
     anticipate: (layer, times, attrs, _session, call) =>
       packEarly(parts, pack, { layer, times, attributes: parsePushAttributes(attrs) }, call),
     async prepare(result, attrs, session, call) {
+      const journal = createPushJournal(join(parts.directory, "pushes"));
+      const untag = async (repository: string, tag: string, own: Call) => {
+        const listing = parts.listing?.(registry, repository);
+        if (!listing) throw new KilnError("UNSUPPORTED", "the registry is not asked to delete");
+        await listing.deleteManifest(tag, own);
+      };
       const attributes = parsePushAttributes(attrs);
       const registry = parts.registry(session, { insecure: attributes.insecure });
       const { references } = attributes;
       const several = new Set(references.map(repositoryName)).size > 1;
       const read = (several ? createSharedBlobReader : createBlobReader)({ ...parts, registry });
       const pusher = attributes.push
-        ? createPusher({ registry, references, origins: parts.origins, read }, call)
+        ? createPusher({ registry, references, origins: parts.origins, read, journal, untag }, call)
         : undefined;
+      let moved: MovedTags | undefined;
       try {
         const onBlob = pusher?.send;
         const options = { attributes, read, ...(onBlob ? { onBlob } : {}) };
         const create = (own: StepCall) => createImage(parts, pack, result, options, own);
         const image = await (pusher ? pusher.during(create) : create(call));
+        const children = [...image.images, ...image.attestations].map((one) => one.manifest);
+        await pusher?.stage(children, image.root, !attributes.pushByDigest);
+        if (pusher) await addReferrers(parts, registry, attributes, image, call);
         return {
           descriptor: image.root.descriptor,
           async finish() {
-            const children = [...image.images, ...image.attestations].map((one) => one.manifest);
-            await pusher?.finish(children, image.root, !attributes.pushByDigest);
-            if (pusher) await addReferrers(parts, registry, attributes, image, call);
+            if (!attributes.pushByDigest) moved = await pusher?.tag(image.root);
             if (attributes.store) recordNames(parts, attributes, image);
             const name = attributes.name || storeNames(attributes, image.root.descriptor.digest)[0];
             return imageResponse(name, image);
           },
+          keep() {
+            moved?.keep();
+            moved = undefined;
+          },
           async [Symbol.asyncDispose]() {
             await pusher?.[Symbol.asyncDispose]();
+            await moved?.undo();
           },
         };
       } catch (error) {

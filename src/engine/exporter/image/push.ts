@@ -3,8 +3,8 @@ import { setMaxListeners } from "node:events";
 import type { StepCall } from "../../../api/index.ts";
 import {
   abortReason,
+  type Call,
   isAbortError,
-  KilnError,
   Limiter,
   runAll,
   wrap,
@@ -13,12 +13,17 @@ import { type Descriptor, type Reference, repositoryName } from "../../../format
 import type { BlobOrigins, BlobReader } from "../../../storage/image/index.ts";
 import type { PushRepository, Registry } from "../../../storage/registry/index.ts";
 import type { ImageDocument } from "./documents.ts";
+import type { PushJournal } from "./push-journal.ts";
+import { type MovedTags, moveTags, resumeTagPhases, type TagPhaseParts } from "./tag-phase.ts";
 
 export interface PusherOptions {
   readonly registry: Registry;
   readonly references: readonly Reference[];
   readonly origins: BlobOrigins;
   readonly read: BlobReader;
+  readonly journal: PushJournal;
+  /** Takes a tag away. Throws where a registry does not do that. */
+  untag(repository: string, tag: string, call: Call): Promise<void>;
 }
 
 /** Owns the uploads that run in the background. Disposing stops them; what has been sent has no name yet. */
@@ -28,10 +33,12 @@ export interface Pusher extends AsyncDisposable {
   /** Runs what makes the blobs; it is cancelled when an upload fails, with that failure. */
   during<T>(work: (call: StepCall) => Promise<T>): Promise<T>;
   /**
-   * Waits for the blobs, puts the manifests under their digests in every repository, and only then the root under the
-   * tags, each of which is checked. `children` are what the root lists, in order.
+   * Waits for the blobs, and puts the manifests under their digests in every repository. `children` are what the root
+   * lists, in order. After this, a tag is one small request away everywhere.
    */
-  finish(children: readonly ImageDocument[], root: ImageDocument, tagged: boolean): Promise<void>;
+  stage(children: readonly ImageDocument[], root: ImageDocument, tagged: boolean): Promise<void>;
+  /** Moves all tags to the root, or none. */
+  tag(root: ImageDocument): Promise<MovedTags>;
 }
 
 /** Uploads to one repository at a time; more do not make a registry faster. */
@@ -89,11 +96,22 @@ export function createPusher(options: PusherOptions, call: StepCall): Pusher {
         throw failure() ?? error;
       }
     },
-    async finish(children, root, tagged) {
+    async stage(children, root, tagged) {
       await settle();
       await stageManifests(targets, children, root, tagged, own);
-      if (tagged)
-        await runAll(targets, (target, c) => tagRoot(target, root, { ...own, ...c }), own);
+    },
+    async tag(root) {
+      const repositories = new Map(targets.map(({ name, repository }) => [name, repository]));
+      const phase: TagPhaseParts = {
+        journal: options.journal,
+        repository: (name) => repositories.get(name) ?? options.registry.push(name),
+        untag: options.untag,
+      };
+      await resumeTagPhases(phase, own);
+      const names = targets.flatMap(({ name, tags }) =>
+        tags.map((tag) => ({ repository: name, tag })),
+      );
+      return await moveTags(phase, root, names, own);
     },
     async [Symbol.asyncDispose]() {
       controller.abort(abortReason("the export ended"));
@@ -173,25 +191,6 @@ async function stageManifests(
     },
     call,
   );
-}
-
-async function tagRoot(target: Target, root: ImageDocument, call: StepCall): Promise<void> {
-  for (const tag of target.tags) {
-    const id = `pushing manifest for ${target.name}:${tag}@${root.descriptor.digest}`;
-    const progress = { type: "progress", step: call.step, id, current: 0 } as const;
-    call.emit({ ...progress, at: new Date() });
-    await put(target, root, tag, call);
-    const found = await target.repository.resolve(tag, call);
-    if (found?.digest !== root.descriptor.digest) {
-      const other = found ? `stands for ${found.digest}` : "is not there";
-      throw new KilnError(
-        "REGISTRY_FAILED",
-        `${target.name}:${tag} was pushed as ${root.descriptor.digest}, but ${other} now`,
-        { hint: "Somebody else may have pushed the same name at the same moment." },
-      );
-    }
-    call.emit({ ...progress, at: new Date(), done: true });
-  }
 }
 
 async function put(
