@@ -1,0 +1,163 @@
+// One build on a daemon: its session, its progress, its outcome.
+import { Buffer } from "node:buffer";
+import { randomBytes } from "node:crypto";
+import type { Build, BuildEvent, BuildRequest, BuildResult, Session } from "../../api/index.ts";
+import { AsyncStack, abortReason, type Call, log } from "../../base/index.ts";
+import { type Descriptor, parseDescriptor } from "../../formats/oci/index.ts";
+import { control } from "../../formats/proto/index.ts";
+import {
+  type Channel,
+  createClient,
+  createGrpcServer,
+  type Metadata,
+  openTunnel,
+} from "../grpc/index.ts";
+import { metadataKeys, serveSession } from "../session/index.ts";
+import { buildError } from "./errors.ts";
+import { EventQueue } from "./event-queue.ts";
+import { solveRequest } from "./request.ts";
+import { StatusReader } from "./status.ts";
+import type { RemoteBuilderOptions } from "./types.ts";
+
+const debug = log("client");
+
+/** After a build has ended, its progress may be silent for so long before it is given up, in milliseconds: the reference's. */
+const statusPatience = 5000;
+
+/** Begins at once. The session is lent until `result` has settled. */
+export function startBuild(
+  request: BuildRequest,
+  session: Session,
+  openChannel: (call: Call) => Promise<Channel>,
+  options: RemoteBuilderOptions,
+  call: Call,
+): Build {
+  const events = new EventQueue<BuildEvent>();
+  const result = runBuild({ request, session, openChannel, options, events }, call)
+    .catch((error: unknown) => {
+      throw call.signal.aborted ? call.signal.reason : buildError(error);
+    })
+    .finally(() => events.end());
+  // Whoever awaits `result` sees the failure; who only reads events must not crash the process.
+  result.catch(() => {});
+  return { events, result };
+}
+
+interface Running {
+  readonly request: BuildRequest;
+  readonly session: Session;
+  readonly openChannel: (call: Call) => Promise<Channel>;
+  readonly options: RemoteBuilderOptions;
+  readonly events: EventQueue<BuildEvent>;
+}
+
+async function runBuild(running: Running, call: Call): Promise<BuildResult> {
+  const { request, events } = running;
+  const id = sessionId();
+  const wanted = solveRequest(request, id);
+  const channel = await running.openChannel(call);
+  const client = createClient(control.ControlDefinition, channel);
+  await using stack = new AsyncStack();
+  const over = new AbortController();
+  stack.defer(() => over.abort(abortReason("the build is over")));
+  const during: Call = { signal: AbortSignal.any([call.signal, over.signal]) };
+  await openSession({ running, id, channel, stack }, during);
+  const status = followStatus(client.status({ Ref: request.ref }, during), events, over);
+  const { ExporterResponse } = await solved(client.solve(wanted, call), status);
+  return resultOf(Object.fromEntries(ExporterResponse));
+}
+
+/** The outcome, when progress has been told to its end. */
+async function solved<T>(solving: Promise<T>, status: Status): Promise<T> {
+  try {
+    return await solving;
+  } finally {
+    await status.end();
+  }
+}
+
+interface Opening {
+  readonly running: Running;
+  readonly id: string;
+  readonly channel: Channel;
+  readonly stack: AsyncStack;
+}
+
+/** Serves what the session lends on a stream through the connection; it ends with the stack. */
+async function openSession({ running, id, channel, stack }: Opening, call: Call): Promise<void> {
+  const { session, options, request } = running;
+  const exporters = request.exporters.map(({ type }) => type);
+  const services = serveSession(session, { exporters });
+  const server = stack.use(
+    createGrpcServer(services, {
+      onError: (error) => debug.debug("session", { error: String(error) }),
+    }),
+  );
+  const methods = services.flatMap((service) => service.methods.map(({ path }) => path));
+  const metadata: Metadata = new Map([
+    [metadataKeys.sessionId, [id]],
+    [metadataKeys.sessionName, [""]],
+    [metadataKeys.sharedKey, [session.sharedKey ?? ""]],
+    [metadataKeys.sessionMethod, methods],
+  ]);
+  const client = createClient(control.ControlDefinition, channel);
+  const socket = options.connectSession
+    ? await options.connectSession(metadata, call)
+    : openTunnel((outgoing) => client.session(outgoing, { ...call, metadata }));
+  socket.on("error", (error) => debug.debug("session ended", { error: String(error) }));
+  stack.defer(() => socket.destroy());
+  void server.accept(socket);
+}
+
+interface Status {
+  /** Resolves when all has been told, or nothing more comes. */
+  end(): Promise<void>;
+}
+
+function followStatus(
+  responses: AsyncIterable<control.StatusResponse>,
+  events: EventQueue<BuildEvent>,
+  over: AbortController,
+): Status {
+  const reader = new StatusReader(() => new Date());
+  let heard = performance.now();
+  const told = (async () => {
+    for await (const response of responses) {
+      heard = performance.now();
+      for (const event of reader.events(response)) events.push(event);
+    }
+  })().catch((error: unknown) => debug.debug("progress ended", { error: String(error) }));
+  return {
+    async end() {
+      const timer = setInterval(() => {
+        if (performance.now() - heard > statusPatience)
+          over.abort(abortReason("the builder says nothing more"));
+      }, 250);
+      heard = performance.now();
+      await told;
+      clearInterval(timer);
+    },
+  };
+}
+
+function resultOf(exporterResponse: Readonly<Record<string, string>>): BuildResult {
+  const descriptor = readDescriptor(exporterResponse["containerimage.descriptor"]);
+  return { exporterResponse, ...(descriptor ? { descriptor } : {}) };
+}
+
+/** Base64 of JSON. One that cannot be read is left out: the response says all it says. */
+function readDescriptor(text: string | undefined): Descriptor | undefined {
+  if (text === undefined) return undefined;
+  try {
+    const value: unknown = JSON.parse(Buffer.from(text, "base64").toString("utf8"));
+    return parseDescriptor(value, "containerimage.descriptor");
+  } catch {
+    return undefined;
+  }
+}
+
+/** 25 characters of base 36, as the reference's. */
+function sessionId(): string {
+  const number = BigInt(`0x${randomBytes(17).toString("hex")}`);
+  return number.toString(36).padStart(25, "0").slice(-25);
+}
