@@ -174,6 +174,10 @@ export const buildFlags = {
   },
   target: { type: "string", value: "stage", usage: "Set the target build stage to build" },
   ulimit: { type: "stringArray", value: "name=soft[:hard]", usage: "Ulimit options" },
+  verify: {
+    type: "bool",
+    usage: "Build once more from nothing, and fail with what differs where the image is not the same",
+  },
 } as const;
 
 export type BuildFlags = typeof buildFlags;

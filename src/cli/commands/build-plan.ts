@@ -75,6 +75,8 @@ export interface BuildPlan {
   /** Steps that run at once; undefined leaves it to the builder. */
   readonly jobs: number | undefined;
   readonly expectCached: boolean;
+  /** Build twice and compare. */
+  readonly verify: boolean;
   readonly explain: ExplainMode | undefined;
   readonly call: CallSpec | undefined;
   readonly checkArch: "warn" | "error" | undefined;
@@ -166,6 +168,7 @@ export function planBuild(
     keepGoing: values["keep-going"],
     jobs,
     expectCached: values["expect-cached"],
+    verify: values.verify,
     explain,
     call,
     forecast,

@@ -26,6 +26,7 @@ import { type BuildFlags, ignoredFlags } from "./build-flags.ts";
 import { type BuildPlan, planBuild } from "./build-plan.ts";
 import { reportResult } from "./build-result.ts";
 import { readStdin } from "./build-stdin.ts";
+import { prepareVerification, type Verification } from "./build-verify.ts";
 import { createBuildRef, openBuilder, openClientConfig } from "./builder.ts";
 import { type RunWorld, sayWarning } from "./command.ts";
 import { gitFacts } from "./git-facts.ts";
@@ -62,7 +63,12 @@ export async function runBuild(
   const ref = createBuildRef();
   const warnings: unknown[] = [];
   const lent = { credentials: config.credentials, loaders, warnings };
-  const result = await runPlan(plan, ref, builder, opened, world, lent);
+  const verification =
+    plan.verify && !plan.call && !plan.forecast
+      ? await prepareVerification(plan, world, stack)
+      : undefined;
+  const result = await runPlan(verification?.first ?? plan, ref, builder, opened, world, lent);
+  if (verification) await buildAgain(verification, builder, world, lent);
   if (plan.call) {
     const { text, exitCode } = callAnswer(plan.call, result.exporterResponse);
     world.stdout.write(text);
@@ -71,6 +77,20 @@ export async function runBuild(
   if (plan.forecast) return await sayPlan(result, plan.forecast, world);
   reportResult({ result, plan, ref, warnings }, world);
   return 0;
+}
+
+/** The second build of `--verify`, with a display of its own. */
+async function buildAgain(
+  { second, compare }: Verification,
+  builder: Builder,
+  world: RunWorld,
+  lent: Lent,
+): Promise<void> {
+  world.stderr.write("building again to compare\n");
+  const opened = await openDisplay(second.progress, world.stderr, world);
+  const own = { ...lent, loaders: new Map(), warnings: [] };
+  await runPlan(second, createBuildRef(), builder, opened, world, own);
+  await compare();
 }
 
 interface Lent {
