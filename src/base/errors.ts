@@ -58,6 +58,10 @@ export const errorCodes = {
   DOCKER_FAILED: ["internal", "The docker engine answered with an error."],
   DOCKERFILE_INVALID: ["invalid-argument", "The Dockerfile has mistakes."],
   DOCKERFILE_NOT_FOUND: ["not-found", "The Dockerfile does not exist."],
+  EMULATOR_CRASHED: [
+    "unknown",
+    "A RUN step failed because its emulator, or a program under it, crashed.",
+  ],
   EMULATOR_MISSING: ["failed-precondition", "No emulator runs programs of a wanted platform here."],
   ENTITLEMENT_MISSING: [
     "permission-denied",

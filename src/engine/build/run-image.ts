@@ -75,7 +75,8 @@ export async function runImage(
   try {
     return (await executor.run(spec, await files.mounts(call), [], stepCall)).exitCode;
   } catch (error) {
-    const code = isKilnError(error, "PROCESS_FAILED") ? error.details["exitCode"] : undefined;
+    const ended = isKilnError(error, "PROCESS_FAILED") || isKilnError(error, "EMULATOR_CRASHED");
+    const code = ended ? error.details["exitCode"] : undefined;
     if (typeof code === "number") return code;
     throw error;
   }

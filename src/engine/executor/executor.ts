@@ -75,7 +75,7 @@ export interface Executor extends AsyncDisposable {
   checkPlatform(platform: Platform, call: Call): Promise<void>;
   /** Name and version of what emulates `platform`'s programs; undefined where they run natively. Throws as `checkPlatform`. */
   emulatorOf(platform: Platform, call: Call): Promise<string | undefined>;
-  /** Rejects with `PROCESS_FAILED` (details: exitCode) on a bad exit. Aborting kills the whole process tree. */
+  /** Rejects with `PROCESS_FAILED` or `EMULATOR_CRASHED` (details: exitCode) on a bad exit. Aborting kills the whole process tree. */
   run(
     process: ProcessSpec,
     rootfs: readonly Mount[],

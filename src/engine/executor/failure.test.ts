@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { quoteGo } from "../../base/index.ts";
+import type { EmulatorWords } from "./emulator-words.ts";
 import { processFailed, signalOf } from "./failure.ts";
 
 it.each([
@@ -33,11 +34,31 @@ it("names the signal that an exit code stands for", () => {
 
 it("blames the emulator for a crash under emulation only", () => {
   const crashed = { args: ["x"], exitCode: 139 };
-  expect(processFailed({ ...crashed, emulator: "qemu-arm 9.2" }).hint).toContain("qemu-arm 9.2");
+  const blamed = processFailed({ ...crashed, emulator: "qemu-arm 9.2" });
+  expect(blamed.code).toBe("EMULATOR_CRASHED");
+  expect(blamed.message).toContain(
+    "exit code: 139: a program crashed under the emulator qemu-arm 9.2",
+  );
   expect(processFailed(crashed).hint).toBeUndefined();
   expect(
     processFailed({ args: ["x"], exitCode: 1, emulator: "qemu-arm 9.2" }).hint,
   ).toBeUndefined();
+});
+
+it("knows by qemu's words of children that crashed, and whose fault it was", () => {
+  const ending = { args: ["make"], exitCode: 2, emulator: "qemu-arm 9.2" };
+  const by = (emulatorWords: EmulatorWords) => processFailed({ ...ending, emulatorWords });
+  const line = "qemu: uncaught target signal 11 (Segmentation fault) - core dumped";
+  const program = by({ line, by: "program", signal: 11 });
+  expect(program.code).toBe("EMULATOR_CRASHED");
+  expect(program.message).toContain(`exit code: 2: a program crashed`);
+  const own = by({ line: "QEMU internal SIGSEGV", by: "emulator" });
+  expect(own.hint).toContain("not your program");
+  expect(own.details).toEqual({ exitCode: 2, emulator: "qemu-arm 9.2" });
+  // A program that calls abort(3) means it.
+  expect(by({ line: "qemu: uncaught target signal 6", by: "program", signal: 6 }).code).toBe(
+    "PROCESS_FAILED",
+  );
 });
 
 it("says that a step was killed for lack of memory, by its limit or by the machine", () => {

@@ -1,6 +1,7 @@
 // How a step's bad end is told: in the reference's words, with what is likely behind it.
 import { constants } from "node:os";
 import { KilnError, quoteGo } from "../../base/index.ts";
+import type { EmulatorWords } from "./emulator-words.ts";
 
 /** What is known when a process has ended badly. */
 export interface Ending {
@@ -8,35 +9,61 @@ export interface Ending {
   readonly exitCode: number;
   /** Name and version of the emulator that ran the step, if one did. */
   readonly emulator?: string | undefined;
+  /** What the emulator said at the end, if it said anything. */
+  readonly emulatorWords?: EmulatorWords | undefined;
   /** Something was killed meanwhile: in the step, which has a limit, or anywhere on the machine. */
   readonly outOfMemory?: "limit" | "machine" | undefined;
   /** Why no program ran at all, such as `exec: "gss": executable file not found in $PATH`. */
   readonly reason?: string;
 }
 
-/** The `PROCESS_FAILED` error of a step. */
+/** The `PROCESS_FAILED` error of a step; `EMULATOR_CRASHED` where that is what happened. */
 export function processFailed(ending: Ending): KilnError {
   const { exitCode, emulator, reason } = ending;
   const signal = signalOf(exitCode);
-  const crashed = emulator !== undefined && signal !== undefined && crashes.has(signal);
+  const crash = reason === undefined ? crashOf(ending, signal) : undefined;
   const starved = reason === undefined ? starvation(ending) : undefined;
   const how = reason ?? `exit code: ${exitCode}${starved === undefined ? "" : `: ${starved.how}`}`;
-  const note = crashed ? ` (${signal} under emulation by ${emulator})` : "";
-  const hint = crashed
-    ? `The emulator (${emulator}) crashed, not necessarily your program: try another version of qemu, or build this platform on a machine that has its processor.`
-    : (starved?.hint ?? hintFor(exitCode, reason));
+  const note = crash === undefined ? "" : `: ${crash.how}`;
+  const hint = starved?.hint ?? crash?.hint ?? hintFor(exitCode, reason);
   return new KilnError(
-    "PROCESS_FAILED",
+    crash === undefined || starved !== undefined ? "PROCESS_FAILED" : "EMULATOR_CRASHED",
     `process ${quoteGo(ending.args.join(" "))} did not complete successfully: ${how}${note}`,
     {
       ...(hint === undefined ? {} : { hint }),
       details: {
         exitCode,
         ...(signal === undefined ? {} : { signal }),
-        ...(crashed ? { emulator } : {}),
+        ...(crash === undefined ? {} : { emulator: emulator ?? "" }),
       },
     },
   );
+}
+
+/** What is known of a crash under emulation: by qemu's own words, which also tell of children, else by the signal. */
+function crashOf(
+  { emulator, emulatorWords: words }: Ending,
+  signal: string | undefined,
+): { readonly how: string; readonly hint: string } | undefined {
+  if (emulator === undefined) return undefined;
+  const remedy = `Install another version of qemu (KILN_EMULATORS=DIRECTORY says where it is), compile in a stage with FROM --platform=$BUILDPLATFORM, or build this platform on a machine that has its processor.`;
+  if (words?.by === "emulator") {
+    const hint = `The emulator failed, not your program. ${remedy}`;
+    return { how: `the emulator ${emulator} crashed (${words.line})`, hint };
+  }
+  const number = words?.signal ?? (signal === undefined ? undefined : signalNumber(signal));
+  const name = signalOf(128 + (number ?? 0));
+  if (name === undefined || !crashes.has(name)) return undefined;
+  // abort(3) is what programs do that find a mistake of their own.
+  if (name === "SIGABRT" && words !== undefined) return undefined;
+  return {
+    how: `a program crashed under the emulator ${emulator} (${words?.line ?? name})`,
+    hint: `Where the same program does not crash on its own processor, the emulator is at fault. ${remedy}`,
+  };
+}
+
+function signalNumber(name: string): number | undefined {
+  return Object.entries(constants.signals).find(([one]) => one === name)?.[1];
 }
 
 /** What is known of a lack of memory; on a machine's word alone, only for a process that was killed. */

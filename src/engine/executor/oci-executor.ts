@@ -17,6 +17,7 @@ import { ConstantFiles } from "./constant-files.ts";
 import { type Emulation, runnableArchitectures } from "./emulation/emulation.ts";
 import { initPath, initProgram } from "./emulation/init-program.ts";
 import type { Platforms } from "./emulation/platforms.ts";
+import { listenForEmulator } from "./emulator-words.ts";
 import type { ExecMount, Executor, ProcessSpec, ResourceUsage } from "./executor.ts";
 import { type Ending, processFailed } from "./failure.ts";
 import { type LimitGroups, limitedCommand, machineOomKills, openLimits } from "./limits.ts";
@@ -186,6 +187,7 @@ export class OciExecutor implements Executor {
     await using stack = new AsyncStack();
     const limits = this.#limits(process, number, call);
     if (limits) stack.use(limits);
+    const listening = emulation.kind === "native" ? undefined : listenForEmulator(call);
     const killedBefore = machineOomKills();
     const began = performance.now();
     let exitCode: number;
@@ -195,7 +197,7 @@ export class OciExecutor implements Executor {
       exitCode = await supervise(
         limitedCommand(command, limits?.procs ?? []),
         { stdio: process.stdio ?? "log", directory, owner, now },
-        call,
+        listening?.call ?? call,
       );
     } finally {
       // Only there when the runtime was killed.
@@ -209,7 +211,8 @@ export class OciExecutor implements Executor {
       : machineOomKills() > killedBefore
         ? "machine"
         : undefined;
-    throw await failure(step, { exitCode, program, logFile, outOfMemory }, call);
+    const emulatorWords = listening?.words();
+    throw await failure(step, { exitCode, program, logFile, outOfMemory, emulatorWords }, call);
   }
 
   /** apt checks that it has become its own user, which it cannot where there is only one. */
@@ -319,6 +322,7 @@ async function failure(
     readonly program: Program;
     readonly logFile: string;
     readonly outOfMemory: Ending["outOfMemory"];
+    readonly emulatorWords: Ending["emulatorWords"];
   },
   call: StepCall,
 ): Promise<KilnError> {

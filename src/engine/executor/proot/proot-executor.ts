@@ -8,6 +8,7 @@ import { AsyncStack, type Call, KilnError, throwIfAborted } from "../../../base/
 import { hostPlatform, normalizePlatform, type Platform } from "../../../formats/oci/index.ts";
 import type { Mount } from "../../../storage/snapshot/index.ts";
 import { type Emulation, findEmulation, runnableArchitectures } from "../emulation/emulation.ts";
+import { listenForEmulator } from "../emulator-words.ts";
 import type { ExecMount, Executor, ProcessSpec, ResourceUsage } from "../executor.ts";
 import { processFailed } from "../failure.ts";
 import { defaultHostname, hostsFile, resolveGateway } from "../network/hosts.ts";
@@ -111,6 +112,7 @@ export class ProotExecutor implements Executor {
       program: program.path,
       args: process.args,
     });
+    const listening = listenForEmulator(call);
     const began = performance.now();
     const exitCode = await supervise(
       command,
@@ -122,12 +124,17 @@ export class ProotExecutor implements Executor {
         environment: environment(process.env, user),
         start: startProot,
       },
-      call,
+      listening.call,
     );
     const { validExitCodes } = process;
     const valid = validExitCodes?.length ? validExitCodes.includes(exitCode) : exitCode === 0;
     if (valid) return { exitCode, wallMs: performance.now() - began };
-    throw processFailed({ args: process.args, exitCode, emulator: await way.describe(call) });
+    throw processFailed({
+      args: process.args,
+      exitCode,
+      emulator: await way.describe(call),
+      emulatorWords: listening.words(),
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
