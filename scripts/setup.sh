@@ -47,6 +47,11 @@ find_packages() {
   esac
   need docker-registry docker-registry 'the registry of the demo and the tests'
   need /bin/busybox busybox-static 'root file system of the tests'
+  need newuidmap uidmap 'users without privilege: many ids'
+  need fuse-overlayfs fuse-overlayfs 'users without privilege: overlays where the kernel has none for them'
+  need slirp4netns slirp4netns 'users without privilege: networks of steps'
+  need ip iproute2 'users without privilege: networks of steps'
+  need proot proot 'users without privilege: steps where there are no namespaces'
   need unshare util-linux 'ends the steps with the command'
   need dpkg-deb dpkg 'unpacks the base images of the demo'
   need runc runc 'the other runtime that steps are tested with'

@@ -1,5 +1,5 @@
 // Images made to harm, a registry that serves them, the built command to build from them, and a canary on the host.
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import {
   lstatSync,
   mkdirSync,
@@ -14,6 +14,7 @@ import { dirname, join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { AsyncStack, digestOf } from "../../src/base/index.ts";
 import { mediaTypes } from "../../src/formats/oci/index.ts";
+import { makeUser, userEnvironment, type Way } from "../kit/ordinary-user.ts";
 import { startRegistry, type TestRegistry } from "../kit/registry.ts";
 import { type TarSpec, tarOf } from "../kit/tar.ts";
 
@@ -75,15 +76,21 @@ function busyboxLayer(): readonly TarSpec[] {
   ];
 }
 
-export async function openHostileWorld(): Promise<HostileWorld> {
+/** `way`: Kiln runs as an ordinary user made for this, who owns the canary; as root where absent. */
+export async function openHostileWorld(way?: Way): Promise<HostileWorld> {
   await using opening = new AsyncStack();
   const directory = mkdtempSync(join(tmpdir(), "kiln-hostile-"));
   opening.defer(() => rmSync(directory, { recursive: true, force: true }));
+  const user = way && opening.use(makeUser(way));
   const registry = opening.use(await startRegistry());
   const canary = join(directory, "canary");
   const secret = "the canary's own words";
   mkdirSync(join(canary, "sub"), { recursive: true });
   writeFileSync(join(canary, "file"), secret, { mode: 0o640 });
+  const give = (path: string) => {
+    if (user) execFileSync("chown", ["-R", `${user.name}:`, path]);
+  };
+  give(directory);
   const busybox = layerOf(busyboxLayer());
   let count = 0;
   const rawImage = (layers: readonly RawLayer[]) => push(registry, `evil${++count}`, layers);
@@ -94,16 +101,18 @@ export async function openHostileWorld(): Promise<HostileWorld> {
       mkdirSync(dirname(join(path, name)), { recursive: true });
       writeFileSync(join(path, name), text);
     }
+    give(path);
     return path;
   };
   const env = {
-    ...process.env,
+    ...(user && way ? userEnvironment(user, way) : process.env),
     KILN_CONFIG: "/dev/null",
     KILN_ROOT: join(directory, "root"),
     DOCKER_CONFIG: join(directory, "docker"),
     NO_COLOR: "1",
   };
-  const kiln: HostileWorld["kiln"] = (args, more = {}) => run(args, { ...env, ...more }, directory);
+  const kiln: HostileWorld["kiln"] = (args, more = {}) =>
+    run([...(user?.become ?? []), command, ...args], { ...env, ...more }, directory);
   const owned = opening.move();
   return {
     directory,
@@ -167,14 +176,16 @@ function fingerprint(path: string): readonly unknown[] {
   return [...own, ...readdirSync(path).map((name) => fingerprint(join(path, name)))];
 }
 
+const command = join(checkout, "bin/kiln");
+
 function run(
-  args: readonly string[],
+  [program = "", ...args]: readonly string[],
   env: NodeJS.ProcessEnv,
   cwd: string,
 ): Promise<HostileOutcome> {
   const began = performance.now();
   return new Promise((settle, reject) => {
-    const child = spawn(join(checkout, "bin/kiln"), args, {
+    const child = spawn(program, args, {
       env,
       cwd,
       stdio: ["ignore", "pipe", "pipe"],

@@ -16,6 +16,9 @@ const probes: Readonly<Record<Need, Probe>> = {
       ? undefined
       : "dist (npm run build)",
   emulation: () => ["aarch64", "arm"].map(handlerMissing).find((one) => one !== undefined),
+  qemu: () => (onPath("qemu-aarch64-static") ? undefined : "qemu-user-static"),
+  users: () =>
+    ["useradd", "newuidmap", "proot", "fuse-overlayfs", "slirp4netns"].find((one) => !onPath(one)),
   busybox: () => (existsSync("/bin/busybox") ? undefined : "busybox-static"),
   apt: () => (onPath("apt-get") ? undefined : "apt-get"),
   sshd: () => (existsSync("/usr/sbin/sshd") ? undefined : "openssh-server"),
@@ -28,6 +31,8 @@ export type Need =
   | "registry"
   | "bundle"
   | "emulation"
+  | "qemu"
+  | "users"
   | "apt"
   | "busybox"
   | "sshd"

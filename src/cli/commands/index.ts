@@ -1,5 +1,6 @@
 // Finds the command that the arguments name, reads its flags, and runs it. Commands are loaded when they are needed.
 import { closest, KilnError } from "../../base/index.ts";
+import type { Standing } from "../../engine/isolation/index.ts";
 import {
   type CommandLine,
   commandHelp,
@@ -304,11 +305,20 @@ async function runCommand(
   checkArgs(parsed.args, spec, name);
   const globals = parsed.flags.values as unknown as GlobalFlags["values"];
   const standing = command.opensStore ? world.enter?.(globals.isolation) : undefined;
+  if (standing !== undefined && globals.debug) sayStanding(standing, world);
   return command.run(parsed.flags, parsed.args, {
     ...world,
     globals,
     ...(standing && { standing }),
   });
+}
+
+/** Which rung of the ladder was taken, for those who ask. */
+function sayStanding({ isolation, owners, obstacle }: Standing, world: World): void {
+  const why = obstacle === undefined ? "" : ` (${obstacle.reason})`;
+  world.stderr.write(
+    `isolation: ${isolation}, files have ${owners === "one" ? "one owner" : "many owners"}${why}\n`,
+  );
 }
 
 /** `--help` wins over mistakes elsewhere on the line; after `--`, or in a program's own arguments, it is not ours. */
