@@ -31,6 +31,11 @@ export interface HistoryOptions {
 const defaultMaxAge = 48 * 3_600_000;
 const defaultMaxEntries = 50;
 
+/** Milliseconds for which internal builds can be followed after their end. */
+const internalStay = 10_000;
+/** What a process that was killed left without a record goes after so many milliseconds. */
+const orphanAge = 24 * 3_600_000;
+
 const logsMediaType = "application/vnd.buildkit.status.v0";
 const recordName = "record.json";
 const statusName = "status";
@@ -50,6 +55,9 @@ export interface History extends BuildHistory {
 /** A build that runs, or whose end is being written. */
 interface Active {
   record: BuildRecord;
+  /** True for internal builds that have ended and can still be followed for a moment. */
+  over?: boolean;
+  readonly internal: boolean;
   readonly log: StatusLog;
 }
 
@@ -124,7 +132,8 @@ interface Store {
 function recordBuild(request: BuildRequest, start: (hear: Hear) => Build, store: Store): Build {
   const { options, active, tell, placeOf } = store;
   const { ref } = request;
-  if (active.has(ref))
+  const same = active.get(ref);
+  if (same && !same.over)
     throw new KilnError(
       "REQUEST_INVALID",
       `a build with the ref ${JSON.stringify(ref)} runs already`,
@@ -133,7 +142,11 @@ function recordBuild(request: BuildRequest, start: (hear: Hear) => Build, store:
   mkdirSync(place, { recursive: true, mode: 0o700 });
   const wire = new WireEvents();
   const statusLog = new StatusLog(join(place, statusName), () => wire.take());
-  const one: Active = { record: newRecord(request, options.now()), log: statusLog };
+  const one: Active = {
+    record: newRecord(request, options.now()),
+    internal: request.internal ?? false,
+    log: statusLog,
+  };
   active.set(ref, one);
   if (!request.internal) tell({ type: "started", record: one.record });
   const finish = (outcome: { readonly result: BuildResult } | { readonly error: unknown }) => {
@@ -152,8 +165,17 @@ function recordBuild(request: BuildRequest, start: (hear: Hear) => Build, store:
         ? { error: wireError(outcome.error, wire.failed) }
         : { exporterResponse: outcome.result.exporterResponse }),
     };
+    if (request.internal) {
+      // Whoever asks for the progress of a short build may come when it is over.
+      const forget = () => {
+        if (active.get(ref) === one) active.delete(ref);
+        rmSync(place, { recursive: true, force: true });
+      };
+      one.over = true;
+      setTimeout(forget, internalStay).unref();
+      return;
+    }
     active.delete(ref);
-    if (request.internal) return rmSync(place, { recursive: true, force: true });
     writeRecord(join(place, recordName), record);
     tell({ type: "complete", record });
     collect(store);
@@ -213,10 +235,20 @@ function storedRecords(directory: string): BuildRecord[] {
 /** Lets go of what is too old and too much at once; pinned records stay and do not count. */
 function collect({ options, remove }: Store): void {
   const { maxAge = defaultMaxAge, maxEntries = defaultMaxEntries, now } = options;
+  removeOrphans(options.directory, now().getTime() - orphanAge);
   const loose = storedRecords(options.directory).filter((one) => !one.pinned);
   const oldest = now().getTime() - maxAge;
   for (const record of loose.slice(maxEntries)) {
     if ((record.completedAt ?? record.createdAt).getTime() < oldest) remove(record);
+  }
+}
+
+function removeOrphans(directory: string, before: number): void {
+  for (const name of readdirSync(directory)) {
+    const place = join(directory, name);
+    if (statSync(join(place, recordName), { throwIfNoEntry: false })) continue;
+    const stats = statSync(join(place, statusName), { throwIfNoEntry: false });
+    if (stats && stats.mtimeMs < before) rmSync(place, { recursive: true, force: true });
   }
 }
 

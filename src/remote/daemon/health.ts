@@ -4,6 +4,7 @@ import { health, reflection, reflectionAlpha } from "../../formats/proto/index.t
 import {
   bind,
   type Implementation,
+  rawMessage,
   type Service,
   StatusError,
   statusCodes,
@@ -62,4 +63,20 @@ export function reflectionServices(names: () => readonly string[]): readonly Ser
     bind(reflection.ServerReflectionDefinition, { serverReflectionInfo: info }),
     bind(reflectionAlpha.ServerReflectionDefinition, { serverReflectionInfo: info }),
   ];
+}
+
+const rawCall = {
+  requestType: rawMessage,
+  requestStream: false,
+  responseType: rawMessage,
+} as const;
+
+/** Takes the spans that clients send of their own work (OTLP), and keeps none. */
+export function traceService(): Service {
+  const definition = {
+    name: "TraceService",
+    fullName: "opentelemetry.proto.collector.trace.v1.TraceService",
+    methods: { export: { name: "Export", ...rawCall, responseStream: false } },
+  } as const;
+  return bind(definition, { export: async () => new Uint8Array() });
 }

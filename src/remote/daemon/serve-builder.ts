@@ -6,7 +6,7 @@ import { remoteSession } from "../session/index.ts";
 import { controlService } from "./control.ts";
 import type { DrivenBuild } from "./driven-build.ts";
 import { gatewayService } from "./gateway.ts";
-import { healthService, reflectionServices } from "./health.ts";
+import { healthService, reflectionServices, traceService } from "./health.ts";
 import { contentService } from "./history-service.ts";
 import { Sessions } from "./sessions.ts";
 import { type DaemonVersion, workerRecord } from "./workers.ts";
@@ -60,6 +60,11 @@ export function serveBuilder(builder: Builder, options: ServeOptions): readonly 
     ...(builder.history ? [contentService(builder.history)] : []),
   ];
   const names = () => all.map(({ definition }) => definition.fullName);
-  const all: Service[] = [...services, healthService(names), ...reflectionServices(names)];
+  const all: Service[] = [
+    ...services,
+    traceService(),
+    healthService(names),
+    ...reflectionServices(names),
+  ];
   return all;
 }

@@ -5,7 +5,7 @@ import {
   type OutgoingHttpHeaders,
   type ServerHttp2Stream,
 } from "node:http2";
-import { abortReason } from "../../base/index.ts";
+import { abortReason, log } from "../../base/index.ts";
 import { defaultMaxMessageSize, MessageParser } from "./framing.ts";
 import { headersOf, metadataOf, statusHeaders, timeoutOf } from "./headers.ts";
 import { Inbound } from "./inbound.ts";
@@ -21,6 +21,8 @@ export interface IncomingCall {
   readonly methods: ReadonlyMap<string, BoundMethod>;
   readonly options: ServerOptions;
 }
+
+const debug = log("grpc");
 
 const contentType = { ":status": 200, "content-type": "application/grpc" };
 
@@ -39,6 +41,7 @@ export async function serveCall(stream: ServerHttp2Stream, incoming: IncomingCal
   });
   try {
     const path = String(headers[":path"] ?? "");
+    debug.debug("call", { path, stream: stream.id });
     const method = methods.get(path);
     if (!method) throw new StatusError(statusCodes.UNIMPLEMENTED, `unknown method ${path}`);
     const metadata = metadataOf(incoming.rawHeaders);
@@ -63,10 +66,13 @@ export async function serveCall(stream: ServerHttp2Stream, incoming: IncomingCal
       clearTimeout(timer);
       await requests.return();
     }
+    debug.debug("answered", { stream: stream.id });
     responder.end(undefined);
   } catch (error) {
     const { aborted, reason } = controller.signal;
-    responder.end(asStatus(aborted ? reason : error));
+    const status = asStatus(aborted ? reason : error);
+    debug.debug("failed", { stream: stream.id, code: status.code, message: status.message });
+    responder.end(status);
   }
 }
 
