@@ -135,7 +135,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     "remote/docker",
   ],
   "remote/grpc": ["base", "formats/proto"],
-  "remote/session": ["base", "formats/proto", "api", "remote/grpc"],
+  "remote/session": ["base", "formats/archive", "formats/proto", "api", "remote/grpc"],
   "remote/client": [
     "base",
     "formats/oci",

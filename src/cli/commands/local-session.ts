@@ -1,4 +1,5 @@
 // What this side lends to a build in the same process: directories in place, secrets, credentials, receivers of results.
+import { createHash } from "node:crypto";
 import {
   createReadStream,
   createWriteStream,
@@ -10,6 +11,7 @@ import {
   statSync,
 } from "node:fs";
 import { stat } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -23,6 +25,7 @@ import {
   temporaryName,
 } from "../../base/index.ts";
 import { isInitial, readIdMap } from "../../engine/isolation/index.ts";
+import { shareDirectory } from "../../storage/directory/index.ts";
 import { extractTar } from "../../storage/snapshot/index.ts";
 import type { SecretSpec } from "../flags/index.ts";
 import type { Output } from "../report/index.ts";
@@ -62,7 +65,11 @@ export function createLocalSession(parts: SessionParts): Session {
       uploads.delete(id);
       return data;
     },
-    files: (name) => refuseToSend(name),
+    sharedKey: sharedKeyOf(parts.directories.get("context") ?? ""),
+    files(name, filter, call) {
+      const directory = parts.directories.get(name);
+      return directory === undefined ? refuseToSend(name) : shareDirectory(directory, filter, call);
+    },
     receive: (target, tar, call) =>
       parts.loaders?.get(target.index)?.(tar, call) ??
       receive(findReceiver(parts.receivers, target), tar, parts.stdout, call),
@@ -100,6 +107,11 @@ function lendLayout(path: string): LentLayout {
       }
     },
   };
+}
+
+/** The same for every build of one directory on this machine. */
+function sharedKeyOf(context: string): string {
+  return createHash("sha256").update(`${hostname()}\0${context}`).digest("hex");
 }
 
 function refuseToSend(name: string): never {

@@ -1,6 +1,6 @@
 // The asking side's FileSync and FileSend: its directories for the builder, and the builder's results for it.
 import type { Session } from "../../../api/index.ts";
-import { type Bytes, KilnError } from "../../../base/index.ts";
+import type { Bytes } from "../../../base/index.ts";
 import { filesync } from "../../../formats/proto/index.ts";
 import { bind, type ServerCall, type Service, StatusError, statusCodes } from "../../grpc/index.ts";
 import { receiveFiles } from "../fsutil/receive.ts";
@@ -8,6 +8,7 @@ import { decodeFilesRequest } from "../fsutil/request.ts";
 import { type Packets, sendFiles } from "../fsutil/send.ts";
 import { fileSendDefinition, fileSyncDefinition } from "../fsutil/services.ts";
 import { metadataKeys } from "../metadata.ts";
+import { tarOfFiles } from "./files-tar.ts";
 
 export function serveFileSync(session: Session): Service {
   return bind(fileSyncDefinition, {
@@ -67,8 +68,6 @@ async function* takeDirectory(
   incoming: Packets,
   call: ServerCall,
 ): Packets {
-  const { receiveFiles: take } = session;
-  if (!take) throw new KilnError("UNSUPPORTED", "nobody takes the files of this output");
   let outgoing: Packets | undefined;
   const files = receiveFiles((packets) => {
     outgoing = packets;
@@ -76,7 +75,8 @@ async function* takeDirectory(
   }, call);
   const taken = (async () => {
     await using held = files;
-    await take.call(session, target, held, call);
+    if (session.receiveFiles) await session.receiveFiles(target, held, call);
+    else await session.receive(target, tarOfFiles(held, call), call);
   })();
   taken.catch(() => {});
   if (outgoing) yield* outgoing;
