@@ -171,7 +171,10 @@ class ValueState implements State {
   }
 
   dir(path: string): State {
-    return this.#with({ ...this.#values(), dir: posix.resolve("/", this.workingDir, path) });
+    return this.#with({
+      ...this.#values(),
+      dir: path.startsWith("/") ? path : posix.resolve("/", this.workingDir, path),
+    });
   }
 
   env(name: string, value: string): State {

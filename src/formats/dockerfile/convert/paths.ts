@@ -45,8 +45,12 @@ export function destinationPath(workingDir: string, path: string, os: string): s
   return normalizePath(workingDir, meant, os, true);
 }
 
-/** A working directory in the form that the image's configuration has: backslashes on windows. */
+/**
+ * A working directory in the form that the image's configuration has: backslashes on windows. BuildKit: elsewhere an
+ * absolute one stays as it is written, `/srv/` and `/a/../b` too.
+ */
 export function workingDirectory(current: string, path: string, os: string): string {
+  if (os !== "windows" && path.startsWith("/")) return path;
   const clean = normalizePath(current, path, os);
   return os === "windows" ? clean.replaceAll("/", "\\") : clean;
 }

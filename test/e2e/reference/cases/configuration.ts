@@ -284,7 +284,7 @@ export const configurationCases: readonly ReferenceCase[] = [
 ];
 
 /** How the history tells of a HEALTHCHECK changed between BuildKit 0.25 and 0.32. */
-function withoutHealthcheck(line: string): string {
+export function withoutHealthcheck(line: string): string {
   return line.replace(/^- HEALTHCHECK .*/, "- HEALTHCHECK");
 }
 
