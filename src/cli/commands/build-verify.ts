@@ -6,7 +6,7 @@ import { type AsyncStack, KilnError } from "../../base/index.ts";
 import { openOciLayout } from "../../storage/image/index.ts";
 import type { Receiver } from "./build-outputs.ts";
 import type { BuildPlan } from "./build-plan.ts";
-import { openClientConfig } from "./builder.ts";
+import { openClientConfig } from "./client-config.ts";
 import type { RunWorld } from "./command.ts";
 import { type ComparedImage, diffImages, diffText } from "./image-diff.ts";
 

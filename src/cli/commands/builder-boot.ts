@@ -17,7 +17,8 @@ export async function bootNodes(
   mode: ProgressMode = "auto",
 ): Promise<void> {
   const drivers = builder.nodes.map((node) => openNode(builder, node, known.drivers));
-  const asleep = drivers.filter((driver) => !driver.inProcess);
+  const states = await Promise.all(drivers.map((driver) => isUp(driver, world)));
+  const asleep = drivers.filter((_driver, at) => !states[at]);
   if (asleep.length === 0) return;
   await withProgress(mode, world, async (progress) => {
     await Promise.all(
@@ -33,6 +34,17 @@ export async function bootNodes(
       }),
     );
   });
+}
+
+/** False also where it cannot be told: booting says why. */
+async function isUp(driver: Driver, world: RunWorld): Promise<boolean> {
+  if (driver.inProcess) return true;
+  try {
+    return (await driver.status(world.call)) === "running";
+  } catch (error) {
+    if (world.call.signal.aborted) throw error;
+    return false;
+  }
 }
 
 /** A daemon that is being started elsewhere may need a moment. */

@@ -1,45 +1,14 @@
 // What commands share in reaching the builder: configuration, credentials, the engine in this process.
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { join, resolve } from "node:path";
-import type { Builder, BuilderInfo, Credentials } from "../../api/index.ts";
+import { join } from "node:path";
+import type { Builder, BuilderInfo } from "../../api/index.ts";
 import { type Call, KilnError } from "../../base/index.ts";
 import type { Engine, EngineOptions } from "../../engine/engine.ts";
-import type { GcOptions } from "../../engine/retention/index.ts";
-import type { RegistryHostConfig } from "../../storage/registry/index.ts";
-import { createDockerCredentials, dockerDirectory, readConfig } from "../config/index.ts";
+import { dockerDirectory } from "../config/index.ts";
+import { openClientConfig } from "./client-config.ts";
 import type { RunWorld } from "./command.ts";
-import { proxyBuildArgs } from "./proxies.ts";
-import { rootOf } from "./state-place.ts";
 import { kilnVersion } from "./version.ts";
-
-/** What configuration files say, read once for a command. */
-export interface ClientConfig {
-  /** Absolute. */
-  readonly root: string;
-  readonly hosts: Readonly<Record<string, RegistryHostConfig>>;
-  readonly gc: GcOptions;
-  /** Build arguments for the proxies of docker's configuration. */
-  proxyArgs(): Readonly<Record<string, string>>;
-  credentials(host: string, call: Call): Promise<Credentials | undefined>;
-}
-
-/** Reads Kiln's configuration file and prepares docker's credentials, which are read when a registry asks. */
-export async function openClientConfig(world: RunWorld): Promise<ClientConfig> {
-  const file = world.globals.config;
-  const config = await readConfig(file === "" ? undefined : resolve(world.cwd, file), world.env);
-  const docker = createDockerCredentials(world.env);
-  return {
-    root: rootOf(world, config.root),
-    hosts: config.registries,
-    gc: config.gc,
-    proxyArgs: () => proxyBuildArgs(world.env),
-    credentials: (host, call) => docker.credentials(host, call),
-  };
-}
-
-/** The name that requests carry to registries. */
-export const userAgent: string = `kiln/${kilnVersion}`;
 
 /** What a command may set of the engine besides what configuration says. */
 type EngineLimits = Partial<

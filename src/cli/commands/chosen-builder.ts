@@ -1,9 +1,22 @@
 // The builder that was chosen: the engine in this process, a daemon, or several nodes as one.
-import type { Builder } from "../../api/index.ts";
-import { KilnError } from "../../base/index.ts";
-import { listens, openNode } from "../../remote/driver/index.ts";
-import type { RunWorld } from "./command.ts";
+import type { Builder, BuildRequest } from "../../api/index.ts";
+import { type Call, KilnError } from "../../base/index.ts";
+import { openRemoteBuilder } from "../../remote/client/index.ts";
+import {
+  askWorkers,
+  type Driver,
+  listens,
+  type MultiNode,
+  multiBuilder,
+  openNode,
+} from "../../remote/driver/index.ts";
+import { bootNodes } from "./builder-boot.ts";
+import { type RunWorld, sayWarning } from "./command.ts";
+import { joinImages } from "./join-images.ts";
 import { type KnownBuilder, type KnownBuilders, openKnownBuilders } from "./known-builders.ts";
+
+/** How long a daemon that somebody else starts may take, in milliseconds. */
+const patience = 20_000;
 
 /** Opens it; nodes that sleep are started when they are first needed. */
 export async function openChosenBuilder(
@@ -11,25 +24,118 @@ export async function openChosenBuilder(
   openEmbedded: (root: string) => Promise<Builder>,
 ): Promise<Builder> {
   const known = await openKnownBuilders(world);
-  const builder = hostBuilder(known, world) ?? known.chosen();
-  const [first] = builder.nodes;
+  const builder = hostBuilder(world) ?? known.chosen();
+  if (builder.origin === "store") known.store.touch(builder.name, world.now());
+  const nodes = builder.nodes.map((record): MultiNode => {
+    const driver = openNode(builder, record, known.drivers);
+    return {
+      name: record.name,
+      pinned: record.platforms,
+      open: (call) => openDriver(driver, builder, known, { ...world, call }, openEmbedded),
+    };
+  });
+  const [first] = nodes;
   if (!first) throw new KilnError("BUILDER_INVALID", `builder ${builder.name} has no nodes`);
-  const driver = openNode(builder, first, known.drivers);
-  if (driver.inProcess && !(await listens(first.endpoint, world.call)))
-    return await openEmbedded(driver.inProcess.root);
-  throw new KilnError("UNSUPPORTED", "remote builders");
+  if (nodes.length === 1) return await first.open(world.call);
+  return multiBuilder(nodes, {
+    name: builder.name,
+    now: world.now,
+    join: (names, images, call) =>
+      joinImages(
+        names,
+        images.map(({ digest }) => digest),
+        world,
+        call,
+      ),
+  });
 }
 
 /** BUILDKIT_HOST is a builder of its own where none was named. */
-function hostBuilder(known: KnownBuilders, world: RunWorld): KnownBuilder | undefined {
+function hostBuilder(world: RunWorld): KnownBuilder | undefined {
   const host = world.env["BUILDKIT_HOST"];
   if (!host || world.globals.builder || world.env["BUILDX_BUILDER"]) return undefined;
-  void known;
+  const node = { name: host, endpoint: host, platforms: [], driverOpts: {}, flags: [], files: {} };
+  return { name: host, driver: "remote", nodes: [node], dynamic: false, origin: "embedded" };
+}
+
+async function openDriver(
+  driver: Driver,
+  builder: KnownBuilder,
+  known: KnownBuilders,
+  world: RunWorld,
+  openEmbedded: (root: string) => Promise<Builder>,
+): Promise<Builder> {
+  const { node } = driver;
+  if (driver.inProcess && !(await listens(node.endpoint, world.call)))
+    return await openEmbedded(driver.inProcess.root);
+  await bootNodes({ ...builder, nodes: [node] }, known, patience, world);
+  const { connectSession } = driver;
+  const remote = openRemoteBuilder((call) => driver.connect(call), {
+    name: node.name,
+    ...(connectSession
+      ? { connectSession: (headers, call: Call) => connectSession(headers, call) }
+      : {}),
+  });
   return {
-    name: host,
-    driver: "remote",
-    nodes: [{ name: host, endpoint: host, platforms: [], driverOpts: {}, flags: [], files: {} }],
-    dynamic: false,
-    origin: "embedded",
+    ...remote,
+    build: (request, session, call) => {
+      const adapted = adapt(request, driver, world);
+      // Docker's two stores of images have exporters of different names: which it is shows in its workers.
+      return driver.name === "docker"
+        ? lateBuild(async () => remote.build(await forDocker(adapted, driver, call), session, call))
+        : remote.build(adapted, session, call);
+    },
   };
+}
+
+/** A build that begins when something has been asked first. */
+function lateBuild(
+  start: () => Promise<ReturnType<Builder["build"]>>,
+): ReturnType<Builder["build"]> {
+  const started = start();
+  started.catch(() => undefined);
+  const result = started.then((build) => build.result);
+  result.catch(() => undefined);
+  async function* events() {
+    let build: ReturnType<Builder["build"]>;
+    try {
+      build = await started;
+    } catch {
+      // Told by the result.
+      return;
+    }
+    yield* build.events;
+  }
+  return { events: events(), result };
+}
+
+/** An image that nobody asked to be kept anywhere stays in the cache of a daemon that has no images of its own. */
+function adapt(request: BuildRequest, driver: Driver, world: RunWorld): BuildRequest {
+  if (driver.name === "docker") return request;
+  const kept = request.exporters.filter(
+    ({ type, attrs }) => type !== "image" || Object.keys(attrs).some((key) => key !== "name"),
+  );
+  if (kept.length === request.exporters.length) return request;
+  if (kept.length === 0) {
+    sayWarning(
+      world,
+      `No output specified with ${driver.name} driver. Build result will only remain in the build cache. To push result image into registry use --push or to load image into docker use --load`,
+    );
+  }
+  return { ...request, exporters: kept };
+}
+
+const containerdLabel = "org.mobyproject.buildkit.worker.containerd.namespace";
+
+/** With containerd's store an image is unpacked, so that it runs; docker's own store has an exporter of its own. */
+async function forDocker(request: BuildRequest, driver: Driver, call: Call): Promise<BuildRequest> {
+  if (!request.exporters.some(({ type }) => type === "image")) return request;
+  const { labels } = await askWorkers(driver, call);
+  const containerd = Object.hasOwn(labels, containerdLabel);
+  const exporters = request.exporters.map((one) => {
+    if (one.type !== "image") return one;
+    if (containerd) return { ...one, attrs: { unpack: "true", ...one.attrs } };
+    return one.attrs["push"] === "true" ? one : { ...one, type: "moby" };
+  });
+  return { ...request, exporters };
 }

@@ -2,7 +2,7 @@
 import { KilnError } from "../../base/index.ts";
 import type { Finding } from "../../engine/doctor/index.ts";
 import { isLoopback } from "../../storage/http/index.ts";
-import { openClientConfig } from "./builder.ts";
+import { openClientConfig } from "./client-config.ts";
 import { type Command, defineCommand, type RunWorld } from "./command.ts";
 
 /** Asked where no configuration names a mirror. */

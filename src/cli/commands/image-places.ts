@@ -17,7 +17,7 @@ import {
   type RegistryClient,
   type RepositoryListing,
 } from "../../storage/registry/index.ts";
-import { openClientConfig, userAgent } from "./builder.ts";
+import { openClientConfig, userAgent } from "./client-config.ts";
 import type { RunWorld } from "./command.ts";
 
 /** An image somewhere, or the place for one. */

@@ -20,7 +20,7 @@ import {
   type ImageRecord,
   type ImageRecords,
 } from "../../storage/image/index.ts";
-import { openClientConfig } from "./builder.ts";
+import { openClientConfig } from "./client-config.ts";
 import type { RunWorld } from "./command.ts";
 import { openPlaces, type Places } from "./image-places.ts";
 

@@ -3,7 +3,7 @@ import type { Credentials } from "../../api/index.ts";
 import { isKilnError, KilnError, readAll } from "../../base/index.ts";
 import { keepCredentials, registryHost } from "../config/index.ts";
 import type { Flags } from "../flags/index.ts";
-import { openClientConfig } from "./builder.ts";
+import { openClientConfig } from "./client-config.ts";
 import { type Command, defineCommand, type RunWorld, sayWarning } from "./command.ts";
 import { openPlaces } from "./image-places.ts";
 

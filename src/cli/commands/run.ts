@@ -4,7 +4,8 @@ import type { Call } from "../../base/index.ts";
 import type { RunImageRequest } from "../../engine/engine.ts";
 import { hostPlatform } from "../../formats/oci/index.ts";
 import { type Flags, invalidValue, parseKeyValues, parsePlatforms } from "../flags/index.ts";
-import { openClientConfig, openRunner } from "./builder.ts";
+import { openRunner } from "./builder.ts";
+import { openClientConfig } from "./client-config.ts";
 import { type Command, defineCommand, type RunWorld } from "./command.ts";
 
 const runFlags = {

@@ -15,7 +15,8 @@ import {
 import { listen, serveBuilder } from "../../remote/daemon/index.ts";
 import { createGrpcServer, type GrpcServer } from "../../remote/grpc/index.ts";
 import { readConfig } from "../config/index.ts";
-import { openClientConfig, openEmbedded } from "./builder.ts";
+import { openEmbedded } from "./builder.ts";
+import { openClientConfig } from "./client-config.ts";
 import { type Command, defineCommand, type RunWorld } from "./command.ts";
 import { serveFlags } from "./serve-flags.ts";
 import { type DaemonSettings, daemonSettings } from "./serve-settings.ts";

@@ -118,7 +118,10 @@ async function exchange(
   const answered = answerOf(request);
   try {
     await sendBody(request, text, asked.body);
-    return await answered;
+    const exchanged = await answered;
+    // The call is about opening the stream, not about using it.
+    if (exchanged.stream) call.signal.removeEventListener("abort", stop);
+    return exchanged;
   } catch (cause) {
     socket.destroy();
     answered.catch(() => undefined);

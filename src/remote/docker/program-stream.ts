@@ -8,7 +8,7 @@ const maxComplaint = 4096;
 
 /**
  * Starts `argv` and resolves with its streams as one. What it says on standard error is part of the error that the
- * stream ends with when the program fails. Destroying the stream ends the program; cancelling the call does too.
+ * stream ends with when the program fails. Destroying the stream ends the program.
  * Throws `PROGRAM_MISSING`.
  */
 export function openProgramStream(
@@ -39,9 +39,6 @@ export function openProgramStream(
     );
     child.once("spawn", () => {
       const stream = join(child, () => failure(program, args, complaint));
-      const stop = () => void stream.destroy(call.signal.reason);
-      call.signal.addEventListener("abort", stop, { once: true });
-      stream.once("close", () => call.signal.removeEventListener("abort", stop));
       resolve(stream);
     });
   });

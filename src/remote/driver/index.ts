@@ -17,6 +17,8 @@ export type {
   Say,
 } from "./driver.ts";
 export { embeddedEndpoint, embeddedName, embeddedNode, embeddedRoot, listens } from "./embedded.ts";
+export { type JoinImages, type MultiNode, type MultiOptions, multiBuilder } from "./multi.ts";
+export { fitness, type NodeOffer, nodesFor } from "./node-choice.ts";
 export { askNode, askWorkers, type GcRule, type NodeDevice, type NodeInfo } from "./node-info.ts";
 export { checkRemoteAddress } from "./remote-address.ts";
 
