@@ -10,7 +10,7 @@ import { createImage, packEarly } from "../image/create-image.ts";
 import type { LayerPacker } from "../image/pack-layers.ts";
 import { imageResponse } from "../image/response.ts";
 import type { ExporterParts } from "../parts.ts";
-import { layoutTar } from "./layout-tar.ts";
+import { layoutTar, writeLayout } from "./layout-tar.ts";
 
 /** What only these two take. Where the archive goes, and whether it is unpacked there, the asking side decides. */
 const own = ["dest", "tar"];
@@ -48,7 +48,12 @@ function createArchiveExporter(
         descriptor: image.root.descriptor,
         async finish(finishing) {
           const target = { index: result.output ?? 0, type };
-          await session.receive(target, layoutTar(options, finishing), finishing);
+          // As the reference's client lends it: one store, whichever of the outputs it is for.
+          const store = booleanAttribute(attrs, "tar", true)
+            ? undefined
+            : session.store?.("export");
+          if (store) await writeLayout(options, store, finishing);
+          else await session.receive(target, layoutTar(options, finishing), finishing);
           return imageResponse(attributes.name, image);
         },
         async [Symbol.asyncDispose]() {},

@@ -1,5 +1,6 @@
 // An OCI image layout (image-layout.md) as a tar archive, for `docker load` too if asked: the same image, the same bytes.
-import { type Bytes, type Call, digestHex, goJson } from "../../../base/index.ts";
+import type { LentStore } from "../../../api/index.ts";
+import { type Bytes, bytesOf, type Call, digestHex, goJson } from "../../../base/index.ts";
 import { encodeTarHeader, tarEnd, tarPadding } from "../../../formats/archive/index.ts";
 import {
   type Descriptor,
@@ -41,6 +42,20 @@ export async function* layoutTar(options: LayoutOptions, call: Call): Bytes {
   if (options.docker) yield* file("manifest.json", dockerManifest(options));
   yield* file("oci-layout", { imageLayoutVersion: "1.0.0" });
   yield tarEnd;
+}
+
+/** Writes the blobs into a store that the asking side lends; its index it writes itself, from the response. */
+export async function writeLayout(
+  options: LayoutOptions,
+  store: LentStore,
+  call: Call,
+): Promise<void> {
+  for (const { descriptor, data } of sortedBlobs(options)) {
+    const { digest, size } = descriptor;
+    if ((await store.size(digest, call)) !== undefined) continue;
+    const bytes = data ? bytesOf(data) : options.read(descriptor, call);
+    await store.write(digest, size, bytes, call);
+  }
 }
 
 interface Blob {
