@@ -113,7 +113,7 @@ describeWith(
       it("leaves nothing when it is killed", async () => {
         const marker = `${7_000_000 + user.uid}`;
         const context = world.context({
-          Dockerfile: `FROM busybox\nRUN (sleep ${marker} &); setsid sleep ${marker}\n`,
+          Dockerfile: `FROM busybox\nRUN (setsid sleep ${marker} &); sleep ${marker}\n`,
         });
         const [program = "", ...args] = [...user.become, command, "build", context];
         const child = spawn(program, args, {

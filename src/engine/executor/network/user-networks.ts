@@ -127,14 +127,15 @@ async function said(child: ChildProcess, stream: Readable): Promise<void> {
   const ready = once(stream, "data");
   const failed = Promise.race([
     once(child, "error").then(([error]) => Promise.reject(error)),
-    once(child, "close").then(() => Promise.reject(new Error(lastLine(complaint)))),
+    once(child, "close").then(() => Promise.reject(new Error(firstLine(complaint)))),
   ]);
   failed.catch(() => {});
   await Promise.race([ready, failed]);
 }
 
-function lastLine(text: string): string {
-  return text.trim().split("\n").at(-1) || "it ended without a word";
+/** What comes after it tells of the consequences. */
+function firstLine(text: string): string {
+  return text.trim().split("\n")[0] || "it ended without a word";
 }
 
 async function end(child: ChildProcess): Promise<void> {
