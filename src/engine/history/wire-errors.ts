@@ -1,4 +1,6 @@
-// A failed build's error as the reference sends it: code, words, and typed details that clients print excerpts from.
+// A failed build's error as the reference sends it: code, words, and typed details that clients print excerpts from. They
+// are JSON of the messages of solver/errdefs/errdefs.proto.
+import { Buffer } from "node:buffer";
 import {
   type Digest,
   type ErrorCategory,
@@ -6,7 +8,7 @@ import {
   isKilnError,
   type KilnError,
 } from "../../base/index.ts";
-import { errdefs, type rpc, rpcDetails } from "../../formats/proto/index.ts";
+import { type rpc, rpcDetails } from "../../formats/proto/index.ts";
 
 /** gRPC's codes of our categories. */
 const codes: Readonly<Record<ErrorCategory, number>> = {
@@ -23,9 +25,6 @@ const codes: Readonly<Record<ErrorCategory, number>> = {
   unknown: 2,
 };
 
-/** How the reference names its own details, which are protobuf in spite of the ending. */
-const detailUrl = (name: string) => `github.com/moby/buildkit/errdefs.${name}+json`;
-
 /** `failed` is the step that the error is of, where it is of one. */
 export function wireError(error: unknown, failed?: Digest): rpc.Status {
   if (isAbortError(error)) return { code: 1, message: "context canceled", details: [] };
@@ -37,34 +36,38 @@ export function wireError(error: unknown, failed?: Digest): rpc.Status {
     code: codes[error.category],
     message: error.message,
     details: [
-      ...(failed ? [vertexDetail(failed)] : []),
+      ...(failed ? [detail("Vertex", { digest: failed })] : []),
       ...[error, ...error.others].flatMap(sourceDetails),
       ownDetail(error),
     ],
   };
 }
 
-function vertexDetail(digest: Digest): rpc.Status["details"][number] {
-  return { typeUrl: detailUrl("Vertex"), value: errdefs.Vertex.encode({ digest }).finish() };
+type Detail = rpc.Status["details"][number];
+
+function detail(name: string, value: unknown): Detail {
+  return {
+    typeUrl: `github.com/moby/buildkit/errdefs.${name}+json`,
+    value: new TextEncoder().encode(JSON.stringify(value)),
+  };
 }
 
 /** The file with the places in it; only with its text can an excerpt be printed. */
-function sourceDetails({ at }: KilnError): rpc.Status["details"] {
+function sourceDetails({ at }: KilnError): readonly Detail[] {
   if (at?.text === undefined) return [];
-  const source = errdefs.Source.create({
-    info: { filename: at.file, data: new TextEncoder().encode(at.text), language: "Dockerfile" },
-    ranges: [
-      {
-        start: { line: at.line, character: Math.max(0, (at.column ?? 1) - 1) },
-        end: { line: at.endLine ?? at.line, character: Math.max(0, (at.endColumn ?? 1) - 1) },
-      },
-    ],
+  const place = (line: number, column: number | undefined) => ({
+    line,
+    ...(column === undefined || column <= 1 ? {} : { character: column - 1 }),
   });
-  return [{ typeUrl: detailUrl("Source"), value: errdefs.Source.encode(source).finish() }];
+  const start = place(at.line, at.column);
+  const end = place(at.endLine ?? at.line, at.endColumn);
+  const data = Buffer.from(at.text).toString("base64");
+  const info = { filename: at.file, data, language: "Dockerfile" };
+  return [detail("Source", { info, ranges: [{ start, end }] })];
 }
 
 /** Kiln's own code and hint, for a Kiln on the other side. */
-function ownDetail({ code, hint }: KilnError): rpc.Status["details"][number] {
+function ownDetail({ code, hint }: KilnError): Detail {
   const metadata = new Map(hint === undefined ? [] : [["hint", hint] as const]);
   return {
     typeUrl: "type.googleapis.com/google.rpc.ErrorInfo",
