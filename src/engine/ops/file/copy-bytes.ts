@@ -1,5 +1,5 @@
 // Copying the bytes of one regular file to a new path, by whichever way is faster for its size.
-import { closeSync, constants, copyFileSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, constants, copyFileSync, lstatSync, openSync, readSync, writeSync } from "node:fs";
 
 /**
  * Up to this size a read and a write beat copy_file_range by a factor of two (measured on ext4 and overlayfs); larger
@@ -16,12 +16,12 @@ const umask = process.umask();
 export function copyBytes(from: string, to: string, size: number, mode: number): number {
   if (size > smallFile) {
     copyFileSync(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
-    return mode;
+    return copiedMode(to);
   }
   const read = readSmall(from);
   if (read.length > smallFile) {
     copyFileSync(from, to, constants.COPYFILE_EXCL);
-    return mode;
+    return copiedMode(to);
   }
   const file = openSync(to, "wx", mode & 0o777);
   try {
@@ -30,6 +30,11 @@ export function copyBytes(from: string, to: string, size: number, mode: number):
     closeSync(file);
   }
   return mode & 0o777 & ~umask;
+}
+
+/** What was copied brought its own permission bits: those of the file that holds the bytes, which need not be the view's. */
+function copiedMode(path: string): number {
+  return lstatSync(path).mode & 0o7777;
 }
 
 /** Valid until the next call. */
