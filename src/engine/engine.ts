@@ -34,10 +34,14 @@ import {
   startBuild,
 } from "./build/index.ts";
 import {
+  createAzblobBackend,
   createCombinedStore,
+  createGhaBackend,
   createLocalBackend,
+  createObjectsHttp,
   createRegistryBackend,
   createRemoteCaches,
+  createS3Backend,
   createTurns,
   openCacheStore,
 } from "./cache/index.ts";
@@ -235,9 +239,16 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
     now: options.now,
   };
   const pack = createPacker(exporterParts);
+  const objects = createObjectsHttp();
   const remoteCaches = createRemoteCaches({
     store: cache,
-    backends: [createRegistryBackend({ registry: registries.of }), createLocalBackend()],
+    backends: [
+      createRegistryBackend({ registry: registries.of }),
+      createLocalBackend(),
+      createGhaBackend({ http: objects }),
+      createS3Backend({ http: objects, now: options.now }),
+      createAzblobBackend({ http: objects, now: options.now }),
+    ],
     pack: (layer, options, call) => packForCache(exporterParts, pack, layer, options, call),
     read: (blob, session, call) =>
       createBlobReader({ content, origins, registry: registries.of(session) })(blob, call),
