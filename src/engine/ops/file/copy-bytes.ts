@@ -1,5 +1,13 @@
 // Copying the bytes of one regular file to a new path, by whichever way is faster for its size.
-import { closeSync, constants, copyFileSync, lstatSync, openSync, readSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  lstatSync,
+  openSync,
+  readSync,
+  writeSync,
+} from "node:fs";
 
 /**
  * Up to this size a read and a write beat copy_file_range by a factor of two (measured on ext4 and overlayfs); larger
