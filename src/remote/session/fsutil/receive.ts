@@ -33,6 +33,9 @@ class Receiver implements SharedFiles {
   readonly #ended: Promise<void>;
   #batch: FileEntry[] = [];
   #listEnded = false;
+  /** This side has said that it has all it wants. */
+  #hasAll = false;
+  /** And the other side has answered. */
   #finished = false;
   #failure: { readonly error: unknown } | undefined;
   #wakeReader: (() => void) | undefined;
@@ -62,6 +65,7 @@ class Receiver implements SharedFiles {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#failure && this.#listEnded && this.#readings.size === 0) {
+      this.#hasAll = true;
       void this.#outbox.push(encodeFin());
       this.#outbox.end();
       const timer = setTimeout(
@@ -130,7 +134,7 @@ class Receiver implements SharedFiles {
         }
         return;
       case "fin":
-        if (!this.#listEnded || this.#readings.size > 0) throw unexpected("an end before the end");
+        if (!this.#hasAll) throw unexpected("an end before the end");
         this.#finished = true;
         return;
       case "error":

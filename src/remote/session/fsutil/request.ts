@@ -21,9 +21,9 @@ export function encodeFilesRequest({ name, filter }: FilesRequest): Metadata {
   const add = (key: string, values: readonly string[] | undefined) => {
     if (values === undefined) return;
     // Header values are ASCII without control characters.
-    const escape = values.some((value) => /[^\x20-\x7e]/.test(value) || value !== value.trim());
-    metadata.set(key, escape ? values.map(queryEscape) : values);
-    if (escape) metadata.set(`${key}-encoded`, ["1"]);
+    const isEscaped = values.some((value) => /[^\x20-\x7e]/.test(value) || value !== value.trim());
+    metadata.set(key, isEscaped ? values.map(queryEscape) : values);
+    if (isEscaped) metadata.set(`${key}-encoded`, ["1"]);
   };
   add(keys.name, [name]);
   add(keys.include, filter.include);

@@ -60,7 +60,7 @@ class Sender {
       }
       this.#call.signal.throwIfAborted();
     }
-    this.#outbox.push(endOfList);
+    void this.#outbox.push(endOfList);
   }
 
   /** Resolves when the other side has said that it has all. */
@@ -88,7 +88,7 @@ class Sender {
       });
     }
     if (this.#failure) throw this.#failure.error;
-    this.#outbox.push(encodeFin());
+    void this.#outbox.push(encodeFin());
     this.#outbox.end();
   }
 

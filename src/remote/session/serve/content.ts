@@ -193,7 +193,7 @@ class Upload implements AsyncDisposable {
   }
 
   #start(): void {
-    if (this.#written) return;
+    if (this.#written !== undefined) return;
     const digest = this.#expected;
     if (digest === undefined)
       throw new StatusError(statusCodes.INVALID_ARGUMENT, "an upload must say what it will be");
