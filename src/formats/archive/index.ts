@@ -1,5 +1,6 @@
 // Tar and gzip as pure functions of their input: same bytes in, same bytes out.
 export * from "./compression.ts";
+export { type Estargz, type EstargzFacts, estargz } from "./estargz.ts";
 export * from "./gzip.ts";
 export { isTarHeader } from "./tar-block.ts";
 export * from "./tar-entries.ts";

@@ -45,7 +45,11 @@ function refused(attrs: Readonly<Record<string, string>>, code: string, words: R
 
 refused({ push: "yes" }, "FLAG_INVALID", /push=yes.*true or false/);
 refused({ compression: "gzpi" }, "FLAG_INVALID", /gzip/);
-refused({ compression: "estargz" }, "UNSUPPORTED", /estargz/);
+refused(
+  { compression: "estargz", "oci-mediatypes": "false" },
+  "FLAG_INVALID",
+  /need oci-mediatypes=true/,
+);
 refused({ compression: "zstd", "oci-mediatypes": "false" }, "FLAG_INVALID", /zstd/);
 refused({ "compression-level": "10" }, "FLAG_INVALID", /0 to 9/);
 refused({ "compression-level": "x" }, "FLAG_INVALID", /whole number/);

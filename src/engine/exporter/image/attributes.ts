@@ -2,7 +2,6 @@
 import type { Attrs } from "../../../api/index.ts";
 import { KilnError } from "../../../base/index.ts";
 import {
-  type Compression,
   type MediaTypeFamily,
   parseReference,
   type Reference,
@@ -15,11 +14,11 @@ import {
   wordAttribute,
 } from "../attributes.ts";
 import { type Annotation, annotationPrefix, parseAnnotations } from "./annotations.ts";
-import { checkCompression } from "./compress.ts";
+import { checkCompression, type LayerPacking } from "./compress.ts";
 
 /** How new layers are packed, and whether others are packed anew. */
 export interface Packing {
-  readonly compression: Compression;
+  readonly compression: LayerPacking;
   /** Undefined is the format's usual level. */
   readonly level: number | undefined;
   /** Pack layers of the base image anew where they are packed otherwise. */
@@ -155,17 +154,8 @@ function parseNames(name: string): readonly Reference[] {
 function parsePacking(attrs: Attrs, oci: boolean): Packing {
   const words = ["gzip", "uncompressed", "zstd", "estargz"] as const;
   const word = wordAttribute(attrs, "compression", words) ?? "gzip";
-  if (word === "estargz") {
-    throw new KilnError(
-      "UNSUPPORTED",
-      "output attribute compression=estargz is not supported yet",
-      {
-        hint: "Use gzip or zstd.",
-      },
-    );
-  }
-  if (word === "zstd" && !oci) {
-    throw badAttribute("compression", word, "zstd layers need oci-mediatypes=true");
+  if ((word === "zstd" || word === "estargz") && !oci) {
+    throw badAttribute("compression", word, `${word} layers need oci-mediatypes=true`);
   }
   const compression = word === "uncompressed" ? "none" : word;
   checkCompression(compression);

@@ -3,8 +3,11 @@ import { type Bytes, KilnError } from "../../../base/index.ts";
 import { gzip, hasZstd, zstd } from "../../../formats/archive/index.ts";
 import type { Compression } from "../../../formats/oci/index.ts";
 
+/** How a layer may be packed: `estargz` is gzip to those who do not know better. */
+export type LayerPacking = Compression | "estargz";
+
 /** Throws `UNSUPPORTED` for what cannot be made here. */
-export function checkCompression(compression: Compression): void {
+export function checkCompression(compression: LayerPacking): void {
   if (compression !== "zstd" || hasZstd()) return;
   throw new KilnError(
     "UNSUPPORTED",

@@ -14,6 +14,7 @@ import type { LayerBlob } from "../../../storage/snapshot/index.ts";
 import type { SolvedPlatform } from "../exporter.ts";
 import { type Annotation, selectAnnotations } from "./annotations.ts";
 import { alignHistory } from "./history.ts";
+import { packingAnnotations } from "./pack-layers.ts";
 
 /** A document and what names it. */
 export interface ImageDocument {
@@ -56,11 +57,15 @@ export function createPlatformImage(
     mediaTypes.ociConfig,
     options,
   );
-  const descriptors = layers.map(({ descriptor }) => ({
-    mediaType: inFamily(descriptor.mediaType, options.family),
-    digest: descriptor.digest,
-    size: descriptor.size,
-  }));
+  const descriptors = layers.map(({ descriptor }): Descriptor => {
+    const own = packingAnnotations(descriptor);
+    return {
+      mediaType: inFamily(descriptor.mediaType, options.family),
+      digest: descriptor.digest,
+      size: descriptor.size,
+      ...(own ? { annotations: own } : {}),
+    };
+  });
   const annotations = selectAnnotations(options.annotations, "manifest", solved.platform);
   const manifest = serializeManifest({
     mediaType: inFamily(mediaTypes.ociManifest, options.family),

@@ -70,5 +70,10 @@ function readLayer(path: string, key: string): LayerBlob | undefined {
   if (typeof mediaType !== "string" || typeof size !== "number") return undefined;
   if (typeof digest !== "string" || !isDigest(digest)) return undefined;
   if (typeof diffId !== "string" || !isDigest(diffId)) return undefined;
-  return { descriptor: { mediaType, digest, size }, diffId };
+  const notes = value["descriptor"]["annotations"];
+  const annotations = isRecord(notes) ? (notes as Record<string, string>) : undefined;
+  return {
+    descriptor: { mediaType, digest, size, ...(annotations ? { annotations } : {}) },
+    diffId,
+  };
 }

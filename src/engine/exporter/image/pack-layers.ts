@@ -10,8 +10,8 @@ import {
   Limiter,
   Once,
 } from "../../../base/index.ts";
-import { decompress } from "../../../formats/archive/index.ts";
-import { layerCompression, layerType } from "../../../formats/oci/index.ts";
+import { decompress, type EstargzFacts, estargz } from "../../../formats/archive/index.ts";
+import { type Descriptor, layerCompression, layerType } from "../../../formats/oci/index.ts";
 import type { ContentStore } from "../../../storage/content/index.ts";
 import type { BlobReader } from "../../../storage/image/index.ts";
 import type { LayerBlob, SnapshotLayer, Snapshotter } from "../../../storage/snapshot/index.ts";
@@ -78,8 +78,10 @@ export function createLayerPacker(parts: LayerPackerParts): LayerPacker {
   };
 }
 
-function needsPacking(blob: LayerBlob, { force, compression }: PackOptions): boolean {
-  return force && layerCompression(blob.descriptor.mediaType) !== compression;
+function needsPacking({ descriptor }: LayerBlob, { force, compression }: PackOptions): boolean {
+  if (!force) return false;
+  if (compression === "estargz") return descriptor.annotations?.[tocDigest] === undefined;
+  return layerCompression(descriptor.mediaType) !== compression;
 }
 
 function packingKey(layer: SnapshotLayer, { compression, level, clamp }: PackOptions): string {
@@ -110,10 +112,19 @@ async function packLayer(
   };
   const watched = watch(openTar(parts, layer, options, call), digester, tell);
   const { compression, level, pace } = options;
-  const packed = compress(watched, compression, level, pace);
-  const descriptor = await parts.content.ingest(layerType(compression), packed, call);
-  const diffId = digester.digest();
-  if (layer.blob && layer.blob.diffId !== diffId) {
+  const seekable =
+    compression === "estargz"
+      ? estargz(watched, { ...pace, ...(level === undefined ? {} : { level }) })
+      : undefined;
+  const kind = compression === "estargz" ? "gzip" : compression;
+  const packed = seekable?.data ?? compress(watched, kind, level, pace);
+  const stored = await parts.content.ingest(layerType(kind), packed, call);
+  const facts = seekable?.facts();
+  const plain = digester.digest();
+  // The table is part of what the layer unpacks to.
+  const diffId = facts?.diffId ?? plain;
+  const descriptor = facts ? { ...stored, annotations: annotationsOf(facts) } : stored;
+  if (layer.blob && layer.blob.diffId !== plain) {
     throw new KilnError(
       "BLOB_CORRUPT",
       `layer ${layer.blob.descriptor.digest}: its contents are not what the image says`,
@@ -122,6 +133,28 @@ async function packLayer(
   const { size } = descriptor;
   if (told || size >= worthTelling) tell({ current: size, total: size, done: true });
   return { descriptor, diffId };
+}
+
+/** By which those who can fetch parts of a layer find its table. */
+const tocDigest = "containerd.io/snapshot/stargz/toc.digest";
+const uncompressedSize = "io.containers.estargz.uncompressed-size";
+
+function annotationsOf(facts: EstargzFacts): Readonly<Record<string, string>> {
+  return {
+    [tocDigest]: facts.tocDigest,
+    [uncompressedSize]: String(facts.uncompressedSize),
+  };
+}
+
+/** What of a layer's annotations belongs to its bytes, and so into every manifest that lists it. */
+export function packingAnnotations({
+  annotations = {},
+}: Descriptor): Readonly<Record<string, string>> | undefined {
+  const own = [tocDigest, uncompressedSize].flatMap((name) => {
+    const value = annotations[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return own.length === 0 ? undefined : Object.fromEntries(own);
 }
 
 function openTar(
