@@ -89,7 +89,7 @@ export async function gatherFacts(
     probeIsolation(call, path),
     Promise.all(toolNames.map((name) => lookAtTool(name, path, call))),
     Promise.all(
-      findEmulators(`${environment["KILN_EMULATORS"] ?? ""}:${path}:/usr/bin:/usr/local/bin`)
+      findEmulators(`${environment["KILN_QEMU"] ?? ""}:${path}:/usr/bin:/usr/local/bin`)
         .filter(({ architecture }) => architecture !== machine)
         .map(async (one) => ({ ...one, version: await versionOf(one.path, call) })),
     ),

@@ -46,7 +46,7 @@ function crashOf(
   signal: string | undefined,
 ): { readonly how: string; readonly hint: string } | undefined {
   if (emulator === undefined) return undefined;
-  const remedy = `Install another version of qemu (KILN_EMULATORS=DIRECTORY says where it is), compile in a stage with FROM --platform=$BUILDPLATFORM, or build this platform on a machine that has its processor.`;
+  const remedy = `Install another version of qemu (KILN_QEMU=DIRECTORY says where it is), compile in a stage with FROM --platform=$BUILDPLATFORM, or build this platform on a machine that has its processor.`;
   if (words?.by === "emulator") {
     const hint = `The emulator failed, not your program. ${remedy}`;
     return { how: `the emulator ${emulator} crashed (${words.line})`, hint };

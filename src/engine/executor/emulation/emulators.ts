@@ -1,6 +1,7 @@
 // Emulators that are installed on this machine, and how the kernel is told which programs they run.
-import { closeSync, openSync, readdirSync, readSync, statSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
+import { digestOf, KilnError } from "../../../base/index.ts";
 import { needsLoader, readElf } from "../elf.ts";
 
 /** A qemu-user that works without any file of the machine. */
@@ -37,13 +38,16 @@ export const processors: Readonly<Record<string, Processor>> = {
 
 /**
  * The emulators in `search`, a list of directories as in PATH or of `ARCHITECTURE=FILE`, first ones first. One that needs
- * libraries is left out: containers do not have them.
+ * libraries is left out: containers do not have them. `ARCHITECTURE=FILE@sha256:HEX` pins one: throws `CHECKSUM_MISMATCH`
+ * where the file is another.
  */
 export function findEmulators(search: string): readonly Emulator[] {
   const found = new Map<string, string>();
-  for (const part of search.split(":").filter(Boolean)) {
-    const [, architecture, file] = /^([a-z0-9]+)=(.+)$/.exec(part) ?? [];
+  for (const part of partsOf(search)) {
+    const [, architecture, file, digest] =
+      /^([a-z0-9]+)=(.+?)(?:@(sha256:[0-9a-f]{64}))?$/.exec(part) ?? [];
     if (architecture !== undefined && file !== undefined) {
+      if (digest !== undefined && !found.has(architecture)) checkPin(file, digest);
       if (!found.has(architecture) && isUsable(file)) found.set(architecture, file);
       continue;
     }
@@ -77,6 +81,27 @@ export function registration({ architecture, path }: Emulator): string | undefin
   const type = little ? [0xfe, 0xff] : [0xff, 0xfe];
   const mask = [...Array<number>(7).fill(255), 0, ...Array<number>(8).fill(255), ...type, 255, 255];
   return `:qemu-${qemu}:M::${escaped(magic)}:${escaped(mask)}:${path}:POCF`;
+}
+
+/** The list's parts; the colon of a digest parts nothing. */
+function partsOf(search: string): readonly string[] {
+  return search.split(/(?<!@sha256):/).filter(Boolean);
+}
+
+function checkPin(file: string, digest: string): void {
+  let actual: string;
+  try {
+    actual = digestOf(readFileSync(file));
+  } catch (error) {
+    throw new KilnError("EMULATOR_MISSING", `the pinned emulator ${file} cannot be read`, {
+      cause: error,
+    });
+  }
+  if (actual === digest) return;
+  throw new KilnError("CHECKSUM_MISMATCH", `the emulator ${file} is not the one that is pinned`, {
+    hint: "Install that version, or pin this one in KILN_QEMU.",
+    details: { file, wanted: digest, found: actual },
+  });
 }
 
 function escaped(bytes: readonly number[]): string {

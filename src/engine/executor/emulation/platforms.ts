@@ -1,7 +1,7 @@
 // What runs on this machine, by whichever way.
 import { existsSync, mkdirSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
-import { log } from "../../../base/index.ts";
+import { isKilnError, log } from "../../../base/index.ts";
 import { normalizePlatform, type Platform } from "../../../formats/oci/index.ts";
 import { loadSyscalls } from "../../../storage/snapshot/index.ts";
 import { emulatorMissing } from "./advice.ts";
@@ -75,7 +75,8 @@ export class Platforms implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await (await this.#private)?.[Symbol.asyncDispose]();
+    const opened = await this.#private?.catch(() => undefined);
+    await opened?.[Symbol.asyncDispose]();
   }
 
   #waysOf(table: HandlerTable, own: PrivateHandlers | undefined): readonly Emulation[] {
@@ -97,6 +98,8 @@ export class Platforms implements AsyncDisposable {
     this.#private ??= this.#options
       .openPrivate(this.#nativeArchitectures())
       .catch((error: unknown) => {
+        // Who pins an emulator does not want another.
+        if (isKilnError(error)) throw error;
         debug.debug("no emulators of the build's own", { error: String(error) });
         return undefined;
       });
