@@ -41,11 +41,14 @@ function machine(): string {
         .filter((name) => name !== "register")
         .map((name) => `${name}: ${readFileSync(join(table, name), "utf8")}`)
     : [];
-  const mounts = readFileSync("/proc/self/mountinfo", "utf8");
+  // Others may mount meanwhile; what Kiln mounts has its name.
+  const mounts = readFileSync("/proc/self/mountinfo", "utf8").split("\n").filter(isOurs);
   const groups = execFileSync("find", ["/sys/fs/cgroup", "-type", "d"], { encoding: "utf8" });
-  return [...handlers, mounts, ...groups.split("\n").filter((one) => one.includes("kiln"))].join(
-    "\n",
-  );
+  return [...handlers, ...mounts, ...groups.split("\n").filter(isOurs)].join("\n");
+}
+
+function isOurs(line: string): boolean {
+  return /kiln-(t|devices|e2e)|binfmt_misc| kiln /.test(line);
 }
 
 describeWith(

@@ -1,7 +1,17 @@
 // Overlay mounts by fuse-overlayfs, for kernels that let no user namespace mount their own; the layers are the same.
-import { spawnSync } from "node:child_process";
-import { existsSync, unlinkSync } from "node:fs";
-import { fsPath } from "../../base/index.ts";
+import { spawn } from "node:child_process";
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  readSync,
+  statSync,
+  unlinkSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fsPath, temporaryName } from "../../base/index.ts";
 import { loadSyscalls } from "./syscalls.ts";
 import { inside, namesIn, pathIn, statOf } from "./tree-files.ts";
 import { makeWhiteout, setOpaque } from "./whiteout.ts";
@@ -13,7 +23,13 @@ interface FuseMount {
   readonly work?: string;
 }
 
-/** Mounts it at `target`; the program behind it ends when it is unmounted. Throws what the program says. */
+/** Patience with the program, in milliseconds. */
+const startTime = 10_000;
+
+/**
+ * Mounts it at `target`; the program behind it ends when it is unmounted, and with this process, whose mount namespace it
+ * would otherwise keep. Throws what the program says. Main thread only.
+ */
 export function mountFuse({ lower, upper, work }: FuseMount, target: string): void {
   const options = [
     `lowerdir=${lower.map(escapeOption).join(":")}`,
@@ -21,14 +37,46 @@ export function mountFuse({ lower, upper, work }: FuseMount, target: string): vo
       ? ["ro"]
       : [`upperdir=${escapeOption(upper)}`, `workdir=${escapeOption(work)}`]),
   ];
-  const run = spawnSync("fuse-overlayfs", ["-o", options.join(","), target], {
-    stdio: ["ignore", "ignore", "pipe"],
-    encoding: "utf8",
-    timeout: 30_000,
-  });
-  if (run.status === 0) return;
-  const said = run.error?.message ?? run.stderr.trim().split("\n").at(-1) ?? "";
-  throw new Error(`fuse-overlayfs: ${said || `exit code ${run.status}`}`);
+  const complaints = join(tmpdir(), `kiln-fuse-${process.pid}-${temporaryName()}`);
+  const log = openSync(complaints, "wx+", 0o600);
+  unlinkSync(complaints);
+  try {
+    const before = statSync(target).dev;
+    const child = spawn(
+      "setpriv",
+      ["--pdeathsig", "KILL", "fuse-overlayfs", "-f", "-o", options.join(","), target],
+      { stdio: ["ignore", "ignore", log] },
+    );
+    // Told by the state of the process, which is looked at below.
+    child.on("error", () => {});
+    child.unref();
+    const end = performance.now() + startTime;
+    while (statSync(target).dev === before) {
+      if (child.pid !== undefined && isRunning(child.pid) && performance.now() < end) pause();
+      else throw new Error(`fuse-overlayfs: ${lastLine(log) || "it does not start"}`);
+    }
+  } finally {
+    closeSync(log);
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return !/^\d+ \(.*\) [ZX]/s.test(readFileSync(`/proc/${pid}/stat`, "latin1"));
+  } catch {
+    return false;
+  }
+}
+
+/** For a moment, this thread and nobody else. */
+function pause(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+}
+
+function lastLine(file: number): string {
+  const text = new Uint8Array(4096);
+  const size = readSync(file, text, 0, text.length, 0);
+  return new TextDecoder().decode(text.subarray(0, size)).trim().split("\n").at(-1) ?? "";
 }
 
 const opaqueFile = ".wh..wh..opq";
