@@ -1,6 +1,6 @@
 // A directory of this machine as files that are lent: scanned while the list is read, files read when they are asked for.
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
-import { open } from "node:fs/promises";
+import { closeSync, constants, fstatSync, openSync, read, readSync } from "node:fs";
+import { promisify } from "node:util";
 import type { FileEntry, FileFilter, SharedFiles, TakeChunk } from "../../api/index.ts";
 import { type Call, fromNodeError, KilnError } from "../../base/index.ts";
 import { fileType } from "./file-type.ts";
@@ -58,6 +58,8 @@ function sharedEntry(file: ScannedFile, firstNames: Map<string, string>): FileEn
   return entry;
 }
 
+const readAsync = promisify(read);
+
 const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /** Reads one regular file piece by piece. Nothing but a regular file is opened for reading. */
@@ -86,21 +88,28 @@ export async function readFile(
 }
 
 async function readLargeFile(path: string, take: TakeChunk, call: Call): Promise<void> {
-  const file = await open(path, readFlags);
+  // Mounts of this process are seen by this thread only: others may read what it has opened.
+  const file = openSync(path, readFlags);
   try {
-    if (!(await file.stat()).isFile()) throw notAFile(path);
-    let next = file.read(new Uint8Array(pieceSize), 0, pieceSize, null);
-    for (;;) {
-      const { bytesRead, buffer } = await next;
-      call.signal.throwIfAborted();
-      if (bytesRead === 0) return;
-      // The next piece is read while this one is taken.
-      next = file.read(new Uint8Array(pieceSize), 0, pieceSize, null);
-      next.catch(() => {});
-      await take(buffer.subarray(0, bytesRead));
+    if (fileType(fstatSync(file).mode) !== "file") throw notAFile(path);
+    const readPiece = () => readAsync(file, new Uint8Array(pieceSize), 0, pieceSize, null);
+    let next = readPiece();
+    try {
+      for (;;) {
+        const { bytesRead, buffer } = await next;
+        call.signal.throwIfAborted();
+        if (bytesRead === 0) return;
+        // The next piece is read while this one is taken.
+        next = readPiece();
+        next.catch(() => {});
+        await take(buffer.subarray(0, bytesRead));
+      }
+    } finally {
+      // A descriptor must not be closed, and be another file's, while it is read.
+      await next.catch(() => {});
     }
   } finally {
-    await file.close();
+    closeSync(file);
   }
 }
 
