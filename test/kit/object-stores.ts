@@ -66,13 +66,13 @@ function objectAt(
   const key = decodeURIComponent(request.path);
   if (request.method === "PUT") {
     store.objects.set(key, body);
-    return answer(response, created);
+    answer(response, created);
+    return;
   }
   const found = store.objects.get(key);
-  if (!found)
-    return answer(response, 404, request.method === "HEAD" ? "" : "<Code>NoSuchKey</Code>");
-  if (request.method === "GET") return answer(response, 200, found);
-  response.writeHead(200, { "content-length": found.length }).end();
+  if (!found) answer(response, 404, request.method === "HEAD" ? "" : "<Code>NoSuchKey</Code>");
+  else if (request.method === "GET") answer(response, 200, found);
+  else response.writeHead(200, { "content-length": found.length }).end();
 }
 
 const sha256 = (data: string | Uint8Array) => createHash("sha256").update(data).digest("hex");
