@@ -272,9 +272,9 @@ async function* listen(
   };
   listeners.add(listener);
   try {
-    const running = [...active.values()].map(
-      ({ record }) => ({ type: "started", record }) as const,
-    );
+    const running = [...active.values()]
+      .filter(({ internal }) => !internal)
+      .map(({ record }) => ({ type: "started", record }) as const);
     const ended = query.activeOnly
       ? []
       : storedRecords(options.directory).map((record) => ({ type: "complete", record }) as const);

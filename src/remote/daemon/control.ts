@@ -60,7 +60,7 @@ export function controlService(parts: ControlParts): Service {
     diskUsage: (request, call) =>
       told(
         (async () => {
-          const filters = parseFilters(request.filter);
+          const filters = parseFilters(someFilters(request.filter));
           const records = await builder.diskUsage(call);
           const wanted = records.filter((one) => matchesFilters(one, filters, parts.now()));
           return { record: wanted.map(usageMessage) };
@@ -166,6 +166,11 @@ async function listWorkers(
   return filter.length === 0 || filter.some(matches) ? [worker] : [];
 }
 
+/** Clients send an empty one when they have none; a comma joins several. */
+function someFilters(filters: readonly string[]): readonly string[] {
+  return filters.flatMap((text) => text.split(",")).filter((text) => text.trim() !== "");
+}
+
 function pruneFilterOf(request: control.PruneRequest): Parameters<Builder["prune"]>[0] {
   const { all, filter, keepDuration, reservedSpace, maxUsedSpace, minFreeSpace } = request;
   const sizes = { reservedSpace, maxUsedSpace, minFreeSpace };
@@ -173,7 +178,7 @@ function pruneFilterOf(request: control.PruneRequest): Parameters<Builder["prune
     if (value < 0) throw new KilnError("REQUEST_INVALID", `${name} must not be negative`);
   const until = keepDuration > 0 ? [`until=${Math.ceil(keepDuration / nanoseconds)}ms`] : [];
   const limits = Object.fromEntries(Object.entries(sizes).filter(([, value]) => value > 0));
-  return { all, filters: [...filter, ...until], ...limits };
+  return { all, filters: [...someFilters(filter), ...until], ...limits };
 }
 
 function usageMessage(record: UsageRecord): control.UsageRecord {
@@ -205,7 +210,7 @@ function history({
           {
             activeOnly: ActiveOnly,
             earlyExit: EarlyExit,
-            filters: Filter,
+            filters: Filter.filter((text) => text !== ""),
             ...(Ref === "" ? {} : { ref: Ref }),
             ...(Limit > 0 ? { limit: Limit } : {}),
           },
