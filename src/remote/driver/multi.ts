@@ -13,6 +13,7 @@ import type {
 } from "../../api/index.ts";
 import {
   type Call,
+  digestHex,
   digestOf,
   isAbortError,
   isKilnError,
@@ -98,6 +99,9 @@ function joinInfo(name: string, infos: readonly BuilderInfo[]): BuilderInfo {
     labels: Object.assign({}, ...infos.map(({ labels }) => labels)),
   };
 }
+
+/** How long a node that failed has for showing that it lives, in milliseconds. */
+const probeTime = 5000;
 
 /** What one node did. */
 interface NodeResult {
@@ -236,11 +240,25 @@ class MultiBuild {
       return [{ node: node.name, platforms, result }];
     } catch (error) {
       if (call.signal.aborted || isAbortError(error)) throw error;
-      if (!isDeath(error)) throw single ? error : this.#named(node, error);
+      if (!(await this.#isDead(node, error, call))) throw single ? error : this.#named(node, error);
       this.#dead.set(node.name, error);
       this.#say(`node ${node.name} is gone (${messageOf(error)}): its part goes to another`);
       const parts = await this.#share(platforms, call);
       return await this.#buildAll(parts, single && parts.size <= 1, request, session, call);
+    }
+  }
+
+  /** A node that failed a build still answers; one that is gone does not. */
+  async #isDead(node: MultiNode, error: unknown, call: Call): Promise<boolean> {
+    if (isDeath(error)) return true;
+    const limited = { signal: AbortSignal.any([call.signal, AbortSignal.timeout(probeTime)]) };
+    try {
+      const builder = await this.#open(node, limited);
+      await builder.info(limited);
+      return false;
+    } catch {
+      call.signal.throwIfAborted();
+      return true;
     }
   }
 
@@ -322,10 +340,19 @@ function partOf(request: BuildRequest, platforms: readonly Platform[], node: str
   const attrs: Attrs = { ...request.attrs, platform: platforms.map(formatPlatform).join(",") };
   return {
     ...request,
-    ref: `${request.ref}-${node}`.slice(0, 100),
+    // A node may get a second part, of one that died.
+    ref: partRef(`${request.ref}\0${node}\0${attrs["platform"]}`),
     attrs,
     exporters: nodeExports(request.exporters),
   };
+}
+
+/** A name of the form that builds have: 25 characters of base 36. */
+function partRef(text: string): string {
+  return BigInt(`0x${digestHex(digestOf(text))}`)
+    .toString(36)
+    .padStart(25, "0")
+    .slice(-25);
 }
 
 /** `[linux/arm64 2/3] RUN` on node a is `[a linux/arm64 2/3] RUN`. */
