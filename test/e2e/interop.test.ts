@@ -82,6 +82,15 @@ const tools: Readonly<Record<string, Tool>> = {
     run("buildah", ...own, "umount", container);
     run("buildah", ...own, "rm", container);
   },
+  podman(_format, name, directory) {
+    const store = ["--root", `${directory}/root`, "--runroot", `${directory}/run`];
+    const own = [...store, "--storage-driver", "vfs", "--cgroup-manager", "cgroupfs"];
+    run("podman", ...own, "pull", "-q", "--tls-verify=false", name);
+    const container = run("podman", ...own, "create", "--network", "none", name).trim();
+    const mounted = run("podman", ...own, "mount", container).trim();
+    expect(readFileSync(join(mounted, "greeting"), "utf8")).toBe("hello\n");
+    run("podman", ...own, "umount", container);
+  },
   docker(_format, name) {
     run("docker", "pull", "-q", name);
     expect(run("docker", "run", "--rm", "--network", "none", name)).toBe("hello\n");
