@@ -8,6 +8,13 @@ import { type Packets, told, unexpected } from "./send.ts";
 /** The list is no longer read on while so many entries wait for their reader. */
 const maxWaiting = 64 * 1024;
 
+/**
+ * Files that the sender knows to be wanted at one time: enough that it never waits for the next. Node's HTTP/2 does not read
+ * while it writes, so two sides that both write more than the kernel buffers would wait for each other for ever: what goes
+ * against the stream of contents must stay small.
+ */
+const maxRequested = 1024;
+
 /** How long a sender may take for its last word, in milliseconds: all files are there by then. */
 const lastWordPatience = 10_000;
 
@@ -33,6 +40,10 @@ class Receiver implements SharedFiles {
   readonly #ended: Promise<void>;
   #batch: FileEntry[] = [];
   #listEnded = false;
+  /** Wanted, and not yet asked for; from `#next` on. */
+  #wanted: number[] = [];
+  #next = 0;
+  #requested = 0;
   /** This side has said that it has all it wants. */
   #hasAll = false;
   /** And the other side has answered. */
@@ -58,7 +69,8 @@ class Receiver implements SharedFiles {
         failed: reject,
       });
       if (call.signal.aborted) abort();
-      void this.#outbox.push(encodeRequest(index));
+      this.#wanted.push(index);
+      this.#ask();
       this.#wakePump?.();
     });
   }
@@ -149,7 +161,22 @@ class Receiver implements SharedFiles {
     if (!reading) throw unexpected(`contents of file ${id}, which nobody asked for`);
     if (data.length > 0) return reading.take(data);
     this.#readings.delete(id);
+    this.#requested--;
     reading.done();
+    this.#ask();
+  }
+
+  #ask(): void {
+    while (this.#requested < maxRequested) {
+      const index = this.#wanted[this.#next];
+      if (index === undefined) break;
+      this.#next++;
+      this.#requested++;
+      void this.#outbox.push(encodeRequest(index));
+    }
+    if (this.#next < this.#wanted.length) return;
+    this.#wanted = [];
+    this.#next = 0;
   }
 
   #fail(error: unknown): void {
