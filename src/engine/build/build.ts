@@ -121,14 +121,14 @@ async function runBuild(
   const graphs = described.platforms.map((one) =>
     one.definition ? readAllowed(one.definition, granted) : undefined,
   );
+  const build = nesting(shared(request, session, notes), job, granted);
   const beforeWork = onceDone((checking) => checkPlatforms(graphs, parts, checking));
   const sourceDateEpoch = epochOf(request, described);
   await using early = startEarlyPacking(graphs, wanted, { session, sourceDateEpoch }, call);
   const { afterWork } = early;
   const snapshots = await runPlatforms(
     graphs,
-    (graph, solving) =>
-      job.solve(graph, { ...shared(request, session, notes), beforeWork, afterWork }, solving),
+    (graph, solving) => job.solve(graph, { ...build, beforeWork, afterWork }, solving),
     request.keepGoing ?? false,
     call,
   );
@@ -141,7 +141,6 @@ async function runBuild(
     }));
     await runAll(results, (one, c) => checkArchitecture(checkArch, one, parts, c), call);
   }
-  const build = shared(request, session, notes);
   const outcome = async (naming: Call): Promise<BuildOutcome> => ({
     targets: await Promise.all(graphs.map((graph) => job.names(graph, build, naming))),
     snapshots,
@@ -246,6 +245,24 @@ function shared({ resources }: BuildRequest, session: Session, notes?: BuildNote
   return { session, onPin, ...(resources === undefined ? {} : { resources }) };
 }
 
+/** With a way for steps that are builds themselves; what they build may do no more than the build around them. */
+function nesting(
+  build: VertexBuild,
+  job: ExplainedJob,
+  granted: ReadonlySet<Entitlement>,
+): VertexBuild {
+  return {
+    ...build,
+    solve(definition, inside, call) {
+      const graph = readAllowed(definition, granted);
+      // It would wait for itself.
+      if (graph.vertices.some(({ digest }) => inside.includes(digest)))
+        throw new KilnError("DEFINITION_INVALID", "a nested build needs its own result");
+      return job.solve(graph, { ...nesting(build, job, granted), inside }, call);
+    },
+  };
+}
+
 /** What is to be solved and exported: as the frontend says, or the request's own definition for the native platform. */
 async function describe(
   request: BuildRequest,
@@ -267,7 +284,8 @@ async function describe(
     solve: (definition, solving) => {
       const graph = readAllowed(definition, parts.granted);
       parts.notes?.read(definition, graph);
-      return job.solve(graph, shared(request, session, parts.notes), solving);
+      const build = nesting(shared(request, session, parts.notes), job, parts.granted);
+      return job.solve(graph, build, solving);
     },
     looked: (reference, pinned) => parts.notes?.looked(reference, pinned),
   });

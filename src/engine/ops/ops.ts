@@ -1,11 +1,11 @@
 // From an LLB vertex to the work behind it.
 import type { Session, StepResources } from "../../api/index.ts";
-import type { Call } from "../../base/index.ts";
-import { KilnError } from "../../base/index.ts";
+import type { Call, Digest } from "../../base/index.ts";
 import type { LlbVertex } from "../../formats/llb/index.ts";
 import type { Platform } from "../../formats/oci/index.ts";
 import type { Snapshotter } from "../../storage/snapshot/index.ts";
 import type { Op } from "../solver/index.ts";
+import { createBuildOp, type SolveNested } from "./build-op.ts";
 import { createExecOp, type ExecParts } from "./exec-op.ts";
 import type { EarlierCopies } from "./file/earlier-copy.ts";
 import { createFileOp } from "./file-op.ts";
@@ -24,6 +24,10 @@ export interface OpDefinition {
   readonly beforeWork?: (call: Call) => Promise<void>;
   /** Told when the op was executed, and lent its outputs until it returns. */
   readonly afterWork?: (vertex: LlbVertex, outputs: readonly OpResult[]) => void;
+  /** For ops that are builds themselves. */
+  readonly solve?: SolveNested;
+  /** The build ops that the vertex is built in, outermost first. */
+  readonly inside?: readonly Digest[];
   /** Told what a source stands for now: a commit, a digest. */
   readonly onPin?: (vertex: LlbVertex, pin: string) => void;
 }
@@ -37,7 +41,7 @@ export interface OpParts extends Omit<ExecParts, "session" | "resources"> {
   readonly defaultPlatform: Platform;
 }
 
-/** Throws `UNSUPPORTED` for what cannot be done yet. Failures say where in the user's file the op was written. */
+/** Failures say where in the user's file the op was written. */
 export function createOp(definition: OpDefinition, parts: OpParts): Op<OpResult> {
   const op = locateFailures(createBareOp(definition, parts), definition.vertex);
   const { vertex, beforeWork, afterWork } = definition;
@@ -54,7 +58,7 @@ export function createOp(definition: OpDefinition, parts: OpParts): Op<OpResult>
 }
 
 function createBareOp(
-  { vertex, session, resources, onPin }: OpDefinition,
+  { vertex, session, resources, onPin, inside = [], solve }: OpDefinition,
   parts: OpParts,
 ): Op<OpResult> {
   const { op } = vertex;
@@ -76,6 +80,10 @@ function createBareOp(
     case "diff":
       return createDiffOp(op, vertex.encoded, inputCount, parts.snapshotter);
     case "build":
-      throw new KilnError("UNSUPPORTED", "nested builds (LLB BuildOp) are not supported yet");
+      return createBuildOp(op, vertex.encoded, inputCount, {
+        digest: vertex.digest,
+        inside,
+        solve,
+      });
   }
 }

@@ -1,5 +1,5 @@
 // What a step is to the cache: the bytes that BuildKit hashes for an op, so that both find each other's results.
-import { goJson } from "../../base/index.ts";
+import { goJson, sortedRecord } from "../../base/index.ts";
 import type { Platform } from "../oci/index.ts";
 import { pb } from "../proto/index.ts";
 
@@ -144,6 +144,29 @@ export function stackIdentity(encoded: Uint8Array): string {
   if (op?.$case === "diff")
     return goJson({ Type: "buildkit.diff.v0", Diff: goValue(op.value) ?? {} });
   throw new Error("neither a merge nor a diff op");
+}
+
+/** What a nested build is, apart from its inputs. BuildKit: solver/llbsolver/ops/build.go. */
+export function buildIdentity(encoded: Uint8Array): string {
+  const { op } = pb.Op.decode(encoded);
+  if (op?.$case !== "build") throw new Error("not a build op");
+  const { builder, inputs, def, attrs } = op.value;
+  const members = {
+    ...(builder === 0 ? {} : { builder }),
+    ...(inputs.size === 0
+      ? {}
+      : { inputs: plain([...inputs].map(([name, input]) => [name, goValue(input) ?? {}])) }),
+    ...(def === undefined ? {} : { def: goValue(def) ?? {} }),
+    ...(attrs.size === 0 ? {} : { attrs: plain([...attrs]) }),
+  };
+  return goJson({ Type: "buildkit.build.v0", Exec: members });
+}
+
+/** Go writes the keys of maps in order. */
+function plain(
+  entries: readonly (readonly [string, unknown])[],
+): Readonly<Record<string, unknown>> {
+  return sortedRecord(Object.fromEntries(entries));
 }
 
 // Names as Go's generated code has them in JSON, where ours differ.

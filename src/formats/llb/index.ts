@@ -1,5 +1,6 @@
 // LLB, the low-level build definition: describing file systems that are yet to be built, and reading such descriptions.
 export {
+  buildIdentity,
   execIdentity,
   fileIdentity,
   type InputSelector,
