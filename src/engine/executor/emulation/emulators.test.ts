@@ -1,51 +1,66 @@
-// Which emulators are found, and which are pinned.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { digestOf } from "../../../base/index.ts";
 import { findEmulators, registration } from "./emulators.ts";
-import { exitProgram } from "./exit-program.ts";
+import { parseHandler } from "./host-handlers.ts";
+import { staticProgram } from "./static-program.ts";
 
-const program = exitProgram("386") ?? new Uint8Array();
 let directory: string;
-let file: string;
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "kiln-emulators-"));
-  file = join(directory, "qemu-aarch64");
-  writeFileSync(file, program);
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-it("finds emulators by directory and by file, the first of each processor", () => {
-  expect(findEmulators(`${directory}:/nonexistent`)).toEqual([
-    { architecture: "arm64", path: file },
+function program(name: string, change: (bytes: Uint8Array) => void = () => {}): string {
+  const code = new Uint8Array(8);
+  const bytes = staticProgram({ bits: 64, machine: 62, flags: 0, code });
+  change(bytes);
+  const path = join(directory, name);
+  writeFileSync(path, bytes);
+  chmodSync(path, 0o755);
+  return path;
+}
+
+it("finds static emulators by qemu's names, and leaves out those that need a loader", () => {
+  program("qemu-aarch64-static");
+  program("qemu-riscv64");
+  program("buildkit-qemu-s390x");
+  // PT_INTERP in the place of PT_LOAD.
+  program("qemu-ppc64le", (bytes) => bytes.set([3], 64));
+  writeFileSync(join(directory, "qemu-arm-static"), "#!/bin/sh\n");
+  expect(findEmulators(directory)).toEqual([
+    { architecture: "arm64", path: join(directory, "qemu-aarch64-static") },
+    { architecture: "riscv64", path: join(directory, "qemu-riscv64") },
+    { architecture: "s390x", path: join(directory, "buildkit-qemu-s390x") },
   ]);
-  const other = join(directory, "mine");
-  writeFileSync(other, program);
-  expect(findEmulators(`arm64=${other}:${directory}`)).toEqual([
-    { architecture: "arm64", path: other },
-  ]);
 });
 
-it("takes the one that is pinned by its digest, and refuses another in its place", () => {
-  const pinned = `arm64=${file}@${digestOf(program)}`;
-  expect(findEmulators(`${pinned}:/nonexistent`)).toEqual([{ architecture: "arm64", path: file }]);
-  writeFileSync(file, new Uint8Array([...program, 0]));
-  expect(() => findEmulators(pinned)).toThrow(
-    expect.objectContaining({ code: "CHECKSUM_MISMATCH" }),
-  );
-  rmSync(file);
-  expect(() => findEmulators(pinned)).toThrow("cannot be read");
+it("one that is named for a processor goes before those in directories", () => {
+  program("qemu-aarch64-static");
+  const own = program("mine");
+  const [first] = findEmulators(`arm64=${own}:relative:${directory}`);
+  expect(first).toEqual({ architecture: "arm64", path: own });
 });
 
-it("leaves out what is no program", () => {
-  writeFileSync(file, "#!/bin/sh\n");
-  expect(findEmulators(directory)).toEqual([]);
+it.each([
+  ["arm64", "7f454c460201010000000000000000000200b700"],
+  ["arm", "7f454c4601010100000000000000000002002800"],
+  ["s390x", "7f454c4602020100000000000000000000020016"],
+  ["riscv64", "7f454c460201010000000000000000000200f300"],
+])("registers %s by its ELF header, with all flags", (architecture, magic) => {
+  const line = registration({ architecture, path: "/q" }) ?? "";
+  const [, name, kind, offset, written = "", mask, interpreter, flags] = line.split(":");
+  expect([kind, offset, interpreter, flags]).toEqual(["M", "", "/q", "POCF"]);
+  expect(written.replaceAll("\\x", "")).toBe(magic);
+  expect(mask?.replaceAll("\\x", "")).toHaveLength(magic.length);
+  const shown = `enabled\ninterpreter /q\nflags: POCF\noffset 0\nmagic ${magic}\n`;
+  expect(parseHandler(name ?? "", shown)?.architecture).toBe(architecture);
 });
 
-it("registers an emulator for its processor's programs, open for containers", () => {
-  expect(registration({ architecture: "arm64", path: "/q" })).toBe(
-    ":qemu-aarch64:M::\\x7f\\x45\\x4c\\x46\\x02\\x01\\x01\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x02\\x00\\xb7\\x00:\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\x00\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xfe\\xff\\xff\\xff:/q:POCF",
+it("position independent programs and any version of the ABI are taken", () => {
+  const line = registration({ architecture: "arm64", path: "/q" }) ?? "";
+  expect(line.split(":")[5]?.replaceAll("\\x", "")).toBe(
+    "ffffffffffffff00fffffffffffffffffeffffff",
   );
 });

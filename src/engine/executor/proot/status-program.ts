@@ -11,7 +11,7 @@ import { filterData } from "./old-kernel.ts";
 export const statusDescriptor = 3;
 
 interface FilteredProgram extends Omit<StaticProgram, "code"> {
-  /** Installs the filter that lies at `address`. */
+  /** Closes what was inherited by accident, and installs the filter that lies at `address`. */
   readonly install: (address: number) => string;
   readonly code: string;
 }
@@ -25,9 +25,10 @@ const programs: Readonly<Record<string, FilteredProgram>> = {
     bits: 64,
     machine: 62,
     flags: 0,
-    // prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); seccomp(SECCOMP_SET_MODE_FILTER, 0, ADDRESS)
+    // close_range(4, -1, 0); prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); seccomp(SECCOMP_SET_MODE_FILTER, 0, ADDRESS)
     install: (address) =>
-      `b89d000000 bf26000000 be01000000 31d2 4531d2 4531c0 0f05
+      `b8b4010000 bf04000000 beffffffff 31d2 0f05
+       b89d000000 bf26000000 be01000000 31d2 4531d2 4531c0 0f05
        b83d010000 bf01000000 31f6 ba${hex32(address)} 0f05`,
     code: [
       // rbx: number of arguments, r12: arguments, r13: environment
@@ -53,7 +54,8 @@ const programs: Readonly<Record<string, FilteredProgram>> = {
     flags: 0,
     // The same; the address in two halves.
     install: (address) =>
-      `c00480d2 210080d2 020080d2 030080d2 040080d2 e81480d2 010000d4
+      `800080d2 01008092 020080d2 883680d2 010000d4
+       c00480d2 210080d2 020080d2 030080d2 040080d2 e81480d2 010000d4
        200080d2 010080d2 ${hex32(0xd2800002 + ((address & 0xffff) << 5))}
        ${hex32(0xf2a00002 + ((address >>> 16) << 5))} a82280d2 010000d4`,
     code: [
