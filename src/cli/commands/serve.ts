@@ -27,6 +27,9 @@ const usualConfig = "/etc/buildkit/buildkitd.toml";
 /** Milliseconds that running calls get when the daemon is told to stop. */
 const farewell = 8000;
 
+/** Milliseconds between pings: whoever does not answer has gone without a word, or never spoke the protocol. */
+const keepAlive = 60_000;
+
 const version = { package: "kiln", version: `v${kilnVersion}`, revision: "" };
 
 export const serve: Command = defineCommand({
@@ -89,6 +92,7 @@ async function run(
   });
   const server = owned.use(
     createGrpcServer(services, {
+      keepAlive,
       onError: (error) => say("debug", `connection: ${String(error)}`),
     }),
   );

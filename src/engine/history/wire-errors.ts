@@ -28,6 +28,10 @@ const codes: Readonly<Record<ErrorCategory, number>> = {
 /** `failed` is the step that the error is of, where it is of one. */
 export function wireError(error: unknown, failed?: Digest): rpc.Status {
   if (isAbortError(error)) return { code: 1, message: "context canceled", details: [] };
+  if (isStatus(error)) {
+    const { code, message, details } = error;
+    return { code, message, details: [...details] };
+  }
   if (!isKilnError(error)) {
     const message = error instanceof Error ? error.message : String(error);
     return { code: 2, message, details: [] };
@@ -41,6 +45,17 @@ export function wireError(error: unknown, failed?: Digest): rpc.Status {
       ownDetail(error),
     ],
   };
+}
+
+/** A status that came over the wire, from a client that drives its build, and goes back as it came. */
+function isStatus(error: unknown): error is Error & rpc.Status {
+  return (
+    error instanceof Error &&
+    error.name === "StatusError" &&
+    "code" in error &&
+    "details" in error &&
+    Array.isArray(error.details)
+  );
 }
 
 type Detail = rpc.Status["details"][number];
