@@ -187,6 +187,7 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
     metadata,
     snapshotter,
     userAgent: `kiln/${options.version}`,
+    hosts: options.hosts,
   }).map((source) => owned.use(source));
   const native = hostPlatform(process.arch);
   const opParts: OpParts = {

@@ -1,6 +1,7 @@
 // The http source against a real server on loopback: names, modes, times, what is asked again, and hostile answers.
 import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,6 +17,7 @@ import {
   withMounted,
 } from "../../src/storage/snapshot/index.ts";
 import { describeWith } from "../kit/needs.ts";
+import { testCertificate } from "../kit/registry-certificate.ts";
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -62,8 +64,12 @@ describeWith(["root"], "the http source", () => {
     url: string,
     attrs: Readonly<Record<string, string>> = {},
     session: Session = sessionOf({}),
+    hosts: Readonly<
+      Record<string, { readonly ca?: readonly string[]; readonly insecure?: boolean }>
+    > = {},
   ) => {
     const sources = createHttpSources({
+      hosts,
       content,
       metadata,
       snapshotter,
@@ -94,6 +100,37 @@ describeWith(["root"], "the http source", () => {
   };
   let serial = 0;
   const fresh = (name = "file.txt") => `${at}/${++serial}/${name}`;
+
+  it("trusts the authority that the configuration names for a host, and skips no check", async () => {
+    const secure = createSecureServer(testCertificate, (_request, response) =>
+      response.end("safe"),
+    );
+    const where = (await listen(secure)).replace("http:", "https:");
+    const { host } = new URL(where);
+    const ca = [testCertificate.cert];
+    try {
+      const found = await get(`${where}/f`, {}, sessionOf({}), { [host]: { ca } });
+      expect((await found.file()).text).toBe("safe");
+      for (const hosts of [{}, { "example.com:443": { ca } }, { [host]: { insecure: true } }])
+        await expect(get(`${where}/f`, {}, sessionOf({}), hosts)).rejects.toThrow(/certificate/);
+    } finally {
+      secure.close();
+    }
+  });
+
+  it("does not follow from https to http", async () => {
+    const secure = createSecureServer(testCertificate, (_request, response) =>
+      response.writeHead(302, { location: `${at}/open` }).end(),
+    );
+    const where = (await listen(secure)).replace("http:", "https:");
+    const hosts = { [new URL(where).host]: { ca: [testCertificate.cert] } };
+    try {
+      await expect(get(`${where}/f`, {}, sessionOf({}), hosts)).rejects.toThrow();
+      expect(asked).toEqual([]);
+    } finally {
+      secure.close();
+    }
+  });
 
   it("gives one file, readable by its owner only, with the server's time and the URL's last name", async () => {
     answer = (_request, response) => {

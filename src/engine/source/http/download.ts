@@ -6,6 +6,7 @@ import type { ContentStore } from "../../../storage/content/index.ts";
 import {
   Backoff,
   type Connections,
+  type HostSettings,
   type HttpResponse,
   maxRedirects,
   NetworkFailure,
@@ -22,7 +23,12 @@ export interface DownloadParts {
   readonly content: ContentStore;
   readonly records: HttpRecords;
   readonly userAgent: string;
+  /** By host with its port, whom else to trust. */
+  readonly hosts?: Readonly<Record<string, HostSettings>>;
 }
+
+/** One for all hosts without settings: connections are kept by it. */
+const noSettings: HostSettings = {};
 
 /** Times in milliseconds. */
 const patience = {
@@ -169,7 +175,7 @@ function strong(etag: string | undefined): string | undefined {
 async function follow(
   first: URL,
   headers: Readonly<Record<string, string>>,
-  { connections }: DownloadParts,
+  { connections, hosts = {} }: DownloadParts,
   call: StepCall,
 ): Promise<HttpResponse> {
   let url = withoutCredentials(first);
@@ -179,7 +185,7 @@ async function follow(
     const sent = own ? { ...open, authorization } : open;
     const response = await connections.send(
       { method: "GET", url, headers: sent },
-      {},
+      Object.hasOwn(hosts, url.host) ? (hosts[url.host] ?? noSettings) : noSettings,
       patience,
       call,
     );

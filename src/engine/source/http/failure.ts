@@ -23,7 +23,7 @@ const words: Readonly<Record<number, string>> = {
 /** For an attempt without an answer. */
 export function unreachableUrl(failure: NetworkFailure, url: URL): KilnError {
   const hint = isUnknownAuthority(failure)
-    ? "Name its authority's certificate in SSL_CERT_FILE or NODE_EXTRA_CA_CERTS."
+    ? "Name its authority's certificate in SSL_CERT_FILE or NODE_EXTRA_CA_CERTS, or with ca = below its host in kiln.toml."
     : failure.code === "ENOTFOUND" || failure.code === "EAI_AGAIN"
       ? "Check the name, the network and the proxy settings."
       : undefined;

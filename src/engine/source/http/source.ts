@@ -3,7 +3,7 @@ import { chownSync, closeSync, fchmodSync, openSync, writeSync } from "node:fs";
 import type { Session, StepCall } from "../../../api/index.ts";
 import { type Call, digestOf, KilnError, Once } from "../../../base/index.ts";
 import type { ContentStore } from "../../../storage/content/index.ts";
-import { Connections } from "../../../storage/http/index.ts";
+import { Connections, type HostSettings } from "../../../storage/http/index.ts";
 import type { Metadata } from "../../../storage/metadata/index.ts";
 import {
   canChown,
@@ -24,6 +24,8 @@ export interface HttpSourceOptions {
   readonly metadata: Metadata;
   readonly snapshotter: Snapshotter;
   readonly userAgent: string;
+  /** Settings of registries, by host with its port: their authorities are trusted here too, and nothing else of them counts. */
+  readonly hosts?: Readonly<Record<string, HostSettings>>;
   /** Proxies and certificate files; those of this process if left out. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
@@ -37,6 +39,7 @@ export function createHttpSources(
 ): readonly [http: Source & Disposable, https: Source & Disposable] {
   const parts: DownloadParts = {
     ...options,
+    hosts: authoritiesOf(options.hosts ?? {}),
     connections: new Connections(options.environment),
     records: createHttpRecords(options.metadata),
   };
@@ -55,6 +58,15 @@ export function createHttpSources(
     [Symbol.dispose]: () => parts.connections[Symbol.dispose](),
   });
   return [source("http"), source("https")];
+}
+
+/** A file is fetched from anywhere: no client key is shown to it, and no certificate goes unchecked. */
+function authoritiesOf(
+  hosts: Readonly<Record<string, HostSettings>>,
+): Readonly<Record<string, HostSettings>> {
+  return Object.fromEntries(
+    Object.entries(hosts).flatMap(([host, { ca }]) => (ca ? [[host, { ca }]] : [])),
+  );
 }
 
 /** What a session has downloaded: a URL means the same thing for as long as a build lasts. */
