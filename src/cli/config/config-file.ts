@@ -5,6 +5,7 @@ import { dirname, isAbsolute, join, resolve } from "node:path";
 import { isRecord, KilnError } from "../../base/index.ts";
 import type { GcOptions } from "../../engine/retention/index.ts";
 import type { RegistryHostConfig } from "../../storage/registry/index.ts";
+import { readCertsDirectories } from "./certs-directories.ts";
 import { type ConfigText, configInvalid, lineOfKey, unknownKey } from "./config-text.ts";
 import { type DaemonTables, readDaemonTables } from "./daemon-tables.ts";
 import { readGc } from "./gc-tables.ts";
@@ -47,7 +48,8 @@ export async function readConfig(
   const found = findConfig(path, environment);
   if (!found) {
     const daemon = () => readDaemonTables({}, { file: "", text: "" });
-    return { file: undefined, registries: {}, gc: {}, daemon };
+    const registries = await readCertsDirectories(environment);
+    return { file: undefined, registries, gc: {}, daemon };
   }
   const { parse, TomlError } = await import("smol-toml");
   let document: Readonly<Record<string, unknown>>;
@@ -60,7 +62,20 @@ export async function readConfig(
       error.message.split("\n")[0]?.replace(/^Invalid TOML document: /, "") ?? "not valid TOML";
     throw configInvalid(found, error.line, why, error.column);
   }
-  return interpret(document, found);
+  const config = interpret(document, found);
+  return {
+    ...config,
+    registries: merged(await readCertsDirectories(environment), config.registries),
+  };
+}
+
+/** Settings of both, host by host; those of the file come first. */
+function merged(
+  others: KilnConfig["registries"],
+  own: KilnConfig["registries"],
+): KilnConfig["registries"] {
+  const hosts = new Set([...Object.keys(others), ...Object.keys(own)]);
+  return Object.fromEntries([...hosts].map((host) => [host, { ...others[host], ...own[host] }]));
 }
 
 function interpret(document: Readonly<Record<string, unknown>>, config: ConfigText): KilnConfig {

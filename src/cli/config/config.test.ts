@@ -47,7 +47,8 @@ root = "state"
   gc = true
 `,
     );
-    expect(await readConfig(path, {})).toEqual({
+    expect(await readConfig(path, { KILN_CERTS_D: "" })).toEqual({
+      daemon: expect.any(Function),
       file: path,
       root: join(home, "state"),
       gc: { enabled: true },

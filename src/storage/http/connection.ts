@@ -11,6 +11,7 @@ import {
 } from "./exchange.ts";
 import { isUnknownAuthority, NetworkFailure } from "./network-error.ts";
 import { type Environment, proxyFor } from "./proxy.ts";
+import { isSocks, openSocksTunnel } from "./socks.ts";
 import type { HostSettings, Trust } from "./tls.ts";
 
 /** Owns idle connections. They do not keep the process alive; disposing closes them at once. */
@@ -53,7 +54,7 @@ export class Connections implements Disposable {
     const proxy = proxyFor(url, this.#environment);
     const secure = url.protocol === "https:";
     const direct = { host: url.hostname.replace(/^\[|\]$/g, ""), path: url.pathname + url.search };
-    if (proxy && !secure) {
+    if (proxy && !secure && !isSocks(proxy)) {
       const agent = await this.#agent("http:", {}, undefined);
       return {
         protocol: proxy.protocol === "https:" ? "https:" : "http:",
@@ -84,12 +85,13 @@ export class Connections implements Disposable {
     config: HostSettings,
     proxy: URL | undefined,
   ): Promise<Agent> {
-    const key = scheme === "http:" ? scheme : `${scheme} ${this.#id(config)} ${proxy?.href ?? ""}`;
+    const way = proxy?.href ?? "";
+    const key = scheme === "http:" ? `${scheme} ${way}` : `${scheme} ${this.#id(config)} ${way}`;
     const known = this.#agents.get(key);
     if (known) return known;
     const agent =
       scheme === "http:"
-        ? await plainAgent()
+        ? await plainAgent(proxy)
         : await secureAgent(config, proxy, {
             environment: this.#environment,
             system: this.#system,
@@ -113,10 +115,22 @@ const agentOptions = {
   noDelay: true,
 } as const;
 
-async function plainAgent(): Promise<Agent> {
+async function plainAgent(proxy: URL | undefined): Promise<Agent> {
   const http = await import("node:http");
-  return new http.Agent(agentOptions);
+  const agent = new http.Agent(agentOptions);
+  if (!proxy) return agent;
+  const connect: Connect = (options, done) => {
+    const { host, port } = options as { host: string; port: number | string };
+    openSocksTunnel(proxy, host, Number(port)).then(
+      (socket) => done(null, socket),
+      (error: Error) => done(error),
+    );
+  };
+  return Object.assign(agent, { createConnection: connect });
 }
+
+/** How an agent makes connections. It takes a callback, though its types know only a returned socket. */
+type Connect = (options: object, done: (error: Error | null, socket?: Socket) => void) => void;
 
 async function secureAgent(
   config: HostSettings,
@@ -157,6 +171,12 @@ async function tunnelOpener(
   proxy: URL,
   trust: Trust,
 ): Promise<(target: string) => Promise<Socket>> {
+  if (isSocks(proxy)) {
+    return (target) => {
+      const { hostname, port } = new URL(`https://${target}`);
+      return openSocksTunnel(proxy, hostname.replace(/^\[|\]$/g, ""), Number(port || 443));
+    };
+  }
   const { request } =
     proxy.protocol === "https:" ? await import("node:https") : await import("node:http");
   const secure =

@@ -2,6 +2,7 @@
 import { BlockList, isIP } from "node:net";
 import { KilnError } from "../../base/index.ts";
 import { isLoopback, splitPort } from "./host-name.ts";
+import { isSocks } from "./socks.ts";
 
 /** Environment variables, as `process.env` has them. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -18,9 +19,10 @@ export function proxyFor(url: URL, environment: Environment): URL | undefined {
 function parseProxy(value: string, name: string): URL {
   const withScheme = value.includes("://") ? value : `http://${value}`;
   const url = URL.canParse(withScheme) ? new URL(withScheme) : undefined;
-  if (url?.hostname && (url.protocol === "http:" || url.protocol === "https:")) return url;
-  throw new KilnError("CONFIG_INVALID", `${name}: not the URL of an http or https proxy`, {
-    hint: `Set ${name} to a URL such as http://proxy.example:3128, or unset it.`,
+  const web = url?.protocol === "http:" || url?.protocol === "https:";
+  if (url?.hostname && (web || isSocks(url))) return url;
+  throw new KilnError("CONFIG_INVALID", `${name}: not the URL of an http, https or SOCKS 5 proxy`, {
+    hint: `Set ${name} to a URL such as http://proxy.example:3128 or socks5://proxy.example:1080, or unset it.`,
   });
 }
 

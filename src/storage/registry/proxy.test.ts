@@ -31,7 +31,7 @@ describe("a proxy", () => {
   });
 
   test("that is no URL is a mistake", () => {
-    const look = () => proxyFor(new URL("https://a.example/"), { HTTPS_PROXY: "socks5://p:1" });
+    const look = () => proxyFor(new URL("https://a.example/"), { HTTPS_PROXY: "socks4://p:1" });
     expect(look).toThrow(expect.objectContaining({ code: "CONFIG_INVALID" }));
   });
 
