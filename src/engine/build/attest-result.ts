@@ -1,5 +1,6 @@
 // What a build says about its results beside them: collected while it runs, written down when results are exported.
 import type { BuildRequest } from "../../api/index.ts";
+import { KilnError } from "../../base/index.ts";
 import type { Definition, LlbEdge, LlbGraph, LlbVertex } from "../../formats/llb/index.ts";
 import { descriptorJson, formatPlatform, type Platform } from "../../formats/oci/index.ts";
 import type { LayerBlob } from "../../storage/snapshot/index.ts";
@@ -98,10 +99,12 @@ export function describeProvenance(
   layers: readonly LayerBlob[],
 ): unknown {
   const native = platforms[0] ?? { os: "linux", architecture: "amd64" };
+  const capture = notes.capture(graph, native);
+  if (options.completeMaterials) checkComplete(capture);
   const facts: ProvenanceFacts = {
     frontend: request.frontend ?? "",
     attrs: request.attrs,
-    capture: notes.capture(graph, native),
+    capture,
     definition,
     fileDefinition: notes.fileDefinition,
     builderPlatform: formatPlatform(native),
@@ -111,6 +114,16 @@ export function describeProvenance(
     layers: definition ? layersOfSteps(definition, graph?.result, layers) : {},
   };
   return JSON.parse(masked(JSON.stringify(provenancePredicate(facts, options))));
+}
+
+/** What `complete-materials` demands: everything that went in has a name and a digest. */
+function checkComplete({ locals }: Capture): void {
+  if (locals.length === 0) return;
+  throw new KilnError(
+    "EXPORT_FAILED",
+    `provenance cannot name all materials: ${locals.join(", ")} came from this machine's disk`,
+    { hint: "Build from a repository or a URL, or leave out complete-materials." },
+  );
 }
 
 /** Each step of the chain that the result was made by, with its layers: every one on top of its base has added one. */

@@ -43,7 +43,9 @@ function createArchiveExporter(
       const image = await createImage(parts, pack, result, { attributes, read }, call);
       const annotations = selectAnnotations(attributes.annotations, "index-descriptor");
       const { references } = attributes;
-      const options = { ...image, references, annotations, docker: type === "docker", read };
+      const listed = attributes.attestationStore === "index";
+      const docker = type === "docker";
+      const options = { ...image, references, annotations, docker, listed, read };
       return {
         descriptor: image.root.descriptor,
         async finish(finishing) {

@@ -19,6 +19,8 @@ export interface LayoutOptions {
   readonly root: ImageDocument;
   readonly images: readonly PlatformImage[];
   readonly attestations: readonly AttestationImage[];
+  /** They are entries of the image's index; else they are beside it. */
+  readonly listed: boolean;
   readonly references: readonly Reference[];
   /** For the index entry of each name. */
   readonly annotations: Readonly<Record<string, string>> | undefined;
@@ -77,7 +79,7 @@ function sortedBlobs({ root, images, attestations }: LayoutOptions): readonly Bl
 }
 
 /** One entry a name; without names one for the image. Annotations as containerd's importer and Docker read them. */
-function layoutIndex({ root, references, annotations = {} }: LayoutOptions) {
+function layoutIndex({ root, references, attestations, listed, annotations = {} }: LayoutOptions) {
   const entry = (named: Readonly<Record<string, string>>) => {
     const all = Object.entries({ ...annotations, ...named }).sort(([a], [b]) => (a < b ? -1 : 1));
     const found = all.length === 0 ? {} : { annotations: Object.fromEntries(all) };
@@ -91,7 +93,11 @@ function layoutIndex({ root, references, annotations = {} }: LayoutOptions) {
         : { "org.opencontainers.image.ref.name": reference.tag }),
     }),
   );
-  const manifests = named.length === 0 ? [entry({})] : named;
+  // What no index lists is found by its subject.
+  const beside = listed
+    ? []
+    : attestations.map(({ entry: { platform: _, ...one } }) => descriptorJson(one));
+  const manifests = [...(named.length === 0 ? [entry({})] : named), ...beside];
   return { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests };
 }
 
