@@ -22,6 +22,7 @@ const probes: Readonly<Record<Need, Probe>> = {
   busybox: () => (existsSync("/bin/busybox") ? undefined : "busybox-static"),
   apt: () => (onPath("apt-get") ? undefined : "apt-get"),
   sshd: () => (existsSync("/usr/sbin/sshd") ? undefined : "openssh-server"),
+  buildx: () => (findBuildx() === undefined ? "docker-buildx" : undefined),
   loop: () => (existsSync("/dev/loop-control") && onPath("mkfs.ext4") ? undefined : "loop devices"),
 };
 
@@ -36,7 +37,18 @@ export type Need =
   | "apt"
   | "busybox"
   | "sshd"
+  | "buildx"
   | "loop";
+
+/** The stock client: installed, or among other tools in a directory of their own. */
+export function findBuildx(): string | undefined {
+  const peers = process.env["KILN_PEERS"] ?? "/tmp/peers";
+  return [
+    join(peers, "docker-config/cli-plugins/docker-buildx"),
+    join(peers, "sid/usr/libexec/docker/cli-plugins/docker-buildx"),
+    "/usr/libexec/docker/cli-plugins/docker-buildx",
+  ].find((path) => existsSync(path));
+}
 
 /**
  * A group of tests that need something of the machine. Where it is missing they are skipped with the reason printed,

@@ -1,0 +1,157 @@
+// The daemon serves stock clients: docker buildx with its remote driver builds, pushes, fails, cancels and looks back.
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { existsSync, readFileSync, statSync, symlinkSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { describeWith, findBuildx } from "../kit/needs.ts";
+import { openWorld, threePlatforms, type World } from "./world.ts";
+
+const buildx = findBuildx();
+const kiln = resolve(import.meta.dirname, "../../bin/kiln");
+const needs = ["root", "runtime", "registry", "bundle", "emulation", "buildx"] as const;
+
+describeWith(needs, "a daemon with docker buildx for a client", () => {
+  let world: World;
+  let daemon: ChildProcess;
+  let log = "";
+  let socket: string;
+
+  beforeAll(async () => {
+    world = await openWorld();
+    socket = join(world.directory, "run/kilnd.sock");
+    const program = join(world.directory, "kilnd");
+    symlinkSync(kiln, program);
+    const env = { ...process.env, KILN_CONFIG: join(world.directory, "kiln.toml") };
+    daemon = spawn(program, ["--root", world.root, "--addr", `unix://${socket}`], { env });
+    daemon.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      log += text;
+    });
+    const runs = () => log.includes(`running server on ${socket}`);
+    for (let waited = 0; !runs() && waited < 15_000; waited += 50) await setTimeout(50);
+    if (!runs()) throw new Error(`the daemon does not run: ${log}`);
+    expect(client("create", "--name", "k", "--driver", "remote", `unix://${socket}`).status).toBe(
+      0,
+    );
+  });
+
+  afterAll(async () => {
+    daemon.kill("SIGKILL");
+    await world[Symbol.asyncDispose]();
+  });
+
+  function client(...args: readonly string[]) {
+    const { directory } = world;
+    const env = {
+      ...process.env,
+      BUILDX_CONFIG: join(directory, "buildx"),
+      DOCKER_CONFIG: join(directory, "docker"),
+      BUILDX_BUILDER: args[0] === "create" ? "" : "k",
+      NO_COLOR: "1",
+    };
+    const ran = spawnSync(buildx as string, args, { env, encoding: "utf8", timeout: 60_000 });
+    return { status: ran.status, text: ran.stdout + ran.stderr };
+  }
+
+  const build = (...args: readonly string[]) => client("build", "--progress=plain", ...args);
+
+  it("names its platforms, its version and its rules", () => {
+    const { status, text } = client("inspect");
+    expect(status).toBe(0);
+    expect(text).toMatch(/Status:\s+running/);
+    expect(text).toMatch(/Platforms:.*linux\/amd64/);
+    expect(text).toContain("GC Policy rule#3");
+  });
+
+  it("builds for three platforms from a directory of the client, and pushes one name", async () => {
+    const context = world.context({
+      Dockerfile: "FROM busybox\nCOPY app.txt /app.txt\nRUN uname -m > /machine\n",
+      "app.txt": "application",
+    });
+    const name = `${world.registry.address}/app:1`;
+    const { status, text } = build("--platform", threePlatforms, "-t", name, "--push", context);
+    expect(text).toContain("pushing manifest for");
+    expect(status).toBe(0);
+    const inspected = await world.kiln(["imagetools", "inspect", name]);
+    for (const platform of threePlatforms.split(",")) expect(inspected.stdout).toContain(platform);
+  });
+
+  it.each(["local", "tar", "oci", "docker"])("sends a result as %s to the client", (type) => {
+    const context = world.context({ Dockerfile: "FROM busybox\nRUN echo made > /made\n" });
+    const dest = join(world.directory, `out-${type}`);
+    const { status } = build("-o", `type=${type},dest=${dest}`, context);
+    expect(status).toBe(0);
+    if (type === "local") expect(readFileSync(join(dest, "made"), "utf8")).toBe("made\n");
+    else expect(statSync(dest).size).toBeGreaterThan(100_000);
+    if (type === "local") expect(statSync(join(dest, "bin/busybox")).mode & 0o777).toBe(0o755);
+  });
+
+  it("gets secrets from the client, and blots them out", () => {
+    const context = world.context({
+      Dockerfile:
+        "FROM busybox\nRUN --mount=type=secret,id=s sha256sum /run/secrets/s; cat /run/secrets/s\n",
+      secret: "hunter2hunter2",
+    });
+    const { status, text } = build("--secret", `id=s,src=${join(context, "secret")}`, context);
+    expect(status).toBe(0);
+    expect(text).not.toContain("hunter2");
+  });
+
+  it("tells a failed step with the lines of the Dockerfile", () => {
+    const context = world.context({ Dockerfile: "FROM busybox\nRUN echo said && exit 7\n" });
+    const { status, text } = build(context);
+    expect(status).toBe(1);
+    expect(text).toContain(">>> RUN echo said && exit 7");
+    expect(text).toContain("did not complete successfully: exit code: 7");
+  });
+
+  it("tells a mistake in the Dockerfile with its line", () => {
+    const { status, text } = build(world.context({ Dockerfile: "FROM busybox\nRUNN x\n" }));
+    expect(status).toBe(1);
+    expect(text).toContain(">>> RUNN x");
+  });
+
+  it("remembers builds with their logs, and forgets them when asked", () => {
+    const listed = client("history", "ls");
+    expect(listed.text).toContain("Error");
+    expect(listed.text).toContain("Completed");
+    expect(client("history", "logs").text).toContain("load build definition");
+    expect(client("history", "rm", "--all").status).toBe(0);
+    expect(client("history", "ls").text.trim().split("\n")).toHaveLength(1);
+  });
+
+  it("says what it keeps, and removes it", () => {
+    expect(client("du").text).toContain("Total:");
+    expect(client("prune", "-f").status).toBe(0);
+  });
+
+  it("stops the steps of a client that is interrupted", async () => {
+    const context = world.context({ Dockerfile: "FROM busybox\nRUN sleep 4321\n" });
+    const { directory } = world;
+    const env = {
+      ...process.env,
+      BUILDX_CONFIG: join(directory, "buildx"),
+      DOCKER_CONFIG: join(directory, "docker"),
+    };
+    const running = spawn(buildx as string, ["build", "--builder", "k", context], { env });
+    const sleeping = () => spawnSync("pgrep", ["-f", "^sleep 4321"]).status === 0;
+    await expect.poll(sleeping, { timeout: 20_000 }).toBe(true);
+    running.kill("SIGINT");
+    await expect.poll(sleeping, { timeout: 10_000 }).toBe(false);
+  });
+
+  it("keeps a second daemon off its directory", () => {
+    const args = ["serve", "--root", world.root, "--addr", `unix://${dirname(socket)}/other.sock`];
+    const { status, stderr } = spawnSync(kiln, args, { encoding: "utf8", timeout: 20_000 });
+    expect(status).toBe(1);
+    expect(stderr).toContain("could not lock");
+  });
+
+  it("ends when it is told to, and leaves no mount and no socket", async () => {
+    const ended = new Promise<number | null>((done) => daemon.once("exit", done));
+    daemon.kill("SIGTERM");
+    expect(await ended).toBe(0);
+    expect(readFileSync("/proc/mounts", "utf8")).not.toContain(world.root);
+    expect(existsSync(socket)).toBe(false);
+  });
+});
