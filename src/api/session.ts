@@ -95,6 +95,8 @@ export interface ExportTarget {
 export interface Session {
   /** Says whose directories these are, across builds: what was kept of them is looked up by it. */
   readonly sharedKey?: string;
+  /** Another session of the same caller by its id, which may lend directories too. Absent where there is only this one. */
+  peer?(id: string): Session | undefined;
   /** Lists a shared directory (`context`, `dockerfile`, a named context). Whoever asks disposes of what it gets. */
   files(name: string, filter: FileFilter, call: Call): SharedFiles;
   /**

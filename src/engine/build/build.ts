@@ -31,6 +31,7 @@ import { EventQueue } from "./event-queue.ts";
 import { type ExplainedJob, openJob } from "./explained-job.ts";
 import { checkExports, exportResult, findExporters } from "./export.ts";
 import { runPlatforms } from "./failures.ts";
+import { resourcesOf } from "./resources.ts";
 import { scanResults } from "./scan-result.ts";
 import { SecretMask } from "./secret-mask.ts";
 import { StepLogs } from "./step-logs.ts";
@@ -240,7 +241,8 @@ function unlessNotOffered(error: unknown): ReadonlyMap<Digest, boolean> {
 }
 
 /** What all steps of a build have in common. */
-function shared({ resources }: BuildRequest, session: Session, notes?: BuildNotes): VertexBuild {
+function shared(request: BuildRequest, session: Session, notes?: BuildNotes): VertexBuild {
+  const resources = resourcesOf(request.attrs, request.resources);
   const onPin: VertexBuild["onPin"] = (vertex, pin) => notes?.pinned(vertex, pin);
   return { session, onPin, ...(resources === undefined ? {} : { resources }) };
 }

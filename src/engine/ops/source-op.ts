@@ -19,19 +19,26 @@ export function createSourceOp(
   onPin: (pin: string) => void = () => {},
 ): Op<OpResult> {
   const { source, id } = findSource(op, platform, sources);
+  const lender = lenderOf(op, session);
   let resolved: ResolvedSource | undefined;
   return {
     acquire: unlimited,
     async cacheMap(call) {
-      resolved ??= await source.resolve(id, session, call);
+      resolved ??= await source.resolve(id, lender, call);
       onPin(resolved.pin);
       return { digest: resolved.cacheKey, inputs: [] };
     },
     async exec(_inputs, call) {
-      resolved ??= await source.resolve(id, session, call);
+      resolved ??= await source.resolve(id, lender, call);
       return [await resolved.fetch(call)];
     },
   };
+}
+
+/** A lent directory may be another session's than that which asked for the build: several builds share it then. */
+function lenderOf({ identifier, attrs }: SourceOp, session: Session): Session {
+  const id = identifier.startsWith("local://") ? attrs["local.session"] : undefined;
+  return (id && session.peer?.(id)) || session;
 }
 
 /** The source of the identifier's scheme. Throws `UNSUPPORTED` where there is none. */
