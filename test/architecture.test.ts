@@ -94,7 +94,9 @@ const privileges: readonly { what: string; pattern: RegExp; rooms: readonly RegE
     what: "child processes",
     pattern: /"node:child_process"/,
     rooms: [
-      /^engine\/(executor|isolation|source|ops\/file\/decompress)/,
+      /^engine\/(doctor|executor|isolation|source|ops\/file\/decompress)/,
+      // What --fix does is commands.
+      /^cli\/commands\/doctor-fix/,
       /^storage\/snapshot/,
       /^cli\/config/,
       // Asks git about the context, with none of the repository's own programs.

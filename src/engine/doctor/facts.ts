@@ -128,7 +128,8 @@ async function lookAtTool(name: string, search: string, call: Call): Promise<Too
 async function versionOf(path: string, call: Call): Promise<string | undefined> {
   const flag = path.endsWith("/ssh") ? "-V" : "--version";
   try {
-    const options = { signal: call.signal, timeout: 5000 };
+    // A signal of its own for each program: many run at once.
+    const options = { signal: AbortSignal.any([call.signal]), timeout: 5000 };
     const { stdout, stderr } = await promisify(execFile)(path, [flag], options);
     return /\d+\.\d+(?:\.\d+)*(?:p\d+)?/.exec(stdout || stderr)?.[0];
   } catch (error) {
