@@ -1,5 +1,6 @@
 // Caches between machines: one exports, another one that knows nothing imports, and no step runs there.
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openWorld, type World } from "./world.ts";
@@ -175,4 +176,88 @@ function recordsOf(directory: string): number {
   const { config } = readManifest(directory);
   const path = join(directory, "blobs/sha256", config.digest.slice(7));
   return JSON.parse(readFileSync(path, "utf8")).records.length;
+}
+
+const docker = ["docker", "buildx", "version"];
+const engine = needsRoot
+  ? undefined
+  : spawnSync("docker", ["buildx", "inspect"], { timeout: 20_000 });
+if (engine?.status !== 0)
+  console.warn(`cache-backends: ${docker.join(" ")} does not answer, BuildKit's caches not tried`);
+
+describe.skipIf(engine?.status !== 0)("caches of BuildKit", { timeout: 300_000 }, () => {
+  let world: World;
+  let context: string;
+
+  beforeAll(async () => {
+    world = await openWorld();
+    // Nothing that an earlier run has left in the engine's own cache.
+    const stamp = `${Date.now()}`;
+    const busybox = await world.kiln([
+      "build",
+      "-o",
+      join(world.directory, "base"),
+      world.context({ Dockerfile: "FROM busybox\n" }),
+    ]);
+    expect(busybox.status).toBe(0);
+    context = world.context({ ...files, "data/stamp": stamp, Dockerfile: onScratch(stamp) });
+    cpSync(join(world.directory, "base"), join(context, "base"), {
+      recursive: true,
+      verbatimSymlinks: true,
+    });
+  });
+  afterAll(() => world?.[Symbol.asyncDispose]());
+
+  const buildKit = (args: readonly string[]) => {
+    const all = ["buildx", "build", "--network=none", "--progress=plain", ...args, context];
+    const { status, stderr } = spawnSync("docker", all, { encoding: "utf8" });
+    expect(status, stderr).toBe(0);
+    return stderr;
+  };
+  const kiln = async (args: readonly string[], machine: string) => {
+    const env = { KILN_ROOT: join(world.directory, machine) };
+    const outcome = await world.kiln(
+      ["build", "--network=none", "--progress=plain", ...args, context],
+      { env },
+    );
+    expect(outcome.status, outcome.stderr).toBe(0);
+    return outcome.stderr;
+  };
+
+  test("are found by Kiln, every step of them", async () => {
+    const cache = join(world.directory, "of-buildkit");
+    buildKit(["--cache-to", `type=local,dest=${cache},mode=max`]);
+    const stderr = await kiln(["--cache-from", `type=local,src=${cache}`], "reads-buildkit");
+    expect(steps(stderr)).toEqual([]);
+  });
+
+  test("and Kiln's by BuildKit", async () => {
+    writeFileSync(join(context, "data/stamp"), "another");
+    const cache = join(world.directory, "of-kiln");
+    await kiln(["--cache-to", `type=local,dest=${cache},mode=max`], "writes");
+    const stderr = buildKit(["--cache-from", `type=local,src=${cache}`]);
+    expect(steps(stderr)).toEqual([]);
+  });
+
+  test("hold no record that Kiln's lack, of the same build", async () => {
+    const [one, two] = ["same-kiln", "same-buildkit"].map((name) => join(world.directory, name));
+    await kiln(["--cache-to", `type=local,dest=${one},mode=max`], "same");
+    buildKit(["--cache-to", `type=local,dest=${two},mode=max`]);
+    // Which contents were looked at depends on who finished first: there may be more of them.
+    expect(digestsOf(one ?? "")).toEqual(expect.arrayContaining([...digestsOf(two ?? "")]));
+  });
+});
+
+function onScratch(stamp: string): string {
+  const base = "FROM scratch AS base\nCOPY base /\n";
+  return (
+    base + dockerfile.replaceAll("FROM busybox", "FROM base").replace("tool ", `tool ${stamp} `)
+  );
+}
+
+function digestsOf(directory: string): readonly string[] {
+  const { config } = readManifest(directory);
+  const path = join(directory, "blobs/sha256", config.digest.slice(7));
+  const { records } = JSON.parse(readFileSync(path, "utf8"));
+  return records.map(({ digest }: { digest: string }) => digest).sort();
 }
