@@ -48,6 +48,8 @@ interface Told {
   readonly steps: BuildSteps | undefined;
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly complete: boolean;
+  /** All parameters are told. */
+  readonly whole: boolean;
   readonly hermetic: boolean;
 }
 
@@ -64,6 +66,7 @@ function tell(facts: ProvenanceFacts, { mode }: ProvenanceOptions): Told {
   const complete = capture.locals.length === 0;
   const { args, configSource, vcs } = readAttrs(facts);
   const all = mode === "max";
+  const lentNothing = capture.secrets.length === 0 && capture.ssh.length === 0;
   const lent = (list: Capture["secrets"]) =>
     list.map(({ id, optional }) => ({ id, ...(optional ? { optional } : {}) }));
   const shown = all ? args : args.filter(([key]) => !/^(build-arg|label):/.test(key));
@@ -85,6 +88,7 @@ function tell(facts: ProvenanceFacts, { mode }: ProvenanceOptions): Told {
       layers: all && Object.keys(facts.layers).length > 0 ? facts.layers : undefined,
     }),
     complete,
+    whole: facts.frontend !== "" && (all || (shown.length === args.length && lentNothing)),
     hermetic: complete && !capture.network,
   };
 }
@@ -106,7 +110,7 @@ function predicateV02(facts: ProvenanceFacts, options: ProvenanceOptions, told: 
       buildStartedOn: facts.startedOn.toISOString(),
       buildFinishedOn: facts.finishedOn.toISOString(),
       completeness: {
-        parameters: facts.frontend !== "" && options.mode === "max",
+        parameters: told.whole,
         environment: true,
         materials: told.complete,
       },
@@ -141,7 +145,7 @@ function predicateV1(facts: ProvenanceFacts, options: ProvenanceOptions, told: T
         buildkit_metadata: told.metadata,
         buildkit_hermetic: told.hermetic || undefined,
         buildkit_completeness: {
-          request: facts.frontend !== "" && options.mode === "max",
+          request: told.whole,
           resolvedDependencies: told.complete,
         },
         buildkit_reproducible: options.reproducible || undefined,
@@ -155,7 +159,7 @@ const untold =
   /^(cgroup-parent|image-resolve-mode|platform|cache-imports|contextkey|dockerfilekey|filename)$|^(attest|local-sessionid|input-metadata|vcs):|^build-arg:BUILDKIT_ATTEST_/;
 
 /** The request's attributes, apart: what was configured, the parameters, what version control said. */
-function readAttrs({ attrs, capture }: ProvenanceFacts) {
+function readAttrs({ attrs, capture, frontend }: ProvenanceFacts) {
   const contextKey = attrs["contextkey"] || "context";
   const context = attrs[contextKey];
   const redacted = Object.entries(attrs).map(
@@ -171,7 +175,7 @@ function readAttrs({ attrs, capture }: ProvenanceFacts) {
     configSource: defined({
       uri: material?.uri ?? uri,
       digest: material?.digest,
-      path: attrs["filename"] || undefined,
+      path: attrs["filename"] || (frontend === "dockerfile.v0" ? "Dockerfile" : undefined),
     }),
     vcs: Object.fromEntries(vcs),
   };

@@ -30,6 +30,7 @@ import {
   type Reference,
 } from "../../formats/oci/index.ts";
 import type { PushRepository } from "../registry/index.ts";
+import { isAttestation } from "./attestations.ts";
 
 /** Annotations by which entries of `index.json` say their name. */
 const refName = "org.opencontainers.image.ref.name";
@@ -118,7 +119,9 @@ function find(
     return listed ? bare(listed) : byContent(path(reference), reference);
   }
   const named = entries.filter((entry) => tagOf(entry) === reference);
-  const only = reference === "latest" && entries.length === 1 ? entries : [];
+  // What is said about an image is not what is meant by it.
+  const images = entries.filter((entry) => !isAttestation(entry));
+  const only = reference === "latest" && images.length === 1 ? images : [];
   const found = named.at(-1) ?? only[0];
   return found && bare(found);
 }
