@@ -123,7 +123,7 @@ async function loadImported<Result>(
   const layers = await lazyLayers(parts, cache, record, call);
   if (!layers) return undefined;
   const result = await parts.open(layers, call);
-  const key = [...keys.keys.values()].find((one) => one.records.includes(record))?.name;
+  const key = keys.owners.get(record.id);
   if (key !== undefined)
     await remember(parts, { keys, place, key, layers, record }, followed, call);
   return { result };

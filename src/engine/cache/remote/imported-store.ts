@@ -30,6 +30,8 @@ export interface ImportedRecord extends CacheRecord {
 /** Keys of a document, by name. */
 export interface ImportedKeys {
   readonly keys: ReadonlyMap<CacheKeyId, ImportedKey>;
+  /** By the id of a result, the key that it is of. */
+  readonly owners: ReadonlyMap<string, CacheKeyId>;
   follow(from: CacheKeyId, link: CacheLink): readonly CacheKeyId[];
 }
 
@@ -46,6 +48,7 @@ export function readImportedKeys(config: CacheConfig, prefix: string): ImportedK
   const names = nameRecords(config);
   const keys = new Map<CacheKeyId, ImportedKey>();
   const links = new Map<string, Set<CacheKeyId>>();
+  const owners = new Map<string, CacheKeyId>();
   for (const [at, record] of config.records.entries()) {
     const name = names[at] ?? "";
     const ways = record.inputs.flatMap((inputs, input) =>
@@ -58,11 +61,13 @@ export function readImportedKeys(config: CacheConfig, prefix: string): ImportedK
     const records = record.results.map((result, i) =>
       toRecord(config, result, `${prefix}${at}.${i}`),
     );
+    for (const { id } of records) owners.set(id, name);
     const known = keys.get(name)?.records ?? [];
     keys.set(name, { name, digest: record.digest, ways, records: [...known, ...records] });
   }
   return {
     keys,
+    owners,
     follow(from, { step, input, output, selector = "" }) {
       return [...(links.get(wayOf(from, outputDigest(step, output), input, selector)) ?? [])];
     },
