@@ -111,6 +111,8 @@ export class Connections implements Disposable {
 const agentOptions = {
   keepAlive: true,
   keepAliveMsecs: 30_000,
+  // Idle connections are closed: a daemon has clients of its own for every build. Requests have patience of their own.
+  timeout: 30_000,
   scheduling: "lifo",
   noDelay: true,
 } as const;
