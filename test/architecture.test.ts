@@ -101,6 +101,8 @@ const privileges: readonly { what: string; pattern: RegExp; rooms: readonly RegE
       /^cli\/config/,
       // Asks git about the context, with none of the repository's own programs.
       /^cli\/commands\/git-facts/,
+      // Drivers reach nodes through ssh, kubectl and container tools; flock(1) takes the lock of builders.
+      /^remote\/(docker\/program-stream|driver\/kubectl|store\/lock)/,
     ],
   },
   {
@@ -110,6 +112,10 @@ const privileges: readonly { what: string; pattern: RegExp; rooms: readonly RegE
       /^storage\/(registry|http)/,
       /^engine\/(source|executor)/,
       /^cli\/commands\/ssh-agents/,
+      // The socket on which docker says that its user has given up.
+      /^cli\/commands\/plugin-mode/,
+      /^remote\/docker\/(engine-api|transport)/,
+      /^remote\/driver\/(embedded|remote-address)/,
     ],
   },
   {

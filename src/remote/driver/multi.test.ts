@@ -77,8 +77,11 @@ function multi(nodes: readonly MultiNode[]) {
     const reading = (async () => {
       for await (const event of build.events) events.push(event);
     })();
-    const result = await build.result.finally(() => reading);
-    return { result, events };
+    try {
+      return { result: await build.result, events };
+    } finally {
+      await reading;
+    }
   };
   return { run, joined };
 }
@@ -129,10 +132,7 @@ describe("several nodes", () => {
   });
 
   test("the platforms of a node that dies go to one that can build them", async () => {
-    const lost = new KilnError(
-      "REMOTE_FAILED",
-      "the server ended the call without a status",
-    );
+    const lost = new KilnError("REMOTE_FAILED", "the server ended the call without a status");
     const one = fakeNode("one", {
       pinned: ["linux/amd64"],
       offered: ["linux/amd64", "linux/arm64"],
