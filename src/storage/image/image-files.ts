@@ -39,6 +39,8 @@ export async function readImageFiles(
   call: Call,
 ): Promise<ReadonlyMap<string, ImageFile>> {
   const files = new Map<string, ImageFile>();
+  /** Every path that has had something below it, also where no layer lists it as a directory. */
+  const parents = new Set<string>();
   const listed = await runAll(
     layers.filter(({ mediaType }) => isLayerType(mediaType)),
     (layer, c) => listLayer(layer, read, c),
@@ -48,8 +50,8 @@ export async function readImageFiles(
     for (const { path } of entries) hide(files, path);
     for (const { path, header, digest } of entries) {
       if (baseOf(path).startsWith(whiteout)) continue;
-      if (header.type !== "directory" && files.get(path)?.header.type === "directory")
-        removeBelow(files, path);
+      if (header.type !== "directory" && parents.has(path)) removeBelow(files, path);
+      addParents(parents, path);
       files.set(path, { header, digest: contents(header, digest, files), layer });
     }
     if (files.size > maxFiles)
@@ -117,6 +119,14 @@ function hide(files: Map<string, ImageFile>, path: string): void {
     const gone = join(parent, base.slice(whiteout.length));
     files.delete(gone);
     removeBelow(files, gone);
+  }
+}
+
+function addParents(parents: Set<string>, path: string): void {
+  for (let at = path.lastIndexOf("/"); at > 0; at = path.lastIndexOf("/", at - 1)) {
+    const parent = path.slice(0, at);
+    if (parents.has(parent)) return;
+    parents.add(parent);
   }
 }
 
