@@ -142,6 +142,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     "formats/proto",
     "formats/llb",
     "api",
+    "storage/image",
     "remote/grpc",
     "remote/session",
   ],

@@ -154,6 +154,20 @@ export function builderContract(open: OpenBuilder): void {
     expect(readFileSync(join(root, "out0/hello"), "utf8")).toBe("other");
   });
 
+  test("a cache in a directory is written, and found by a builder that knows nothing else", async () => {
+    const dest = join(root, "cache");
+    const dockerfile = "FROM scratch\nCOPY hello /\n";
+    await build(dockerfile, { cacheExports: [{ type: "local", attrs: { dest, mode: "max" } }] });
+    await builder[Symbol.asyncDispose]();
+    builder = await open(join(root, "other"));
+    const cacheImports = [{ type: "local", attrs: { src: dest } }];
+    const exporters = [{ type: "local", attrs: {} }];
+    const { events } = await build(dockerfile, { cacheImports, exporters });
+    const copy = events.filter((one) => one.type === "step" && one.name.includes("COPY hello"));
+    expect(copy.map((one) => one.type === "step" && one.state)).toContain("cached");
+    expect(readFileSync(join(root, "out0/hello"), "utf8")).toBe("hello");
+  });
+
   test("a failure says what, and where in the Dockerfile", async () => {
     await expect(build("FROM scratch\nCOPY absent /\n")).rejects.toMatchObject({
       name: "KilnError",

@@ -15,6 +15,7 @@ import {
 import { metadataKeys, serveSession } from "../session/index.ts";
 import { buildError } from "./errors.ts";
 import { EventQueue } from "./event-queue.ts";
+import { lendLocalCaches } from "./local-caches.ts";
 import { solveRequest } from "./request.ts";
 import { StatusReader } from "./status.ts";
 import type { RemoteBuilderOptions } from "./types.ts";
@@ -51,8 +52,11 @@ interface Running {
   readonly events: EventQueue<BuildEvent>;
 }
 
-async function runBuild(running: Running, call: Call): Promise<BuildResult> {
-  const { request, events } = running;
+async function runBuild(asked: Running, call: Call): Promise<BuildResult> {
+  const caches = await lendLocalCaches(asked.request, asked.session, call);
+  const { request, session } = caches;
+  const running = { ...asked, request, session };
+  const { events } = running;
   const id = sessionId();
   const wanted = solveRequest(request, id);
   const channel = await running.openChannel(call);
@@ -64,7 +68,9 @@ async function runBuild(running: Running, call: Call): Promise<BuildResult> {
   await openSession({ running, id, channel, stack }, during);
   const status = followStatus(client.status({ Ref: request.ref }, during), events, over);
   const { ExporterResponse } = await solved(client.solve(wanted, call), status);
-  return resultOf(Object.fromEntries(ExporterResponse));
+  const response = Object.fromEntries(ExporterResponse);
+  await caches.finish(response, call);
+  return resultOf(response);
 }
 
 /** The outcome, when progress has been told to its end. */
