@@ -103,6 +103,8 @@ const privileges: readonly { what: string; pattern: RegExp; rooms: readonly RegE
       /^cli\/commands\/git-facts/,
       // Drivers reach nodes through ssh, kubectl and container tools; flock(1) takes the lock of builders.
       /^remote\/(docker\/program-stream|driver\/kubectl|store\/lock)/,
+      // Tells systemd that the daemon is ready.
+      /^remote\/daemon\/systemd/,
     ],
   },
   {
@@ -114,6 +116,8 @@ const privileges: readonly { what: string; pattern: RegExp; rooms: readonly RegE
       /^cli\/commands\/ssh-agents/,
       // The socket on which docker says that its user has given up.
       /^cli\/commands\/plugin-mode/,
+      /^remote\/grpc/,
+      /^remote\/daemon\/listen/,
       /^remote\/docker\/(engine-api|transport)/,
       /^remote\/driver\/(embedded|remote-address)/,
     ],

@@ -1,5 +1,4 @@
 // kiln serve: a daemon that speaks BuildKit's protocol, with buildkitd's flags.
-import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -12,7 +11,7 @@ import {
   processTag,
   writeFileAtomic,
 } from "../../base/index.ts";
-import { listen, serveBuilder } from "../../remote/daemon/index.ts";
+import { inheritedSockets, listen, notifyReady, serveBuilder } from "../../remote/daemon/index.ts";
 import { createGrpcServer, type GrpcServer } from "../../remote/grpc/index.ts";
 import { readConfig } from "../config/index.ts";
 import { openEmbedded } from "./builder.ts";
@@ -115,7 +114,7 @@ async function run(
       say("info", `running server on ${place.address}`);
     }
   }
-  notifySystemd(world.env);
+  notifyReady(world.env);
   await stopped(world);
   say("info", "stopping server");
   await farewells(server);
@@ -139,20 +138,6 @@ async function farewells(server: GrpcServer): Promise<void> {
   await server.shutdown({ signal: patience.signal }).catch(() => {});
   patience.abort();
   await late;
-}
-
-/** How many sockets systemd passed (sd_listen_fds), the first of them as descriptor 3. */
-function inheritedSockets(env: RunWorld["env"]): number {
-  const count = Number(env["LISTEN_FDS"] ?? 0);
-  const pid = env["LISTEN_PID"];
-  const ours = pid === undefined || Number(pid) === process.pid;
-  return ours && Number.isSafeInteger(count) && count > 0 && count < 1000 ? count : 0;
-}
-
-function notifySystemd(env: RunWorld["env"]): void {
-  if (!env["NOTIFY_SOCKET"]) return;
-  // Without the program systemd waits in vain, as it says in its own log.
-  execFile("systemd-notify", ["--ready", `--pid=${process.pid}`], () => {});
 }
 
 type Say = (level: "debug" | "info" | "warning", message: string) => void;

@@ -4,6 +4,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { WorkerRecord } from "../../../api/types/worker.ts";
+import { APICap } from "../../../apicaps/pb/caps.ts";
 import { Stat } from "../../../fsutil/types/stat.ts";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 import { Status } from "../../../google/rpc/status.ts";
@@ -22,7 +23,6 @@ import {
   WorkerConstraints,
 } from "../../../solver/pb/ops.ts";
 import { Policy } from "../../../sourcepolicy/pb/policy.ts";
-import { APICap } from "../../../util/apicaps/pb/caps.ts";
 
 /** What a frontend may ask of the builder while it works (frontend/gateway/pb/gateway.proto): frontends in containers and clients. */
 
