@@ -36,6 +36,8 @@ const environment = {
   PATH: path,
   DOCKER_HOST: process.env["DOCKER_HOST"] ?? `unix://${dockerSocket}`,
   COSIGN_PASSWORD: "",
+  // What somebody is logged in to is no part of the test.
+  DOCKER_CONFIG: undefined,
 };
 
 type Tool = (format: Format, name: string, directory: string) => void;
