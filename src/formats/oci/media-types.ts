@@ -94,6 +94,11 @@ export function isForeignLayerType(mediaType: string): boolean {
   return mediaType.includes("nondistributable") || mediaType.includes(".foreign.");
 }
 
+/** The name of the same layer as one that anybody may pass on. */
+export function distributableType(mediaType: string): string {
+  return mediaType.replace("layer.nondistributable.", "layer.").replace(".foreign.diff.", ".diff.");
+}
+
 /** How the layer is packed. Throws `IMAGE_INVALID` for what is not a layer. */
 export function layerCompression(mediaType: string): Compression {
   const compression = Object.hasOwn(layers, mediaType) ? layers[mediaType] : undefined;

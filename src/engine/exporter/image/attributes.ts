@@ -37,6 +37,8 @@ export interface ImageAttributes {
   readonly sourceDateEpoch: number | undefined;
   /** Lower the time stamps in new layers to the epoch. */
   readonly rewriteTimestamp: boolean;
+  /** Layers that must not be passed on keep saying so; else they become like others, as they are sent like others. */
+  readonly keepsForeign: boolean;
   /** Attestations are OCI artifacts; else in the older form. */
   readonly ociArtifact: boolean;
   /** Where attestations are found: in the image's index, or by asking the registry what refers to the image. */
@@ -54,13 +56,7 @@ export interface PushAttributes {
 }
 
 /** Known, and without effect here: nothing that Kiln makes depends on them, or what they ask for is always so. */
-const accepted = [
-  "attestation-inline",
-  "buildinfo",
-  "buildinfo-attrs",
-  "prefer-nondist-layers",
-  "unpack",
-];
+const accepted = ["attestation-inline", "buildinfo", "buildinfo-attrs", "unpack"];
 
 const common = [
   "attestation-store",
@@ -70,6 +66,7 @@ const common = [
   "name",
   "oci-artifact",
   "oci-mediatypes",
+  "prefer-nondist-layers",
   "rewrite-timestamp",
   "source-date-epoch",
   ...accepted,
@@ -104,6 +101,7 @@ export function parseImageAttributes(attrs: Attrs, more: readonly string[] = [])
     annotations,
     sourceDateEpoch: parseEpoch(attrs),
     rewriteTimestamp: booleanAttribute(attrs, "rewrite-timestamp", true),
+    keepsForeign: booleanAttribute(attrs, "prefer-nondist-layers", false),
     ociArtifact: booleanAttribute(attrs, "oci-artifact", true),
     attestationStore:
       wordAttribute(attrs, "attestation-store", ["index", "referrers"] as const) ?? "index",

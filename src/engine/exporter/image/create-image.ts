@@ -51,6 +51,7 @@ export async function createImage(
     // Docker's lists cannot say what an attestation is about.
     family: attested ? "oci" : attributes.family,
     annotations: attributes.annotations,
+    keepsForeign: attributes.keepsForeign,
     created,
   };
   const packing: PackOptions = { ...attributes.packing, clamp, read: options.read };

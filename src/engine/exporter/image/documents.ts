@@ -2,6 +2,7 @@
 import { digestOf, KilnError } from "../../../base/index.ts";
 import {
   type Descriptor,
+  distributableType,
   type ImageConfig,
   inFamily,
   type MediaTypeFamily,
@@ -34,6 +35,7 @@ export interface PlatformImage {
 export interface DocumentOptions {
   readonly family: MediaTypeFamily;
   readonly annotations: readonly Annotation[];
+  readonly keepsForeign?: boolean;
   /** RFC 3339: the time of everything that has none of its own. */
   readonly created: string;
 }
@@ -60,7 +62,10 @@ export function createPlatformImage(
   const descriptors = layers.map(({ descriptor }): Descriptor => {
     const own = packingAnnotations(descriptor);
     return {
-      mediaType: inFamily(descriptor.mediaType, options.family),
+      mediaType: inFamily(
+        options.keepsForeign ? descriptor.mediaType : distributableType(descriptor.mediaType),
+        options.family,
+      ),
       digest: descriptor.digest,
       size: descriptor.size,
       ...(own ? { annotations: own } : {}),

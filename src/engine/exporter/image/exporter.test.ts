@@ -404,3 +404,19 @@ test("type registry is type image that pushes", async () => {
   prepared.keep?.();
   manifestOf("r", "1");
 });
+
+test("layers of a base that says they must not be passed on are like others, unless that is preferred", async () => {
+  const data = gzipSync(tarOf([{ path: "windows", data: "x" }]));
+  const blob = registry.addBlob("base", data, mediaTypes.dockerForeignLayerGzip);
+  const diffId = digestOf(tarOf([{ path: "windows", data: "x" }]));
+  const origins = createBlobOrigins(join(root, "origins"));
+  origins.add(blob.digest, `${registry.host}/base`);
+  const foreign = { descriptor: { ...blob, mediaType: mediaTypes.dockerForeignLayerGzip }, diffId };
+  const solved = solvedResult(solvedPlatform(amd64, [{ id: "f", blob: foreign }], [copied]));
+  await exportImage(solved, pushed("app:1"));
+  const [usual] = configOf("app", "1").manifest.layers;
+  expect(usual?.mediaType).toBe(mediaTypes.ociLayerGzip);
+  await exportImage(solved, { ...pushed("app:2"), "prefer-nondist-layers": "true" });
+  const [kept] = configOf("app", "2").manifest.layers;
+  expect(kept?.mediaType).toBe(mediaTypes.ociForeignLayerGzip);
+});
