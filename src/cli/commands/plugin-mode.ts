@@ -1,4 +1,5 @@
 // Being called by docker: its global flags before the plugin's name, and its way of saying that the user has given up.
+import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -58,24 +59,50 @@ function splitOnce(word: string): readonly [string, string | undefined] {
   return at === -1 ? [word, undefined] : [word.slice(0, at), word.slice(at + 1)];
 }
 
+/** How often docker's socket is looked for, in milliseconds. */
+const watchInterval = 200;
+
 /**
- * Docker holds a connection open for as long as its user wants the answer. `gone` is called when it ends. Does not keep
- * the process; a socket that is not there is none.
+ * Docker offers a socket for as long as its user wants the answer. `gone` is called once when it has closed it. Does not
+ * keep the process; a socket that is not there is none.
  */
 export function watchPluginSocket(env: Environment, gone: () => void): void {
   const address = env["DOCKER_CLI_PLUGIN_SOCKET"];
   if (!address) return;
-  const path = address.startsWith("@") ? `\0${address.slice(1)}` : address;
+  if (address.startsWith("@")) watchAbstract(address, gone);
+  else watchConnection(address, gone);
+}
+
+function watchConnection(path: string, gone: () => void): void {
   const socket = connect({ path });
   let connected = false;
   socket.on("connect", () => {
     connected = true;
-    // Only an end that follows a beginning says anything.
     socket.unref();
   });
   socket.on("error", () => socket.destroy());
+  // Only an end that follows a beginning says anything.
   socket.on("close", () => {
     if (connected) gone();
   });
   socket.resume();
+}
+
+/** Node 20 cannot connect to names of Linux's abstract namespace: the kernel's list says whether docker still listens. */
+function watchAbstract(name: string, gone: () => void): void {
+  if (!listens(name)) return;
+  const timer = setInterval(() => {
+    if (listens(name)) return;
+    clearInterval(timer);
+    gone();
+  }, watchInterval);
+  timer.unref();
+}
+
+function listens(name: string): boolean {
+  try {
+    return readFileSync("/proc/net/unix", "latin1").includes(` ${name}\n`);
+  } catch {
+    return false;
+  }
 }
