@@ -90,7 +90,11 @@ export class DrivenBuild {
         metadata.set(`${epochKey}${suffix(one)}`, text.encode(seconds));
       }
     }
-    const Platforms = result.platforms.map(({ id, platform }) => ({ ID: id, Platform: platform }));
+    const Platforms = result.platforms.map(({ id, platform }) => {
+      const { os, architecture, variant, osVersion, osFeatures } = platform;
+      const rest = { variant, "os.version": osVersion, "os.features": osFeatures };
+      return { ID: id, Platform: { architecture, os, ...rest } };
+    });
     if (Platforms.length > 0)
       metadata.set(platformsKey, text.encode(JSON.stringify({ Platforms })));
     const held = result.platforms.map((one) => [one.id, this.hold(one.definition)] as const);

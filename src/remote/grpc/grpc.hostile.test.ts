@@ -1,4 +1,5 @@
 // What a server meets on an open socket: garbage, half-open connections, oversized frames, callers that never end.
+import { Buffer } from "node:buffer";
 import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { afterEach, beforeEach, expect, it } from "vitest";
