@@ -10,7 +10,9 @@ import {
   serializeInlineRecords,
 } from "./document.ts";
 
-const [a, b, c] = ["a", "b", "c"].map(digestOf) as [string, string, string];
+const a = digestOf("a");
+const b = digestOf("b");
+const c = digestOf("c");
 const text =
   `{"layers":[{"blob":"${a}","parent":-1},{"blob":"${b}"}],"records":[` +
   `{"digest":"${c}"},{"layers":[{"layer":1,"createdAt":"2026-11-21T16:24:32.04488651Z"}],"digest":"${a}","inputs":[[{"selector":"${b}","link":0}]]}]}`;
