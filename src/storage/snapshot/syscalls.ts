@@ -13,6 +13,8 @@ export interface Syscalls {
   lremovexattr(path: string, name: string): void;
   /** Empty where the file system has none. */
   llistxattr(path: string): readonly string[];
+  /** Where the next data or hole of an open file begins, from `offset` on; undefined behind the last data. */
+  seek(fd: number, offset: number, what: "data" | "hole"): number | undefined;
   /** Sets both times, in nanoseconds. */
   utimensat(path: string, atime: bigint, mtime: bigint): void;
   unshare(flags: number): void;
@@ -117,6 +119,7 @@ function bindFiles(call: Bind): Pick<Syscalls, FileCalls> {
   );
   const remove = call("lremovexattr", "int lremovexattr(const char *path, const char *name)");
   const list = call("llistxattr", "long llistxattr(const char *path, void *list, size_t size)");
+  const seek = call("lseek", "long lseek(int fd, long offset, int whence)");
   const utimens = call(
     "utimensat",
     "int utimensat(int directory, const char *path, const void *times, int flags)",
@@ -140,6 +143,14 @@ function bindFiles(call: Bind): Pick<Syscalls, FileCalls> {
       if (size === 0) return [];
       return decodeName(buffer.subarray(0, size - 1)).split("\0");
     },
+    seek(fd, offset, what) {
+      try {
+        return seek(undefined, fd, offset, what === "data" ? 3 : 4);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === "ENXIO") return undefined;
+        throw error;
+      }
+    },
     utimensat(path, atime, mtime) {
       setTime(times, 0, atime);
       setTime(times, 2, mtime);
@@ -148,7 +159,14 @@ function bindFiles(call: Bind): Pick<Syscalls, FileCalls> {
   };
 }
 
-type FileCalls = "mknod" | "lsetxattr" | "lgetxattr" | "lremovexattr" | "llistxattr" | "utimensat";
+type FileCalls =
+  | "seek"
+  | "mknod"
+  | "lsetxattr"
+  | "lgetxattr"
+  | "lremovexattr"
+  | "llistxattr"
+  | "utimensat";
 
 function bindMounts(call: Bind): Omit<Syscalls, FileCalls> {
   // The C library may be older than the kernel: the new mount calls go by number, the same on every architecture.

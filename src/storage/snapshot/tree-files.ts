@@ -1,14 +1,19 @@
 // Single files from one tree to another: linked or copied, with all that belongs to them.
 import {
   type BigIntStats,
+  closeSync,
   constants,
   copyFileSync,
+  ftruncateSync,
   linkSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readlinkSync,
+  readSync,
   symlinkSync,
+  writeSync,
 } from "node:fs";
 import { decodeName, fsPath } from "../../base/index.ts";
 import { applyXattrs, isOverlayXattr, setOwnerAndMode } from "./attributes.ts";
@@ -53,11 +58,36 @@ export function copyAttributes(from: string, to: string, stat: BigIntStats): voi
 /** Copies anything but a directory's contents to the free place `to`; a file's data is shared where the file system can. */
 function copyNode(from: string, to: string, stat: BigIntStats): void {
   if (stat.isDirectory()) mkdirSync(fsPath(to));
+  else if (stat.isFile() && stat.blocks * 512n < stat.size) copySparse(from, to, Number(stat.size));
   else if (stat.isFile())
     copyFileSync(fsPath(from), fsPath(to), constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
   else if (stat.isSymbolicLink()) symlinkSync(readlinkSync(fsPath(from), "buffer"), fsPath(to));
   else if (stat.isSocket() || !makeSpecial(to, stat)) return;
   copyAttributes(from, to, stat);
+}
+
+/** Holes stay holes: an image may have a file of terabytes that holds nothing. */
+function copySparse(from: string, to: string, size: number): void {
+  const { seek } = loadSyscalls();
+  const source = openSync(fsPath(from), "r");
+  const target = openSync(fsPath(to), "wx", 0o600);
+  const chunk = new Uint8Array(1024 * 1024);
+  try {
+    ftruncateSync(target, size);
+    for (let at = seek(source, 0, "data"); at !== undefined; at = seek(source, at, "data")) {
+      const end = seek(source, at, "hole") ?? size;
+      while (at < end) {
+        const read = readSync(source, chunk, 0, Math.min(chunk.length, end - at), at);
+        if (read === 0) return;
+        for (let done = 0; done < read; )
+          done += writeSync(target, chunk, done, read - done, at + done);
+        at += read;
+      }
+    }
+  } finally {
+    closeSync(source);
+    closeSync(target);
+  }
 }
 
 /** False where devices may not be made. */
