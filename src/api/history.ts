@@ -14,6 +14,15 @@ export interface RecordedBlob {
   readonly mediaType: string;
   readonly digest: Digest;
   readonly size: number;
+  /** Such as `in-toto.io/predicate-type`, which says what an attestation is. */
+  readonly annotations?: Attrs;
+}
+
+/** What belongs to the result for one platform. */
+export interface RecordedResult {
+  readonly attestations: readonly RecordedBlob[];
+  /** Descriptors of what was exported; their files may be elsewhere. */
+  readonly results: readonly RecordedBlob[];
 }
 
 /** One build. Without `completedAt` it runs. */
@@ -28,6 +37,10 @@ export interface BuildRecord {
   readonly exporterResponse: Attrs;
   /** All that the build said: StatusResponse messages, each after four bytes of its size, low first. */
   readonly logs?: RecordedBlob;
+  /** Spans of the build, one JSON document (a SpanStub of OpenTelemetry's Go library) a line. */
+  readonly trace?: RecordedBlob;
+  /** By platform (`linux/amd64`); the empty key is the result as such. */
+  readonly results?: Readonly<Record<string, RecordedResult>>;
   /** Kept until it is unpinned or deleted. */
   readonly pinned: boolean;
   /** Counts the record's changes. */
@@ -70,5 +83,15 @@ export interface BuildHistory {
    */
   status(ref: string, call: Call): AsyncIterable<Uint8Array> | undefined;
   /** A record's file. Undefined where there is none. */
-  blob(digest: Digest, call: Call): { readonly size: number; readonly data: Bytes } | undefined;
+  blob(
+    digest: Digest,
+    call: Call,
+  ): Promise<{ readonly size: number; readonly data: Bytes } | undefined>;
+  /**
+   * Takes a record of another builder with its files; one with the same ref is replaced. Absent where records are the
+   * builder's own business. Throws `REQUEST_INVALID` when a build of that ref runs.
+   */
+  take?(record: BuildRecord, files: ReadonlyMap<Digest, Uint8Array>, call: Call): Promise<void>;
+  /** Writes what is still being gathered about a build. Absent where records are whole when builds have ended. */
+  finalize?(ref: string, call: Call): Promise<void>;
 }

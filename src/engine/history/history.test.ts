@@ -121,11 +121,11 @@ it("logs can be fetched by their digest", async () => {
   const [found] = await list();
   const logs = found?.record.logs;
   if (!logs) throw new Error("no logs");
-  const blob = history.blob(logs.digest, uncancelled);
+  const blob = await history.blob(logs.digest, uncancelled);
   const chunks: Uint8Array[] = [];
   for await (const chunk of blob?.data ?? []) chunks.push(chunk);
   expect(digestOf(Buffer.concat(chunks))).toBe(logs.digest);
-  expect(history.blob(digestOf("other"), uncancelled)).toBeUndefined();
+  expect(await history.blob(digestOf("other"), uncancelled)).toBeUndefined();
 });
 
 it("only what is both too old and too much goes, and pinned builds stay", async () => {

@@ -1,5 +1,12 @@
 // The store of build records: one directory a build, with its record and its progress.
-import { createReadStream, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import {
+  createReadStream,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import type {
   Build,
@@ -15,6 +22,7 @@ import { createRecordFilter } from "./filters.ts";
 import { readRecord, writeRecord } from "./record-file.ts";
 import { readStatusLog, StatusLog } from "./status-log.ts";
 import { wireError } from "./wire-errors.ts";
+import { attestationsOf, blobsOf, traceBlob } from "./record-files.ts";
 import { WireEvents } from "./wire-events.ts";
 
 const debug = log("history");
@@ -97,11 +105,32 @@ export function openHistory(options: HistoryOptions): History {
       const path = join(placeOf(ref), statusName);
       return statSync(path, { throwIfNoEntry: false }) ? recorded(path) : undefined;
     },
-    blob(digest) {
-      const found = storedRecords(options.directory).find((one) => one.logs?.digest === digest);
-      if (!found?.logs) return undefined;
-      const path = join(placeOf(found.ref), statusName);
-      return { size: found.logs.size, data: createReadStream(path) };
+    async blob(digest) {
+      for (const record of storedRecords(options.directory)) {
+        const found = blobsOf(record).find((one) => one.digest === digest);
+        if (!found) continue;
+        const name = found === record.logs ? statusName : digestHex(digest);
+        const path = join(placeOf(record.ref), name);
+        const stats = statSync(path, { throwIfNoEntry: false });
+        if (stats) return { size: stats.size, data: createReadStream(path) };
+      }
+      return undefined;
+    },
+    async take(record, files) {
+      if (active.has(record.ref))
+        throw new KilnError("REQUEST_INVALID", `build ${record.ref} is still running`);
+      const place = placeOf(record.ref);
+      mkdirSync(place, { recursive: true, mode: 0o700 });
+      for (const one of blobsOf(record)) {
+        const data = files.get(one.digest);
+        const name = one === record.logs ? statusName : digestHex(one.digest);
+        if (data) writeFileSync(join(place, name), data, { mode: 0o600 });
+      }
+      writeRecord(join(place, recordName), record);
+      tell({ type: "complete", record });
+    },
+    async finalize(ref) {
+      if (!active.has(ref) && !readRecord(join(placeOf(ref), recordName))) throw notFound(ref);
     },
   };
 }
@@ -176,8 +205,17 @@ function recordBuild(request: BuildRequest, start: (hear: Hear) => Build, store:
       return;
     }
     active.delete(ref);
-    writeRecord(join(place, recordName), record);
-    tell({ type: "complete", record });
+    const trace = traceBlob(record, wire.steps);
+    const results = "error" in outcome ? undefined : attestationsOf(outcome.result);
+    for (const { blob, data } of [trace, ...(results?.files ?? [])])
+      writeFileSync(join(place, digestHex(blob.digest)), data, { mode: 0o600 });
+    const whole: BuildRecord = {
+      ...record,
+      trace: trace.blob,
+      ...(results ? { results: results.results } : {}),
+    };
+    writeRecord(join(place, recordName), whole);
+    tell({ type: "complete", record: whole });
     collect(store);
   };
   const build = start((event) => {

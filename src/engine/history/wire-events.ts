@@ -54,6 +54,11 @@ export class WireEvents {
     }
   }
 
+  /** All steps so far, as they stand. */
+  get steps(): readonly control.Vertex[] {
+    return [...this.#steps.values()];
+  }
+
   /** What has been added since, encoded; undefined when that is nothing. */
   take(): Uint8Array | undefined {
     const batch = this.#batch;

@@ -12,6 +12,7 @@ import {
   statusCodes,
 } from "../grpc/index.ts";
 import { startBuild } from "./build.ts";
+import { remoteHistory } from "./history.ts";
 import type { Connect, RemoteBuilder, RemoteBuilderOptions, RemoteWorker } from "./types.ts";
 
 /** Connects at first need, and again when the connection is lost between two calls. Status lists may be long. */
@@ -47,6 +48,7 @@ export function openRemoteBuilder(connect: Connect, options: RemoteBuilderOption
         return record.map(workerOf);
       }),
     build: (request, session, call) => startBuild(request, session, channel, options, call),
+    history: remoteHistory(channel),
     diskUsage: (call) =>
       named(async () => {
         const { record } = await (await client(call)).diskUsage({ filter: [], ageLimit: 0 }, call);

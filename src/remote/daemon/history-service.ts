@@ -1,5 +1,5 @@
 // Build history over the wire: records, and the files that belong to them.
-import type { BuildHistory, BuildRecord, HistoryEvent } from "../../api/index.ts";
+import type { BuildHistory, BuildRecord, HistoryEvent, RecordedBlob } from "../../api/index.ts";
 import { type Digest, isDigest } from "../../base/index.ts";
 import { content, control } from "../../formats/proto/index.ts";
 import { bind, type Service, StatusError, statusCodes } from "../grpc/index.ts";
@@ -15,7 +15,7 @@ export function eventMessage({ type, record }: HistoryEvent): control.BuildHisto
 }
 
 function recordMessage(record: BuildRecord): control.BuildHistoryRecord {
-  const { error, logs } = record;
+  const { error, logs, trace, results = {} } = record;
   const pairs = (attrs: Readonly<Record<string, string>>) => new Map(Object.entries(attrs));
   return control.BuildHistoryRecord.create({
     Ref: record.ref,
@@ -25,7 +25,9 @@ function recordMessage(record: BuildRecord): control.BuildHistoryRecord {
     CreatedAt: record.createdAt,
     ...(record.completedAt ? { CompletedAt: record.completedAt } : {}),
     ...(error ? { error: { ...error, details: [...error.details] } } : {}),
-    ...(logs ? { logs } : {}),
+    ...(logs ? { logs: descriptorMessage(logs) } : {}),
+    ...(trace ? { trace: descriptorMessage(trace) } : {}),
+    ...resultsMessage(results),
     ExporterResponse: pairs(record.exporterResponse),
     Generation: record.generation,
     pinned: record.pinned,
@@ -36,19 +38,46 @@ function recordMessage(record: BuildRecord): control.BuildHistoryRecord {
   });
 }
 
+function descriptorMessage({
+  mediaType,
+  digest,
+  size,
+  annotations = {},
+}: RecordedBlob): control.Descriptor {
+  return { mediaType, digest, size, annotations: new Map(Object.entries(annotations)) };
+}
+
+/** The result as such has a field of its own. */
+function resultsMessage(
+  results: NonNullable<BuildRecord["results"]>,
+): Partial<Pick<control.BuildHistoryRecord, "Result" | "Results">> {
+  const all = Object.entries(results).map(([platform, one]) => {
+    const info = control.BuildResultInfo.create({
+      Attestations: one.attestations.map(descriptorMessage),
+      Results: new Map(one.results.map((blob, at) => [at, descriptorMessage(blob)])),
+    });
+    return [platform, info] as const;
+  });
+  const whole = all.find(([platform]) => platform === "")?.[1];
+  return {
+    ...(whole ? { Result: whole } : {}),
+    Results: new Map(all.filter(([platform]) => platform !== "")),
+  };
+}
+
 /** containerd's content service over the history's files: clients read logs through it. It takes nothing. */
 export function contentService(history: BuildHistory): Service {
-  const find = (digest: string, call: Parameters<BuildHistory["blob"]>[1]) => {
-    const found = isDigest(digest) ? history.blob(digest as Digest, call) : undefined;
+  const find = async (digest: string, call: Parameters<BuildHistory["blob"]>[1]) => {
+    const found = isDigest(digest) ? await history.blob(digest as Digest, call) : undefined;
     if (found) return found;
     throw new StatusError(statusCodes.NOT_FOUND, `content ${digest}: not found`);
   };
   return bind(content.ContentDefinition, {
     info: async ({ digest }, call) => ({
-      info: content.Info.create({ digest, size: find(digest, call).size }),
+      info: content.Info.create({ digest, size: (await find(digest, call)).size }),
     }),
     async *read({ digest, offset, size }, call) {
-      const { data } = find(digest, call);
+      const { data } = await find(digest, call);
       let at = 0;
       const end = size > 0 ? offset + size : Number.POSITIVE_INFINITY;
       for await (const chunk of data) {
