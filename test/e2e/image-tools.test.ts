@@ -77,7 +77,7 @@ describeWith(["root", "runtime", "registry", "bundle", "emulation", "apt"], "ima
     const format =
       '{{range $platform, $image := .Image}}{{$platform}} {{join $image.Config.Cmd " "}};{{end}}';
     expect(await done("imagetools", "inspect", "--format", format, `${name}:joined`)).toBe(
-      "linux/amd64 /bin/sh -c cat /arch;linux/arm/v7 /bin/sh -c cat /arch;linux/arm64 /bin/sh -c cat /arch;\n",
+      "linux/amd64 /bin/sh -c cat /arch;linux/arm/v7 /bin/sh -c cat /arch;linux/arm64 /bin/sh -c cat /arch;",
     );
   });
 
@@ -119,7 +119,7 @@ describeWith(["root", "runtime", "registry", "bundle", "emulation", "apt"], "ima
     const printed = await done("manifest", "push", "--purge", list);
     const digest = printed.trim().split("\n").at(-1);
     expect(await done("imagetools", "inspect", "--format", "{{.Manifest.Digest}}", list)).toBe(
-      `${digest}\n`,
+      digest,
     );
     const { manifests } = await index(list);
     expect(new Set(manifests.map(({ platform }) => platform.architecture))).toEqual(

@@ -1,5 +1,5 @@
 // kiln imagetools inspect: what a registry or a layout has under a name, without downloading it.
-import { goJson, KilnError } from "../../base/index.ts";
+import { goJson, KilnError, sortedRecord } from "../../base/index.ts";
 import {
   type Descriptor,
   formatPlatformFully,
@@ -92,22 +92,39 @@ async function formatted(
     attestations: whole || format.includes(".Provenance") || format.includes(".SBOM"),
   };
   const text = template.execute(await inspectValue(inspected, wanted, world.call));
-  return text === "" || text.endsWith("\n") ? text : `${text}\n`;
+  // A script gets what the template says, and no more.
+  return text === "" || text.endsWith("\n") || !world.stdout.isTerminal ? text : `${text}\n`;
 }
 
-/** Name, type and digest, then one block for each image behind an index: buildx's layout. */
+/** Name, type and digest, then one block for each image behind an index: buildx's layout, to the last blank. */
 function summary(place: Place, { name, descriptor, index }: Inspected): string {
-  const lines = [
-    field("Name:", name, ""),
-    field("MediaType:", descriptor.mediaType, ""),
-    field("Digest:", descriptor.digest, ""),
+  const head: Row[] = [
+    ["Name:", name],
+    ["MediaType:", descriptor.mediaType],
+    ["Digest:", descriptor.digest],
   ];
-  if (index) {
-    const named = entryName(place, name);
-    const blocks = index.manifests.map((entry) => entryLines(entry, named).join("\n"));
-    lines.push("", `Manifests: ${blocks.length === 0 ? "none" : ""}`, blocks.join("\n\n"));
+  if (!index) return columns(head);
+  const named = entryName(place, name);
+  const blocks = [columns([...head, ["", ""], ["Manifests:", ""]])];
+  // Columns are as wide as what is above the next annotations needs.
+  let rows: Row[] = [];
+  for (const [at, entry] of index.manifests.entries()) {
+    if (at > 0) rows.push(["  ", ""]);
+    rows.push(...entryRows(entry, named));
+    const notes = annotationRows(entry);
+    if (notes.length === 0) continue;
+    blocks.push(columns([...rows, ["  Annotations:", ""]]), columns(notes));
+    rows = [];
   }
-  return `${lines.join("\n").trimEnd()}\n`;
+  return `${blocks.join("")}${columns(rows)}`;
+}
+
+/** A label, indented, and what it says. */
+type Row = readonly [string, string];
+
+function columns(rows: readonly Row[]): string {
+  const width = Math.max(0, ...rows.map(([label]) => label.length)) + 1;
+  return rows.map(([label, text]) => `${label.padEnd(width)}${text}\n`).join("");
 }
 
 /** Named with the tag, as buildx does: the digest decides. */
@@ -117,25 +134,14 @@ function entryName({ reference, repository }: Place, name: string): string {
   return reference.digest === undefined ? name : formatReference(named);
 }
 
-function entryLines(entry: Descriptor, name: string): string[] {
-  const indent = "  ";
-  const lines = [
-    field("Name:", `${name}@${entry.digest}`, indent),
-    field("MediaType:", entry.mediaType, indent),
-    ...(entry.platform ? [field("Platform:", formatPlatformFully(entry.platform), indent)] : []),
-    ...(entry.artifactType === undefined
-      ? []
-      : [field("ArtifactType:", entry.artifactType, indent)]),
-  ];
-  const notes = Object.entries(entry.annotations ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
-  if (notes.length === 0) return lines;
+function entryRows({ digest, mediaType, platform }: Descriptor, name: string): readonly Row[] {
   return [
-    ...lines,
-    `${indent}Annotations: `,
-    ...notes.map(([key, value]) => `${indent}  ${`${key}:`.padEnd(30)} ${value}`),
+    ["  Name:", `${name}@${digest}`],
+    ["  MediaType:", mediaType],
+    ...(platform ? [["  Platform:", formatPlatformFully(platform)] as const] : []),
   ];
 }
 
-function field(label: string, value: string, indent: string): string {
-  return `${indent}${label.padEnd(11)}${value}`;
+function annotationRows({ annotations = {} }: Descriptor): readonly Row[] {
+  return Object.entries(sortedRecord(annotations)).map(([key, value]) => [`    ${key}:`, value]);
 }

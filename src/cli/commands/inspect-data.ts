@@ -15,7 +15,7 @@ import {
   parseManifest,
   platformOfConfig,
 } from "../../formats/oci/index.ts";
-import { type Shape, Struct, structOf } from "../../formats/template/index.ts";
+import { arranged, jsonOf, type Shape, Struct, structOf } from "../../formats/template/index.ts";
 import {
   type Attestation,
   isAttestation,
@@ -55,7 +55,7 @@ const manifestShape: Shape = {
 };
 
 const historyShape: Shape = {
-  Created: { member: "created" },
+  Created: { member: "created", time: true },
   CreatedBy: { member: "created_by", zero: "" },
   Author: { member: "author", zero: "" },
   Comment: { member: "comment", zero: "" },
@@ -66,7 +66,7 @@ const names = (...members: readonly string[]): Shape =>
   Object.fromEntries(members.map((member) => [member, { member }]));
 
 const imageShape: Shape = {
-  Created: { member: "created" },
+  Created: { member: "created", time: true },
   Author: { member: "author", zero: "" },
   ...platformShape,
   Config: {
@@ -141,7 +141,7 @@ export async function inspectValue(
     formatPlatform(normalizePlatform(platform ?? configs[i]?.platform ?? noPlatform)),
   );
   const byPlatform = (values: readonly unknown[]) => {
-    if (images.length === 1) return values[0] ?? null;
+    if (images.length === 1) return values[0] ?? {};
     return Object.fromEntries(
       keys.map((key, i) => [key, values[i]] as const).filter(([, value]) => value !== undefined),
     );
@@ -149,11 +149,15 @@ export async function inspectValue(
   const fields = {
     Name: name,
     Manifest: index ? structOf(manifest, manifestShape) : structOf(manifest, descriptorShape),
-    Image: byPlatform(configs.map((config) => structOf(config?.json, imageShape))),
+    Image: byPlatform(
+      configs.map((config) => structOf(arranged(config?.json, imageShape), imageShape)),
+    ),
     Provenance: byPlatform(statements.map(provenanceOf)),
     SBOM: byPlatform(statements.map(sbomOf)),
   };
-  return new Struct(fields, fields);
+  // Attestations are no part of what buildx prints as a whole.
+  const json = { name, manifest, image: jsonOf(fields.Image) };
+  return new Struct(json, fields);
 }
 
 const noPlatform: Platform = { os: "unknown", architecture: "unknown" };
@@ -204,11 +208,11 @@ async function readConfig(
 
 function provenanceOf(statements: readonly Attestation[]): unknown {
   const found = statements.find(isProvenance);
-  return found && { SLSA: found.predicate };
+  return found && { SLSA: arranged(found.predicate) };
 }
 
 function sbomOf(statements: readonly Attestation[]): unknown {
-  const [first, ...others] = statements.filter(isSpdx).map(({ predicate }) => predicate);
+  const [first, ...others] = statements.filter(isSpdx).map(({ predicate }) => arranged(predicate));
   if (first === undefined) return undefined;
   return { SPDX: first, ...(others.length > 0 ? { AdditionalSPDXs: others } : {}) };
 }

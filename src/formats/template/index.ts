@@ -4,7 +4,7 @@ import { standardFunctions, type TemplateFunctions } from "./functions.ts";
 import { parseTree } from "./parse.ts";
 
 export type { TemplateFunction, TemplateFunctions } from "./functions.ts";
-export { jsonOf, type Shape, Struct, structOf } from "./values.ts";
+export { arranged, jsonOf, type Shape, Struct, structOf } from "./values.ts";
 
 export interface Template {
   /** What the template prints for a value. Throws `TEMPLATE_INVALID`. */

@@ -1,7 +1,7 @@
 // Go templates: what each construct prints, beside what Go's own text/template prints for it.
 import { describe, expect, test } from "vitest";
 import { isKilnError } from "../../base/index.ts";
-import { parseTemplate, structOf } from "./index.ts";
+import { arranged, parseTemplate, structOf } from "./index.ts";
 
 const data = {
   Name: "app",
@@ -112,4 +112,14 @@ describe("a mistake", () => {
     }
     throw new Error("accepted");
   });
+});
+
+test("documents print in Go's order of fields, and their times as Go's", () => {
+  const shape = { Created: { member: "created", time: true }, OS: { member: "os" } };
+  const json = { z: { b: 1, a: 2 }, os: "linux", created: "2026-01-02T03:04:05.600Z" };
+  expect(JSON.stringify(arranged(json, shape))).toBe(
+    '{"created":"2026-01-02T03:04:05.600Z","os":"linux","z":{"a":2,"b":1}}',
+  );
+  expect(run("{{.Created}}", structOf(json, shape))).toBe("2026-01-02 03:04:05.6 +0000 UTC");
+  expect(run("{{json .Created}}", structOf(json, shape))).toBe('"2026-01-02T03:04:05.600Z"');
 });

@@ -7,10 +7,13 @@ export class Struct {
   readonly json: unknown;
   /** By Go's names. */
   readonly fields: Readonly<Record<string, unknown>>;
+  /** What it prints by itself; undefined is its fields. */
+  readonly text: string | undefined;
 
-  constructor(json: unknown, fields: Readonly<Record<string, unknown>>) {
+  constructor(json: unknown, fields: Readonly<Record<string, unknown>>, text?: string) {
     this.json = json;
     this.fields = fields;
+    this.text = text;
   }
 }
 
@@ -22,6 +25,8 @@ export interface Shape {
     readonly shape?: Shape;
     /** The member is a list of such documents. */
     readonly list?: boolean;
+    /** The member is a time, which prints as Go's do. */
+    readonly time?: boolean;
     /** What Go has where the member is missing. */
     readonly zero?: unknown;
   };
@@ -30,15 +35,39 @@ export interface Shape {
 /** Gives a document the names of `shape`. Null and undefined stay nothing. */
 export function structOf(json: unknown, shape: Shape): Struct | undefined {
   if (!isRecord(json)) return undefined;
-  const fields = Object.entries(shape).map(([name, { member, shape: inner, list, zero }]) => {
+  const fields = Object.entries(shape).map(([name, { member, shape: inner, list, time, zero }]) => {
     const value = Object.hasOwn(json, member) ? json[member] : undefined;
     if (value === undefined || value === null) return [name, zero ?? null] as const;
+    if (time && typeof value === "string")
+      return [name, new Struct(value, {}, timeText(value))] as const;
     if (!inner) return [name, value] as const;
     if (list)
       return [name, Array.isArray(value) ? value.map((one) => structOf(one, inner)) : []] as const;
     return [name, structOf(value, inner)] as const;
   });
   return new Struct(json, Object.fromEntries(fields));
+}
+
+/** RFC 3339 as Go prints a time: `2026-01-02 03:04:05.6 +0000 UTC`. */
+function timeText(value: string): string {
+  const [, day, clock, fraction = "", zone = ""] =
+    /^(\S+?)[Tt](\d\d:\d\d:\d\d)(\.\d+)?(Z|z|[+-]\d\d:\d\d)$/.exec(value) ?? [];
+  if (day === undefined) return value;
+  const offset = zone.replace(":", "");
+  const named = /^[Zz]$/.test(zone) ? "+0000 UTC" : `${offset} ${offset}`;
+  return `${day} ${clock}${fraction.replace(/\.?0+$/, "")} ${named}`;
+}
+
+/** A document with members in the order of `shape`, as Go writes a struct; what it does not name is sorted, as in maps. */
+export function arranged(json: unknown, shape: Shape = {}): unknown {
+  if (Array.isArray(json)) return json.map((one) => arranged(one, shape));
+  if (!isRecord(json)) return json;
+  const known = Object.values(shape).filter(({ member }) => Object.hasOwn(json, member));
+  const others = sortedEntries(json).filter(([key]) => known.every(({ member }) => member !== key));
+  return Object.fromEntries([
+    ...known.map(({ member, shape: inner }) => [member, arranged(json[member], inner)] as const),
+    ...others.map(([key, value]) => [key, arranged(value)] as const),
+  ]);
 }
 
 /** What `json` prints. */
@@ -61,7 +90,8 @@ export function isTrue(value: unknown): boolean {
 /** As fmt.Sprint writes it: `[a b]`, `map[k:v]`. */
 export function textOf(value: unknown): string {
   if (value === undefined || value === null) return "<nil>";
-  if (value instanceof Struct) return `{${Object.values(value.fields).map(textOf).join(" ")}}`;
+  if (value instanceof Struct)
+    return value.text ?? `{${Object.values(value.fields).map(textOf).join(" ")}}`;
   if (Array.isArray(value)) return `[${value.map(textOf).join(" ")}]`;
   if (isRecord(value)) {
     const entries = sortedEntries(value).map(([key, inner]) => `${key}:${textOf(inner)}`);
