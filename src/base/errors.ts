@@ -116,8 +116,13 @@ export const errorCodes = {
   RUNTIME_MISSING: ["failed-precondition", "No container runtime (crun or runc) was found."],
   RUNTIME_FAILED: ["internal", "The container runtime could not start a step."],
   SECRET_NOT_FOUND: ["not-found", "A step needs a secret that was not given to the build."],
+  SIGNATURE_INVALID: [
+    "failed-precondition",
+    "A signature does not show that a trusted key signed what was fetched.",
+  ],
   SNAPSHOT_FAILED: ["internal", "A file system snapshot could not be made, mounted or read."],
   SSH_FAILED: ["failed-precondition", "An SSH agent or key could not be lent to the build."],
+  SOURCE_DENIED: ["permission-denied", "A source policy does not allow a source of the build."],
   STEP_NOT_CACHED: [
     "failed-precondition",
     "A step had to run in a build that was to find everything in the cache (--expect-cached).",

@@ -349,6 +349,58 @@ describeWith(["root"], "the http source", () => {
     expect(asked[0]?.headers.authorization).toBe(`Basic ${btoa("me:pa55")}`);
   });
 
+  const signedFile = (name: string) =>
+    readFileSync(new URL(`../../src/formats/openpgp/golden/${name}`, import.meta.url), "utf8");
+  const signedBy = (key: string, signature: string) => ({
+    "http.sig.pubkey": signedFile(`${key}.key.asc`),
+    "http.sig.signature": signedFile(`${signature}.sig.asc`),
+  });
+
+  it("takes a file that one of the given keys signed", async () => {
+    answer = (_request, response) => response.end(signedFile("data.txt"));
+    const plain = await get(`${at}/signed`);
+    const found = await get(`${at}/signed`, signedBy("ed", "both"));
+    expect(found.cacheKey).toBe(plain.cacheKey);
+    expect((await found.file()).text).toBe(signedFile("data.txt"));
+  });
+
+  it.each([
+    ["by another key", "ed", "rsa", "none of the given keys"],
+    ["by a revoked key", "revoked", "revoked", "has been revoked"],
+    ["by a short key", "short", "short", "too short"],
+    ["with a weak hash", "rsa", "rsa-sha1", "weak hash"],
+  ])("refuses a file that was signed %s", async (_, key, signature, message) => {
+    answer = (_request, response) => response.end(signedFile("data.txt"));
+    const asking = get(`${at}/signed`, signedBy(key, signature));
+    await expect(asking).rejects.toMatchObject({
+      code: "SIGNATURE_INVALID",
+      message: expect.stringContaining(message),
+    });
+  });
+
+  it("refuses a signed file that was changed, whatever its checksum, and though it is known already", async () => {
+    const text = `${signedFile("data.txt")}more`;
+    answer = (_request, response) => response.end(text);
+    await get(`${at}/signed`);
+    const checksum = digestOf(text);
+    for (const attrs of [{}, { "http.checksum": checksum }]) {
+      const asking = get(`${at}/signed`, { ...signedBy("rsa", "rsa"), ...attrs });
+      await expect(asking).rejects.toThrow("is for other bytes");
+    }
+  });
+
+  it.each([
+    { "http.sig.pubkey": "key" },
+    { "http.sig.signature": "signature" },
+    { "http.sig.pubkey": "", "http.sig.signature": "" },
+    { "http.sig.pubkey": "no key", "http.sig.signature": "no signature" },
+  ])("refuses half a signature: %o", async (attrs) => {
+    await expect(get(`${at}/signed`, attrs)).rejects.toMatchObject({
+      code: expect.stringMatching(/^(DEFINITION_INVALID|SIGNATURE_INVALID)$/),
+    });
+    expect(asked.length).toBeLessThanOrEqual(1);
+  });
+
   it("takes what the session sends under its own address, once", async () => {
     let sent = 0;
     const session: Session = {

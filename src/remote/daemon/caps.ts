@@ -60,6 +60,7 @@ const llb = [
   "source.http.checksum",
   "source.http.header",
   "source.http.perm",
+  "source.http.signatureverify",
   "source.image",
   "source.image.checksum",
   "source.image.resolvemode",

@@ -24,7 +24,10 @@ export interface GitRequest {
 const remotePattern = /^(https?|ssh|git):\/\/[^\s]+$/;
 const scpPattern = /^[A-Za-z0-9._-]+@[A-Za-z0-9._-]+:[^\s]+$/;
 
-/** Throws `DEFINITION_INVALID` for what git could take for an option or another protocol. */
+/**
+ * Throws `DEFINITION_INVALID` for what git could take for an option or another protocol, and `UNSUPPORTED` for signatures,
+ * which must not go unchecked.
+ */
 export function parseGitRequest(id: SourceId): GitRequest {
   const { attrs } = id;
   const [path = "", fragment = ""] = splitOnce(id.rest, "#");
@@ -37,6 +40,16 @@ export function parseGitRequest(id: SourceId): GitRequest {
   }
   if (ref.startsWith("-") || /[\s~^:?*[\\]|\.\./.test(ref)) {
     throw invalid(`${JSON.stringify(ref)} is not a git ref`);
+  }
+  const signed = Object.keys(attrs).find((name) => name.startsWith("git.sig."));
+  if (signed !== undefined) {
+    throw new KilnError(
+      "UNSUPPORTED",
+      `signatures of commits and tags (${signed}) are not checked`,
+      {
+        hint: "Name the commit with git.checksum instead.",
+      },
+    );
   }
   const checksum = attrs["git.checksum"] ?? "";
   if (checksum !== "" && !/^[0-9a-f]{7,64}$/.test(checksum)) {

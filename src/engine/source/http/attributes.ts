@@ -7,6 +7,8 @@ export interface HttpRequest {
   /** Empty: whatever the server or the URL says. */
   readonly filename: string;
   readonly checksum: HttpChecksum | undefined;
+  /** Who must have signed the file. */
+  readonly signature: HttpSignature | undefined;
   /** Permission bits. */
   readonly mode: number;
   readonly uid: number;
@@ -15,6 +17,12 @@ export interface HttpRequest {
   readonly authSecret: string | undefined;
   /** Further request headers, by lower-case name. */
   readonly headers: Readonly<Record<string, string>>;
+}
+
+/** A detached OpenPGP signature, and the keys of which one must have made it. */
+export interface HttpSignature {
+  readonly keys: Uint8Array;
+  readonly signature: Uint8Array;
 }
 
 /** `sha256:…`, `sha384:…` or `sha512:…`. */
@@ -29,19 +37,15 @@ const headerPrefix = "http.header.";
 /** BuildKit passes on these and drops the others without a word. */
 const headersPassedOn: ReadonlySet<string> = new Set(["accept", "user-agent"]);
 
-/** Throws `DEFINITION_INVALID` for values that make no sense, and `UNSUPPORTED` for signatures, which must not be ignored. */
+/** Throws `DEFINITION_INVALID` for values that make no sense. */
 export function parseHttpRequest(id: SourceId): HttpRequest {
   const { attrs } = id;
-  if (attrs["http.sig.pubkey"] !== undefined || attrs["http.sig.signature"] !== undefined) {
-    throw new KilnError("UNSUPPORTED", "signatures of downloaded files are not checked yet", {
-      hint: "Name the file's checksum instead.",
-    });
-  }
   const auth = attrs["http.authheadersecret"];
   return {
     url: parseUrl(`${id.scheme}://${id.rest}`),
     filename: attrs["http.filename"] ?? "",
     checksum: parseChecksum(attrs["http.checksum"]),
+    signature: parseSignature(attrs["http.sig.pubkey"], attrs["http.sig.signature"]),
     mode: parseNumber("http.perm", attrs["http.perm"], 0o7777) || defaultMode,
     uid: parseNumber("http.uid", attrs["http.uid"], 2 ** 32 - 2),
     gid: parseNumber("http.gid", attrs["http.gid"], 2 ** 32 - 2),
@@ -74,6 +78,18 @@ function parseChecksum(text: string | undefined): HttpChecksum | undefined {
     | undefined;
   if (algorithm) return { algorithm, text };
   throw invalid(`http.checksum ${JSON.stringify(text.slice(0, 200))} is not a digest`);
+}
+
+/** One without the other would check nothing, and so would an empty one. */
+function parseSignature(
+  keys: string | undefined,
+  signature: string | undefined,
+): HttpSignature | undefined {
+  if (keys === undefined && signature === undefined) return undefined;
+  if (!keys || !signature)
+    throw invalid("http.sig.pubkey and http.sig.signature are of use only together");
+  const text = new TextEncoder();
+  return { keys: text.encode(keys), signature: text.encode(signature) };
 }
 
 /** As Go reads numbers of base 0: `0600` and `0o600` are octal, `0x180` is hexadecimal. */

@@ -1,7 +1,7 @@
 // Schemes `http` and `https`: one file behind a URL, or one that the asking side sends.
 import { chownSync, closeSync, fchmodSync, openSync, writeSync } from "node:fs";
 import type { Session, StepCall } from "../../../api/index.ts";
-import { type Call, digestOf, KilnError, Once } from "../../../base/index.ts";
+import { type Call, digestOf, isDigest, KilnError, Once } from "../../../base/index.ts";
 import type { ContentStore } from "../../../storage/content/index.ts";
 import { Connections, type HostSettings } from "../../../storage/http/index.ts";
 import type { Metadata } from "../../../storage/metadata/index.ts";
@@ -18,6 +18,7 @@ import { type HttpRequest, parseHttpRequest } from "./attributes.ts";
 import { type DownloadParts, download, receiveUpload } from "./download.ts";
 import { downloadName } from "./file-name.ts";
 import { createHttpRecords, type HttpRecord } from "./records.ts";
+import { checkSignature } from "./signature.ts";
 
 export interface HttpSourceOptions {
   readonly content: ContentStore;
@@ -113,22 +114,34 @@ async function resolveFile(
   options: HttpSourceOptions,
   call: StepCall,
 ): Promise<ResolvedSource> {
-  const { url, filename, checksum, mode, uid, gid } = request;
+  const { url, filename, checksum, signature, mode, uid, gid } = request;
   const shape = (name: string, content: string, time: string | undefined) =>
     digestOf(JSON.stringify(["kiln.http.v1", name, content, time, mode, uid, gid]));
   const fetch = async (fetching: StepCall) => {
     const record = await downloads.get(request, fetching);
     return fileSnapshot(request, record, options, fetching);
   };
+  // Before anything is taken from the cache too: what was not signed is not used.
+  if (signature) await checkSignature(await downloads.get(request, call), request, options, call);
   const modified = async (asking: StepCall) => timeOf(await downloads.get(request, asking));
   if (checksum) {
-    const cacheKey = shape(downloadName(url, filename, undefined), checksum.text, undefined);
-    return { cacheKey, pin: `${url.href}@${checksum.text}`, fetch, modified };
+    const name = downloadName(url, filename, undefined);
+    const cacheKey = shape(name, checksum.text, undefined);
+    const meta = isDigest(checksum.text)
+      ? { http: { checksum: checksum.text, filename: name } }
+      : {};
+    return { cacheKey, pin: `${url.href}@${checksum.text}`, meta, fetch, modified };
   }
   const record = await downloads.get(request, call);
   const name = downloadName(url, filename, record.disposition);
   const cacheKey = shape(name, record.digest, record.lastModified);
-  return { cacheKey, pin: `${url.href}@${record.digest}`, fetch, modified };
+  const lastModified = timeOf(record);
+  const http = {
+    checksum: record.digest,
+    filename: name,
+    ...(lastModified ? { lastModified } : {}),
+  };
+  return { cacheKey, pin: `${url.href}@${record.digest}`, meta: { http }, fetch, modified };
 }
 
 function timeOf({ lastModified }: HttpRecord): Date | undefined {
