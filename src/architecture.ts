@@ -168,6 +168,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   "cli/flags": ["base", "formats/oci", "api"],
   "cli/commands": [
     "base",
+    "formats/proto",
     "formats/template",
     "formats/archive",
     "formats/git",

@@ -25,7 +25,8 @@ export function wantedCaches(
   };
 }
 
-function completeEntry({ type, attrs }: CacheEntry, env: Environment, cwd: string): CacheEntry {
+/** Paths become absolute; what the environment says of a cache is added where the entry does not. */
+export function completeEntry({ type, attrs }: CacheEntry, env: Environment, cwd: string): CacheEntry {
   if (type === "local") {
     const { src, dest } = attrs;
     const absolute = {

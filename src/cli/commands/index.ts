@@ -12,22 +12,12 @@ import {
   parseFlags,
   usageLine,
 } from "../flags/index.ts";
+import { buildctl } from "./buildctl/entries.ts";
 import { type Command, sayWarning, type World } from "./command.ts";
+import type { Entry } from "./entry.ts";
 
 export type { Command, RunWorld, World } from "./command.ts";
 export { readPluginStart, watchPluginSocket } from "./plugin-mode.ts";
-
-/** A word of the command line: a command, or a group of commands. */
-interface Entry {
-  readonly name: string;
-  readonly aliases?: readonly string[];
-  readonly summary: string;
-  readonly about?: string;
-  /** Left out of help and docs: old words that still work. */
-  readonly hidden?: boolean;
-  readonly load?: () => Promise<Command>;
-  readonly children?: readonly Entry[];
-}
 
 /** All commands. The summaries here are those of the commands' own specs (a test compares). */
 export const root: Entry = {
@@ -46,6 +36,7 @@ export const root: Entry = {
       summary: "Start a build",
       load: async () => (await import("./build.ts")).build,
     },
+    buildctl,
     {
       name: "copy",
       summary: "Copy an image between registries and OCI layouts",
@@ -75,6 +66,59 @@ export const root: Entry = {
       name: "du",
       summary: "Show disk usage of the build cache",
       load: async () => (await import("./du.ts")).du,
+    },
+    {
+      name: "history",
+      summary: "Commands to work on build records",
+      children: [
+        {
+          name: "export",
+          summary: "Export build records into Docker Desktop bundle",
+          load: async () => (await import("./history-export.ts")).historyExport,
+        },
+        {
+          name: "import",
+          summary: "Import build records from a .dockerbuild file",
+          load: async () => (await import("./history-import.ts")).historyImport,
+        },
+        {
+          name: "inspect",
+          summary: "Inspect a build record",
+          load: async () => (await import("./history-inspect.ts")).historyInspect,
+          children: [
+            {
+              name: "attachment",
+              summary: "Inspect a build record attachment",
+              load: async () => (await import("./history-attachment.ts")).historyAttachment,
+            },
+          ],
+        },
+        {
+          name: "logs",
+          summary: "Print the logs of a build record",
+          load: async () => (await import("./history-logs.ts")).historyLogs,
+        },
+        {
+          name: "ls",
+          summary: "List build records",
+          load: async () => (await import("./history-ls.ts")).historyLs,
+        },
+        {
+          name: "open",
+          summary: "Write a build record as a page for the browser",
+          load: async () => (await import("./history-open.ts")).historyOpen,
+        },
+        {
+          name: "rm",
+          summary: "Remove build records",
+          load: async () => (await import("./history-rm.ts")).historyRm,
+        },
+        {
+          name: "trace",
+          summary: "Show the OpenTelemetry trace of a build record",
+          load: async () => (await import("./history-trace.ts")).historyTrace,
+        },
+      ],
     },
     {
       name: "image",
@@ -256,7 +300,12 @@ export async function runCommandLine(argv: readonly string[], world: World): Pro
   let rest = argv;
   let entry = root;
   while (entry.children) {
-    const parsed = parseFlags(rootFlags, rest, { stopAtPositional: true, command: nameOf(path) });
+    const set: typeof rootFlags = { ...rootFlags, ...entry.flags };
+    const parsed = parseFlags(set, rest, {
+      stopAtPositional: true,
+      singleDash: entry.flags !== undefined,
+      command: nameOf(path),
+    });
     const { values } = parsed.flags;
     before.push(...rest.slice(0, rest.length - parsed.args.length).filter((word) => word !== "--"));
     if (values.version) return runCommand([root, versionEntry()], [], world);
@@ -271,7 +320,7 @@ export async function runCommandLine(argv: readonly string[], world: World): Pro
     }
     const child = entry.children.find((one) => one.name === word || one.aliases?.includes(word));
     if (!child) throw unknownCommand(word, entry, path);
-    if (values.help && child.children) {
+    if (values.help && child.children && !child.load) {
       world.stdout.write(helpOfGroup([...path, child], world));
       return 0;
     }
@@ -280,6 +329,11 @@ export async function runCommandLine(argv: readonly string[], world: World): Pro
     rest = after;
   }
   return runCommand(path, [...before, ...rest], world);
+}
+
+/** For a command that has commands below it: whether the words are its own, and none of theirs comes first. */
+function takesRest({ children = [] }: Entry, rest: readonly string[]): boolean {
+  return !children.some(({ name }) => rest[0] === name);
 }
 
 async function runCommand(
@@ -300,6 +354,7 @@ async function runCommand(
   const parsed = parseFlags(set, argv, {
     command: name,
     ...(spec.passThrough ? { stopAtPositional: true } : {}),
+    singleDash: path.some((entry) => entry.flags !== undefined),
   });
   for (const warning of parsed.warnings) sayWarning(world, warning);
   checkArgs(parsed.args, spec, name);
@@ -382,10 +437,11 @@ function helpOfGroup(path: readonly Entry[], world: World): string {
     name,
     summary,
   }));
-  const { summary, about } = entry;
+  const { summary, about, flags } = entry;
   const group = {
     path: path.slice(1).map((one) => one.name),
     summary,
+    ...(flags === undefined ? {} : { flags }),
     ...(about === undefined ? {} : { about }),
   };
   return groupHelp(group, lines, lookOf(world));
@@ -401,8 +457,8 @@ function lookOf(world: World): HelpLook {
 /** Every command's spec, for the generated reference. */
 export async function commandSpecs(): Promise<readonly Command["spec"][]> {
   const visit = async (entry: Entry): Promise<Command["spec"][]> => {
-    if (entry.load) return [(await entry.load()).spec];
-    return (await Promise.all(shown(entry).map(visit))).flat();
+    const own = entry.load ? [(await entry.load()).spec] : [];
+    return [...own, ...(await Promise.all(shown(entry).map(visit))).flat()];
   };
   return visit(root);
 }

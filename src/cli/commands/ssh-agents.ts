@@ -58,6 +58,12 @@ function openAgent({ id, paths = [] }: SshSpec, { env, cwd }: AgentOptions): Len
   });
 }
 
+/** Any Unix socket under an agent's name, its bytes passed on as they are: `--ssh ID=SOCKET,raw=true` of buildctl. */
+export function openRawSocket(path: string): LentAgent {
+  if (!isSocket(path)) throw new KilnError("SSH_FAILED", `${path} is no socket`);
+  return { connect: () => connect(path) };
+}
+
 function isSocket(path: string): boolean {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats === undefined)

@@ -40,7 +40,13 @@ export function commandHelp(spec: CommandSpec, look: HelpLook): string {
 
 /** Help of a command that only has commands below it, and of `kiln` itself. */
 export function groupHelp(
-  group: { readonly path: readonly string[]; readonly summary: string; readonly about?: string },
+  group: {
+    readonly path: readonly string[];
+    readonly summary: string;
+    readonly about?: string;
+    /** Those that all of its commands take. */
+    readonly flags?: FlagSet;
+  },
   commands: readonly CommandLine[],
   look: HelpLook,
 ): string {
@@ -54,6 +60,7 @@ export function groupHelp(
     wrap(group.summary, 0, look.width),
     ...(group.about === undefined ? [] : [wrap(group.about, 0, look.width)]),
     `${look.bold("Commands:")}\n${rows.join("\n")}`,
+    ...(group.flags ? [`${look.bold("Options:")}\n${flagTable(group.flags, look.width)}`] : []),
     `${look.bold("Global options:")}\n${flagTable(globalFlags, look.width)}`,
     `Run '${name} COMMAND --help' for more about a command.`,
   ];

@@ -8,6 +8,8 @@ export interface ParseOptions {
   readonly stopAtPositional?: boolean;
   /** Words for "see help": `kiln build`. */
   readonly command: string;
+  /** One dash does for two, and two for one, as in Go's own flag package: `-addr`, `--o`. */
+  readonly singleDash?: boolean;
 }
 
 export interface Parsed<S extends FlagSet = FlagSet> {
@@ -28,6 +30,7 @@ export function parseFlags<S extends FlagSet>(
   const args: string[] = [];
   const queue = [...argv];
   for (let word = queue.shift(); word !== undefined; word = queue.shift()) {
+    if (options.singleDash) word = reader.dashed(word);
     if (word === "--") {
       args.push(...queue.splice(0));
     } else if (word.startsWith("--")) {
@@ -55,6 +58,14 @@ class Reader {
     this.#command = command;
     for (const [name, flag] of Object.entries(set))
       this.#values.set(name, initialValue(name, flag));
+  }
+
+  /** A flag's word with as many dashes as its name asks for. */
+  dashed(word: string): string {
+    const [, name = "", rest = ""] = /^--?([a-zA-Z][\w-]*)((?:=.*)?)$/s.exec(word) ?? [];
+    if (name.length > 1 && Object.hasOwn(this.#set, name)) return `--${name}${rest}`;
+    const found = Object.entries(this.#set).find(([, flag]) => flag.short === name);
+    return name.length === 1 && found ? `--${found[0]}${rest}` : word;
   }
 
   long(word: string, queue: string[]): void {

@@ -58,7 +58,8 @@ async function runBuild(asked: Running, call: Call): Promise<BuildResult> {
   const running = { ...asked, request, session };
   const { events } = running;
   const id = sessionId();
-  const wanted = solveRequest(request, id);
+  const asIs = solveRequest(request, id);
+  const wanted = running.options.amend?.(asIs) ?? asIs;
   const channel = await running.openChannel(call);
   const client = createClient(control.ControlDefinition, channel);
   await using stack = new AsyncStack();

@@ -118,3 +118,12 @@ export function placeOf(
     text: new TextDecoder().decode(info.data),
   };
 }
+
+/** Responses of a build's Status as events, to their end. */
+export async function* statusEvents(
+  responses: AsyncIterable<control.StatusResponse>,
+  now: () => Date,
+): AsyncIterable<BuildEvent> {
+  const reader = new StatusReader(now);
+  for await (const response of responses) yield* reader.events(response);
+}

@@ -2,6 +2,7 @@
 import type { Duplex } from "node:stream";
 import type { Builder } from "../../api/index.ts";
 import type { Call } from "../../base/index.ts";
+import type { control } from "../../formats/proto/index.ts";
 import type { Channel, Metadata } from "../grpc/index.ts";
 
 /** Opens a byte stream to the daemon, on which HTTP/2 is spoken. Called again when a connection has ended. */
@@ -15,6 +16,8 @@ export interface RemoteBuilderOptions {
    * the stream the daemon is the client.
    */
   readonly connectSession?: (metadata: Metadata, call: Call) => Promise<Duplex>;
+  /** The last word on a build's request, for fields of the wire that a BuildRequest has not. */
+  readonly amend?: (message: control.SolveRequest) => control.SolveRequest;
   /** Milliseconds between pings of a connection; none where absent. */
   readonly keepAlive?: number;
 }

@@ -20,7 +20,7 @@ export { embeddedEndpoint, embeddedName, embeddedNode, embeddedRoot, listens } f
 export { type JoinImages, type MultiNode, type MultiOptions, multiBuilder } from "./multi.ts";
 export { fitness, type NodeOffer, nodesFor } from "./node-choice.ts";
 export { askNode, askWorkers, type GcRule, type NodeDevice, type NodeInfo } from "./node-info.ts";
-export { checkRemoteAddress } from "./remote-address.ts";
+export { checkRemoteAddress, connectRemote, type RemoteTls } from "./remote-address.ts";
 
 const kinds: readonly DriverKind[] = [
   dockerKind,
