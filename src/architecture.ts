@@ -140,7 +140,14 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     "remote/docker",
   ],
   "remote/grpc": ["base", "formats/proto"],
-  "remote/session": ["base", "formats/archive", "formats/proto", "api", "remote/grpc"],
+  "remote/session": [
+    "base",
+    "formats/archive",
+    "formats/oci",
+    "formats/proto",
+    "api",
+    "remote/grpc",
+  ],
   "remote/client": [
     "base",
     "formats/oci",
@@ -184,6 +191,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     "engine/retention",
     "engine/engine.ts",
     "remote/client",
+    "remote/session",
     "remote/docker",
     "remote/driver",
     "remote/store",

@@ -27,6 +27,19 @@ export async function openBuilder(world: RunWorld, limits: EngineLimits = {}): P
   return openChosenBuilder(world, (root) => openEmbedded(world, { ...limits, root }));
 }
 
+/** The nodes of the chosen builder, each by itself: for what is asked of nodes and not of a builder. The caller closes them. */
+export async function openBuilderNodes(world: RunWorld): Promise<{
+  readonly name: string;
+  readonly nodes: readonly { readonly name: string; readonly builder: Builder }[];
+}> {
+  if (world.openBuilder || !mayBeChosen(world)) {
+    const name = "embedded";
+    return { name, nodes: [{ name, builder: await openEmbedded(world) }] };
+  }
+  const { openChosenNodes } = await import("./chosen-builder.ts");
+  return openChosenNodes(world, (root) => openEmbedded(world, { root }));
+}
+
 /** False when nothing can have chosen another builder than the embedded one: no file has to be read then. */
 function mayBeChosen({ env, globals }: RunWorld): boolean {
   const named = globals.builder || env["BUILDX_BUILDER"];

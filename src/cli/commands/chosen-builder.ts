@@ -1,6 +1,6 @@
 // The builder that was chosen: the engine in this process, a daemon, or several nodes as one.
 import type { Builder, BuildRequest } from "../../api/index.ts";
-import { type Call, KilnError } from "../../base/index.ts";
+import { AsyncStack, type Call, KilnError } from "../../base/index.ts";
 import { openRemoteBuilder } from "../../remote/client/index.ts";
 import {
   askWorkers,
@@ -23,6 +23,46 @@ export async function openChosenBuilder(
   world: RunWorld,
   openEmbedded: (root: string) => Promise<Builder>,
 ): Promise<Builder> {
+  const { builder, nodes, first } = await chosenNodes(world, openEmbedded);
+  if (nodes.length === 1) return await first.open(world.call);
+  return multiBuilder(nodes, {
+    name: builder.name,
+    now: world.now,
+    join: (names, images, call) =>
+      joinImages(
+        names,
+        images.map(({ digest }) => digest),
+        world,
+        call,
+      ),
+  });
+}
+
+/** Its nodes, each by itself; those that sleep are started. The caller closes them. */
+export async function openChosenNodes(
+  world: RunWorld,
+  openEmbedded: (root: string) => Promise<Builder>,
+): Promise<{
+  readonly name: string;
+  readonly nodes: readonly { readonly name: string; readonly builder: Builder }[];
+}> {
+  const { builder, nodes } = await chosenNodes(world, openEmbedded);
+  await using stack = new AsyncStack();
+  const opened: { readonly name: string; readonly builder: Builder }[] = [];
+  for (const { name, open } of nodes)
+    opened.push({ name, builder: stack.use(await open(world.call)) });
+  stack.move();
+  return { name: builder.name, nodes: opened };
+}
+
+async function chosenNodes(
+  world: RunWorld,
+  openEmbedded: (root: string) => Promise<Builder>,
+): Promise<{
+  readonly builder: KnownBuilder;
+  readonly nodes: readonly MultiNode[];
+  readonly first: MultiNode;
+}> {
   const known = await openKnownBuilders(world);
   const builder = hostBuilder(world) ?? known.chosen();
   if (builder.origin === "store") known.store.touch(builder.name, world.now());
@@ -36,18 +76,7 @@ export async function openChosenBuilder(
   });
   const [first] = nodes;
   if (!first) throw new KilnError("BUILDER_INVALID", `builder ${builder.name} has no nodes`);
-  if (nodes.length === 1) return await first.open(world.call);
-  return multiBuilder(nodes, {
-    name: builder.name,
-    now: world.now,
-    join: (names, images, call) =>
-      joinImages(
-        names,
-        images.map(({ digest }) => digest),
-        world,
-        call,
-      ),
-  });
+  return { builder, nodes, first };
 }
 
 /** BUILDKIT_HOST is a builder of its own where none was named. */

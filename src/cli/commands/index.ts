@@ -299,7 +299,7 @@ export async function runCommandLine(argv: readonly string[], world: World): Pro
   const before: string[] = [];
   let rest = argv;
   let entry = root;
-  while (entry.children) {
+  while (entry.children && !(entry.load && takesRest(entry, rest))) {
     const set: typeof rootFlags = { ...rootFlags, ...entry.flags };
     const parsed = parseFlags(set, rest, {
       stopAtPositional: true,

@@ -1,3 +1,10 @@
 // What is remembered of builds, in the form in which BuildKit's clients read it.
 export { type Hear, type History, type HistoryOptions, openHistory } from "./history.ts";
+export {
+  type BundledRecord,
+  type ReadRecord,
+  readBundle,
+  writeBundle,
+} from "./bundle.ts";
+export { createRecordFilter, statusOf } from "./filters.ts";
 export { wireError } from "./wire-errors.ts";

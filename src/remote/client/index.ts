@@ -1,4 +1,5 @@
 // Builders behind BuildKit's Control API: builds, what they keep, what they are.
+export { decodeStatus } from "./history.ts";
 export { openRemoteBuilder } from "./open.ts";
-export { statusEvents } from "./status.ts";
+export { StatusReader, statusEvents } from "./status.ts";
 export type { Connect, RemoteBuilder, RemoteBuilderOptions, RemoteWorker } from "./types.ts";
