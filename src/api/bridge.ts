@@ -2,8 +2,9 @@
 import type { Call, Digest } from "../base/index.ts";
 import type { Definition } from "../formats/llb/index.ts";
 import type { ImageConfig, Platform } from "../formats/oci/index.ts";
-import type { Attrs } from "./builder.ts";
+import type { Attrs, ExportRequest } from "./builder.ts";
 import type { Warning } from "./events.ts";
+import type { MetaOptions, NamedSource, SourceMeta, SourcePolicy } from "./policy.ts";
 
 /** How eagerly a name is looked up again: `default` asks the registry, `local` prefers what is in the store. */
 export type ResolveMode = "default" | "pull" | "local";
@@ -32,11 +33,28 @@ export interface ResultRef {
   readFile(path: string, call: Call): Promise<Uint8Array>;
   /** At most the first `length` bytes of a file, however large that is; undefined where there is none. */
   readStart(path: string, length: number, call: Call): Promise<Uint8Array | undefined>;
-  readDir(path: string, include: string | undefined, call: Call): Promise<readonly string[]>;
-  stat(
+  readDir(path: string, call: Call): Promise<readonly string[]>;
+  /** The same with what is known of each, of those only that match `include` (`*.txt`); links are not followed. */
+  entries(
     path: string,
+    include: string | undefined,
     call: Call,
-  ): Promise<{ readonly size: number; readonly mode: number } | undefined>;
+  ): Promise<readonly (FileStat & { readonly name: string })[]>;
+  /** Undefined where there is nothing; links are followed. */
+  stat(path: string, call: Call): Promise<FileStat | undefined>;
+}
+
+/** What is known of one file of a result. */
+export interface FileStat {
+  readonly size: number;
+  /** File type and permission bits, as in `st_mode`. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Nanoseconds since 1970. */
+  readonly mtime: bigint;
+  /** Where a symbolic link points. */
+  readonly linkname?: string;
 }
 
 /** What a frontend is asked for by another one, or by a client that drives its build itself. */
@@ -53,11 +71,19 @@ export interface BuildBridge {
   /** Solves now. Undefined is the empty result (scratch). */
   solve(definition: Definition, call: Call): Promise<ResultRef | undefined>;
   resolveImage(reference: string, options: ResolveImageOptions, call: Call): Promise<ResolvedImage>;
+  /** What a source stands for, and what the build's policies put in its place. Throws `SOURCE_DENIED`. */
+  resolveSource(source: NamedSource, options: MetaOptions, call: Call): Promise<SourceMeta>;
   /**
    * When the files of a definition were last changed, as their source tells or, for files made of one, as the newest of
    * them has it. Undefined where nothing tells. `logName` is the words for the progress line.
    */
   modified(definition: Definition, logName: string, call: Call): Promise<Date | undefined>;
+  /** The definition as the build's policies let it be; itself where they change nothing. Throws `SOURCE_DENIED`. */
+  allowed(definition: Definition, call: Call): Promise<Definition>;
+  /** The same build under further rules for its sources. Throws `REQUEST_INVALID` for rules that make no sense. */
+  under(policies: readonly SourcePolicy[]): BuildBridge;
+  /** Looks into further caches, for the rest of the build. Those that cannot be had are warnings. */
+  importCaches(imports: readonly ExportRequest[], call: Call): Promise<void>;
   /** Runs another frontend on this build, with attributes and inputs of its own. Nothing is solved for its result yet. */
   frontend(request: FrontendRequest, call: Call): Promise<FrontendResult>;
   /** Definitions that came with the request, by name (`dockerfile`). */

@@ -6,6 +6,7 @@ import type { Drive } from "./bridge.ts";
 import type { BuildEvent } from "./events.ts";
 import type { BuildHistory } from "./history.ts";
 import type { PlanReport } from "./plan.ts";
+import type { CheckSource, SourcePolicy } from "./policy.ts";
 import type { Session } from "./session.ts";
 
 /** Attributes as they go over BuildKit's wire. */
@@ -49,6 +50,10 @@ export interface BuildRequest {
   readonly cacheExports?: readonly ExportRequest[];
   /** What steps may have beyond the sandbox: `network.host`, `security.insecure`, `device`. */
   readonly entitlements?: readonly string[];
+  /** Rules for all sources of the build, also for those that its frontend looks up. */
+  readonly sourcePolicies?: readonly SourcePolicy[];
+  /** Asked of every source, after the rules. Only within one process. */
+  readonly checkSource?: CheckSource;
   /** Limits of every step's processes; no part of cache keys. */
   readonly resources?: StepResources;
   /** A failed step does not stop those that do not need it; all failures are told at the end. */

@@ -5,4 +5,5 @@ export * from "./events.ts";
 export * from "./explanation.ts";
 export * from "./history.ts";
 export * from "./plan.ts";
+export * from "./policy.ts";
 export * from "./session.ts";

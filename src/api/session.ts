@@ -1,6 +1,7 @@
 // What the asking side lends while its build runs: files, secrets, credentials. In-process a plain object; over gRPC, callbacks.
 import type { Duplex } from "node:stream";
 import type { Bytes, Call, Digest } from "../base/index.ts";
+import type { CheckSource } from "./policy.ts";
 
 /** Which files of a shared directory are wanted: patterns as in .dockerignore, with the reference's exact matching. */
 export interface FileFilter {
@@ -120,6 +121,8 @@ export interface Session {
   ssh(id: string, call: Call): Promise<LentAgent | undefined>;
   /** A bearer token for a registry. Undefined, or absent, where credentials are given instead. */
   token?(request: TokenRequest, call: Call): Promise<FetchedToken | undefined>;
+  /** Decides about sources of builds. Absent where it is not asked. */
+  readonly checkSource?: CheckSource;
   /** Undefined when the host is to be asked anonymously. */
   credentials(host: string, call: Call): Promise<Credentials | undefined>;
 }

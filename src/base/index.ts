@@ -7,6 +7,7 @@ export * from "./digest.ts";
 export * from "./dispose.ts";
 export * from "./errors.ts";
 export * from "./file-name.ts";
+export * from "./foreign-pattern.ts";
 export * from "./go-quote.ts";
 export * from "./go-values.ts";
 export * from "./json.ts";

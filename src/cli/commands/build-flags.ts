@@ -121,7 +121,11 @@ export const buildFlags = {
     value: "os/arch",
     usage: "Set target platform for build; several, with commas, give one image name for all",
   },
-  policy: { type: "stringArray", value: "filename=...", usage: "Policy configuration" },
+  policy: {
+    type: "stringArray",
+    value: "filename=...",
+    usage: "Source policy: a JSON file of rules, or a JavaScript module that decides",
+  },
   print: {
     type: "string",
     usage: "Old spelling of --call",
@@ -176,16 +180,15 @@ export const buildFlags = {
   ulimit: { type: "stringArray", value: "name=soft[:hard]", usage: "Ulimit options" },
   verify: {
     type: "bool",
-    usage: "Build once more from nothing, and fail with what differs where the image is not the same",
+    usage:
+      "Build once more from nothing, and fail with what differs where the image is not the same",
   },
 } as const;
 
 export type BuildFlags = typeof buildFlags;
 
 /** Flags whose work the builder cannot do: giving one is refused, never ignored. With what to do instead. */
-export const unsupportedFlags: Readonly<Partial<Record<keyof BuildFlags, string>>> = {
-  policy: "Source policies are not evaluated yet.",
-};
+export const unsupportedFlags: Readonly<Partial<Record<keyof BuildFlags, string>>> = {};
 
 /** Flags of `docker build` that mean nothing here; accepted so that old scripts go on working. */
 export const ignoredFlags: readonly (keyof BuildFlags)[] = ["security-opt", "squash"];

@@ -33,6 +33,7 @@ import { type RunWorld, sayWarning } from "./command.ts";
 import { gitFacts } from "./git-facts.ts";
 import { type ImageLoader, prepareLoads } from "./image-loading.ts";
 import { createLocalSession } from "./local-session.ts";
+import { wantedPolicies } from "./source-policies.ts";
 import { checkAgents } from "./ssh-agents.ts";
 
 /** One build from its flags to its exit code. */
@@ -63,7 +64,8 @@ export async function runBuild(
   const opened = await openDisplay(plan.progress, world.stderr, world);
   const ref = createBuildRef();
   const warnings: unknown[] = [];
-  const lent = { credentials: config.credentials, loaders, warnings };
+  const policies = wantedPolicies(flags.values.policy, world);
+  const lent = { credentials: config.credentials, loaders, warnings, policies };
   const verification =
     plan.verify && !plan.call && !plan.forecast
       ? await prepareVerification(plan, world, stack)
@@ -99,6 +101,8 @@ interface Lent {
   readonly loaders: ReadonlyMap<number, ImageLoader>;
   /** Where warnings go besides the display. */
   readonly warnings: unknown[];
+  /** What the sources must obey. */
+  readonly policies: ReturnType<typeof wantedPolicies>;
 }
 
 /** What version control says, where somebody will read it: provenance, the metadata file, labels. */
@@ -116,7 +120,7 @@ async function runPlan(
   builder: Builder,
   opened: OpenDisplay,
   world: RunWorld,
-  { credentials, loaders, warnings }: Lent,
+  { credentials, loaders, warnings, policies }: Lent,
 ): Promise<BuildResult> {
   await offerAgents(plan, world);
   const request: BuildRequest = {
@@ -129,6 +133,7 @@ async function runPlan(
     inputs: plan.inputs,
     entitlements: plan.entitlements,
     resources: plan.resources,
+    ...policies,
     ...(plan.keepGoing ? { keepGoing: true } : {}),
     ...(plan.explain ? { explain: true } : {}),
     ...(plan.forecast ? { plan: true } : {}),

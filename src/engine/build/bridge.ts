@@ -1,9 +1,18 @@
 // What a frontend may touch of a running build: solving definitions, looking up images, warning.
 import { closeSync, openSync, readSync } from "node:fs";
-import type { BuildBridge, ResultRef, Session } from "../../api/index.ts";
+import type {
+  BuildBridge,
+  ExportRequest,
+  FileStat,
+  FrontendResult,
+  ResolveImageOptions,
+  ResultRef,
+  Session,
+} from "../../api/index.ts";
 import { type Call, KilnError } from "../../base/index.ts";
 import { type Definition, readDefinition } from "../../formats/llb/index.ts";
 import type { Platform } from "../../formats/oci/index.ts";
+import { compilePatterns } from "../../formats/patterns/index.ts";
 import type { Frontend } from "../frontend/index.ts";
 import {
   type FileView,
@@ -14,6 +23,7 @@ import {
   type Sources,
   withView,
 } from "../ops/index.ts";
+import { openSourcePolicy, type SourcePolicyParts, type SourceRules } from "../policy/index.ts";
 import type { ImageSource } from "../source/index.ts";
 import { type Emit, runStep } from "./step.ts";
 
@@ -23,6 +33,12 @@ const readLimit = 100 << 20;
 export interface BridgeParts {
   readonly frontends: ReadonlyMap<string, Frontend>;
   readonly solve: (definition: Definition, call: Call) => Promise<OpResult>;
+  /** What the build may use. */
+  readonly rules: SourceRules;
+  /** Looks a source up, whatever the rules say. */
+  readonly meta: SourcePolicyParts["meta"];
+  /** Looks into further caches for the rest of the build. */
+  readonly importCaches: (imports: readonly ExportRequest[], call: Call) => Promise<void>;
   /** Told what a name stood for. */
   readonly looked?: (reference: string, pinned: string) => void;
   readonly images: Pick<ImageSource, "resolveImage">;
@@ -35,23 +51,30 @@ export interface BridgeParts {
 }
 
 export function createBridge(parts: BridgeParts): BuildBridge {
-  const { images, session, emit, now } = parts;
+  const { images, session, emit, now, rules } = parts;
   return {
     platforms: parts.platforms,
     inputs: parts.inputs,
     async solve(definition, call) {
-      const result = await parts.solve(definition, call);
+      const result = await parts.solve(await rules.definition(definition, call), call);
       return result ? refOf(result) : undefined;
     },
-    async resolveImage(reference, options, call) {
+    async resolveImage(asked, options, call) {
+      const reference = await allowedImage(asked, options, rules, call);
       const name = options.logName ?? `[internal] load metadata for ${reference}`;
       const look = (step: Call) => images.resolveImage(reference, options, session, step);
       const found = await runStep({ name, key: reference, emit, now }, look, call);
       parts.looked?.(reference, found.reference);
       return found;
     },
+    async resolveSource(asked, options, call) {
+      const source = await rules.source(asked, options.platform, call);
+      const name = options.logName ?? `resolve ${source.identifier}`;
+      const look = (step: Call) => parts.meta(source, options, step);
+      return await runStep({ name, key: source.identifier, emit, now }, look, call);
+    },
     async modified(definition, logName, call) {
-      const { result } = readDefinition(definition);
+      const { result } = readDefinition(await rules.definition(definition, call));
       if (!result) return undefined;
       const { op, platform = nativeOf(parts.platforms) } = result.vertex;
       if (op.kind === "file") return newestFile(await parts.solve(definition, call), call);
@@ -63,11 +86,21 @@ export function createBridge(parts: BridgeParts): BuildBridge {
         call,
       );
     },
+    allowed: (definition, call) => rules.definition(definition, call),
+    under: (policies) =>
+      policies.length === 0
+        ? createBridge(parts)
+        : createBridge({
+            ...parts,
+            rules: bothRules(openSourcePolicy({ policies, meta: parts.meta }), rules),
+          }),
+    importCaches: (imports, call) => parts.importCaches(imports, call),
     async frontend({ name, attrs, inputs }, call) {
       const frontend = parts.frontends.get(name);
       if (!frontend)
         throw new KilnError("UNSUPPORTED", `there is no frontend ${JSON.stringify(name)}`);
-      return await frontend.solve(attrs, createBridge({ ...parts, inputs }), call);
+      const found = await frontend.solve(attrs, createBridge({ ...parts, inputs }), call);
+      return await allowedResult(found, rules, call);
     },
     warn: (warning) => emit({ type: "warning", warning, at: now() }),
   };
@@ -94,12 +127,89 @@ function refOf(result: OpResult): ResultRef {
           ? firstBytes(view.hostPath(resolved), length)
           : undefined,
       ),
-    readDir: (path, _include, call) => at(path, call, (view, resolved) => view.readdir(resolved)),
-    stat: (path, call) =>
+    readDir: (path, call) => at(path, call, (view, resolved) => view.readdir(resolved)),
+    entries: (path, include, call) =>
       at(path, call, (view, resolved) => {
-        const stat = view.lstat(resolved);
-        return stat && { size: stat.size, mode: stat.mode };
+        const matcher = include === undefined ? undefined : compilePatterns([include]);
+        return view
+          .readdir(resolved)
+          .filter((name) => matcher?.matchesOrParent(name) ?? true)
+          .flatMap((name) => {
+            const stat = statAt(view, resolved === "/" ? `/${name}` : `${resolved}/${name}`);
+            return stat ? [{ name, ...stat }] : [];
+          });
       }),
+    stat: (path, call) => at(path, call, statAt),
+  };
+}
+
+/** The bits of st_mode that say what a file is. */
+const typeBits = {
+  file: 0o100000,
+  directory: 0o040000,
+  symlink: 0o120000,
+  char: 0o020000,
+  block: 0o060000,
+  fifo: 0o010000,
+  socket: 0o140000,
+} as const;
+
+function statAt(view: FileView, path: string): FileStat | undefined {
+  const stat = view.lstat(path);
+  if (!stat) return undefined;
+  const { size, mode, uid, gid, mtime, type } = stat;
+  return {
+    size: type === "file" ? size : 0,
+    mode: mode | typeBits[type],
+    uid,
+    gid,
+    mtime,
+    ...(type === "symlink" ? { linkname: view.readlink(path) } : {}),
+  };
+}
+
+/** The result with definitions that obey the rules. Throws `SOURCE_DENIED`. */
+export async function allowedResult(
+  result: FrontendResult,
+  rules: SourceRules,
+  call: Call,
+): Promise<FrontendResult> {
+  const platforms = await Promise.all(
+    result.platforms.map(async (one) => {
+      const { definition } = one;
+      return definition ? { ...one, definition: await rules.definition(definition, call) } : one;
+    }),
+  );
+  return { ...result, platforms };
+}
+
+/** What stands in an image's place; where the image is, stays as it was. Throws `SOURCE_DENIED`. */
+async function allowedImage(
+  reference: string,
+  { platform, layout }: ResolveImageOptions,
+  rules: SourceRules,
+  call: Call,
+): Promise<string> {
+  const scheme = layout === undefined ? "docker-image://" : "oci-layout://";
+  const asked = { identifier: `${scheme}${reference}`, attrs: {} };
+  const { identifier } = await rules.source(asked, platform, call);
+  if (identifier.startsWith(scheme)) return identifier.slice(scheme.length);
+  throw new KilnError(
+    "SOURCE_DENIED",
+    `the source policy turns ${asked.identifier} into ${identifier}`,
+    {
+      hint: "Only another image can stand in an image's place.",
+    },
+  );
+}
+
+/** Rules of a part of the build, and then those of the whole: nothing that they convert to escapes these. */
+function bothRules(inner: SourceRules, outer: SourceRules): SourceRules {
+  return {
+    definition: async (definition, call) =>
+      outer.definition(await inner.definition(definition, call), call),
+    source: async (source, platform, call) =>
+      outer.source(await inner.source(source, platform, call), platform, call),
   };
 }
 

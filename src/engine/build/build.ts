@@ -4,10 +4,19 @@ import type {
   BuildEvent,
   BuildRequest,
   BuildResult,
+  ExportRequest,
   FrontendResult,
   Session,
 } from "../../api/index.ts";
-import { type Call, type Digest, isKilnError, KilnError, Once, runAll } from "../../base/index.ts";
+import {
+  AsyncStack,
+  type Call,
+  type Digest,
+  isKilnError,
+  KilnError,
+  Once,
+  runAll,
+} from "../../base/index.ts";
 import type { LlbGraph } from "../../formats/llb/index.ts";
 import { formatPlatform, type Platform } from "../../formats/oci/index.ts";
 import type { Snapshotter } from "../../storage/snapshot/index.ts";
@@ -19,10 +28,11 @@ import { defaultEpoch, type Exporter, type SolvedResult } from "../exporter/inde
 import type { Frontend } from "../frontend/index.ts";
 import type { OpDefinition, OpResult, Sources } from "../ops/index.ts";
 import { type PlanTarget, planReport, watchImages } from "../plan/index.ts";
+import { openSourcePolicy, type SourceRules } from "../policy/index.ts";
 import type { Solver } from "../solver/index.ts";
 import type { ImageSource } from "../source/index.ts";
 import { attestProvenance, BuildNotes, describeProvenance } from "./attest-result.ts";
-import { type BridgeParts, createBridge } from "./bridge.ts";
+import { allowedResult, type BridgeParts, createBridge } from "./bridge.ts";
 import { exportCaches, findCaches, importCaches, inlineCache } from "./caches.ts";
 import { checkArchitecture } from "./check-arch.ts";
 import { startEarlyPacking } from "./early-packing.ts";
@@ -34,6 +44,7 @@ import { runPlatforms } from "./failures.ts";
 import { resourcesOf } from "./resources.ts";
 import { scanResults } from "./scan-result.ts";
 import { SecretMask } from "./secret-mask.ts";
+import { resolveSourceMeta } from "./source-meta.ts";
 import { StepLogs } from "./step-logs.ts";
 import type { VertexBuild } from "./vertices.ts";
 
@@ -108,21 +119,34 @@ async function runBuild(
   const wanted = findExporters(request.exporters, parts.exporters);
   const granted = grantEntitlements(request.entitlements ?? [], parts.entitlements);
   const caches = findCaches(request, parts.caches);
+  const rules = rulesOf(request, session, parts);
   if (request.plan) return await planBuild(request, session, parts, call);
   const attest = parseAttestOptions(request.attrs);
   const notes = new BuildNotes(parts.now());
   await using job = openJob(request, session, parts);
-  await using _imported = await importCaches(caches, session, parts, call);
+  await using imported = new AsyncStack();
+  imported.use(await importCaches(caches, session, parts, call));
+  const importMore = async (wanted: readonly ExportRequest[], importing: Call) => {
+    const found = findCaches({ attrs: {}, cacheImports: wanted }, parts.caches);
+    imported.use(await importCaches(found, session, parts, importing));
+  };
   // Whichever fails first stops the other before the job is gone.
   const described = await runBeside(
-    (describing) => describe(request, session, job, { ...parts, granted, notes }, describing),
+    (describing) =>
+      describe(
+        request,
+        session,
+        job,
+        { ...parts, granted, notes, rules, importCaches: importMore },
+        describing,
+      ),
     (checking) => checkExports(wanted, session, checking),
     call,
   );
   const graphs = described.platforms.map((one) =>
     one.definition ? readAllowed(one.definition, granted) : undefined,
   );
-  const build = nesting(shared(request, session, notes), job, granted);
+  const build = nesting(shared(request, session, notes), job, granted, rules);
   const beforeWork = onceDone((checking) => checkPlatforms(graphs, parts, checking));
   const sourceDateEpoch = epochOf(request, described);
   await using early = startEarlyPacking(graphs, wanted, { session, sourceDateEpoch }, call);
@@ -211,7 +235,14 @@ async function planBuild(
   const emit = (event: BuildEvent) =>
     parts.emit(isCancelled(event) && !call.signal.aborted ? { ...event, state: "done" } : event);
   await using job = openJob(request, session, { ...parts, emit });
-  const described = await describe(request, session, job, { ...parts, images, granted }, call);
+  const rules = rulesOf(request, session, parts);
+  const described = await describe(
+    request,
+    session,
+    job,
+    { ...parts, images, granted, rules, importCaches: async () => {} },
+    call,
+  );
   const targets = await runAll(
     described.platforms,
     async ({ platform, definition }, planning): Promise<PlanTarget> => {
@@ -252,15 +283,17 @@ function nesting(
   build: VertexBuild,
   job: ExplainedJob,
   granted: ReadonlySet<Entitlement>,
+  rules: SourceRules,
 ): VertexBuild {
   return {
     ...build,
-    solve(definition, inside, call) {
+    async solve(asked, inside, call) {
+      const definition = await rules.definition(asked, call);
       const graph = readAllowed(definition, granted);
       // It would wait for itself.
       if (graph.vertices.some(({ digest }) => inside.includes(digest)))
         throw new KilnError("DEFINITION_INVALID", "a nested build needs its own result");
-      return job.solve(graph, { ...nesting(build, job, granted), inside }, call);
+      return await job.solve(graph, { ...nesting(build, job, granted, rules), inside }, call);
     },
   };
 }
@@ -270,11 +303,41 @@ async function describe(
   request: BuildRequest,
   session: Session,
   job: ExplainedJob,
-  parts: Omit<RunningParts, "images"> &
-    Pick<BridgeParts, "images"> & {
-      readonly granted: ReadonlySet<Entitlement>;
-      readonly notes?: BuildNotes;
-    },
+  parts: DescribingParts,
+  call: Call,
+): Promise<FrontendResult> {
+  const found = await describeAsAsked(request, session, job, parts, call);
+  return await allowedResult(found, parts.rules, call);
+}
+
+type DescribingParts = Omit<RunningParts, "images"> &
+  Pick<BridgeParts, "images" | "rules" | "importCaches"> & {
+    readonly granted: ReadonlySet<Entitlement>;
+    readonly notes?: BuildNotes;
+  };
+
+/** The request's rules for sources. Throws `REQUEST_INVALID`. */
+function rulesOf(request: BuildRequest, session: Session, parts: BuildParts): SourceRules {
+  const { sourcePolicies = [], checkSource } = request;
+  return openSourcePolicy({
+    policies: sourcePolicies,
+    meta: metaOf(parts, session),
+    ...(checkSource ? { check: checkSource } : {}),
+  });
+}
+
+function metaOf(
+  parts: Pick<BridgeParts, "images" | "sources" | "platforms">,
+  session: Session,
+): BridgeParts["meta"] {
+  return (source, options, call) => resolveSourceMeta(source, options, parts, session, call);
+}
+
+async function describeAsAsked(
+  request: BuildRequest,
+  session: Session,
+  job: ExplainedJob,
+  parts: DescribingParts,
   call: Call,
 ): Promise<FrontendResult> {
   const { drive, frontend: name, attrs, inputs = {} } = request;
@@ -283,10 +346,11 @@ async function describe(
     ...parts,
     session,
     inputs,
+    meta: metaOf(parts, session),
     solve: (definition, solving) => {
       const graph = readAllowed(definition, parts.granted);
       parts.notes?.read(definition, graph);
-      const build = nesting(shared(request, session, parts.notes), job, parts.granted);
+      const build = nesting(shared(request, session, parts.notes), job, parts.granted, parts.rules);
       return job.solve(graph, build, solving);
     },
     looked: (reference, pinned) => parts.notes?.looked(reference, pinned),

@@ -20,7 +20,10 @@ export interface WantedCaches {
 }
 
 /** Throws `UNSUPPORTED` and `FLAG_INVALID` for what cannot be. */
-export function findCaches(request: BuildRequest, caches: RemoteCaches): WantedCaches {
+export function findCaches(
+  request: Pick<BuildRequest, "attrs" | "cacheImports" | "cacheExports">,
+  caches: RemoteCaches,
+): WantedCaches {
   const exports = request.cacheExports ?? [];
   const asked = ["1", "true"].includes(request.attrs["build-arg:BUILDKIT_INLINE_CACHE"] ?? "");
   const isInline = ({ type }: ExportRequest) => type === "inline";

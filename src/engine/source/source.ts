@@ -1,5 +1,5 @@
 // A kind of root vertex: image, git, http, local, oci-layout.
-import type { Session, StepCall } from "../../api/index.ts";
+import type { Session, SourceMeta, StepCall } from "../../api/index.ts";
 import { type Digest, digestOf } from "../../base/index.ts";
 import type { Platform } from "../../formats/oci/index.ts";
 import type { Snapshot } from "../../storage/snapshot/index.ts";
@@ -23,6 +23,8 @@ export interface ResolvedSource {
   readonly cacheKey: Digest;
   /** The same for people and provenance. */
   readonly pin: string;
+  /** More of it, for who asks without wanting the files. */
+  readonly meta?: Pick<SourceMeta, "git" | "http">;
   /** When what was found was last changed, where the source can tell. */
   modified?(call: StepCall): Promise<Date | undefined>;
   /** Undefined is the empty file system. The caller owns the snapshot. */

@@ -27,6 +27,7 @@ export { type DefinitionJson, definitionJson, opJson } from "./json.ts";
 export type { MarshalOptions } from "./marshal.ts";
 export * from "./ops.ts";
 export { MAX_OPS, readDefinition } from "./read.ts";
+export { type ReplaceableSource, type ReplaceSource, replaceSources } from "./replace-sources.ts";
 export type {
   GitOptions,
   HttpOptions,

@@ -6,6 +6,7 @@ export * as reflection from "./grpc/reflection/v1/reflection.ts";
 export * as reflectionAlpha from "./grpc/reflection/v1alpha/reflection.ts";
 export * as errdefs from "./solver/errdefs/errdefs.ts";
 export * as policy from "./sourcepolicy/pb/policy.ts";
+export * as policysession from "./sourcepolicy/policysession/policysession.ts";
 export * as apicaps from "./apicaps/pb/caps.ts";
 export * as content from "./containerd/services/content/v1/content.ts";
 export * as fsutil from "./fsutil/types/wire.ts";

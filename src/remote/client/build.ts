@@ -12,10 +12,11 @@ import {
   type Metadata,
   openTunnel,
 } from "../grpc/index.ts";
-import { metadataKeys, serveSession } from "../session/index.ts";
+import { metadataKeys, policyService, serveSession } from "../session/index.ts";
 import { buildError } from "./errors.ts";
 import { EventQueue } from "./event-queue.ts";
 import { lendLocalCaches } from "./local-caches.ts";
+import { lendExports } from "./local-exports.ts";
 import { solveRequest } from "./request.ts";
 import { StatusReader } from "./status.ts";
 import type { RemoteBuilderOptions } from "./types.ts";
@@ -54,7 +55,9 @@ interface Running {
 
 async function runBuild(asked: Running, call: Call): Promise<BuildResult> {
   const caches = await lendLocalCaches(asked.request, asked.session, call);
-  const { request, session } = caches;
+  const { request } = caches;
+  const exports = lendExports(request, caches.session);
+  const { session } = exports;
   const running = { ...asked, request, session };
   const { events } = running;
   const id = sessionId();
@@ -71,6 +74,7 @@ async function runBuild(asked: Running, call: Call): Promise<BuildResult> {
   const { ExporterResponse } = await solved(client.solve(wanted, call), status);
   const response = Object.fromEntries(ExporterResponse);
   await caches.finish(response, call);
+  await exports.finish(response, call);
   return resultOf(response);
 }
 
@@ -94,7 +98,10 @@ interface Opening {
 async function openSession({ running, id, channel, stack }: Opening, call: Call): Promise<void> {
   const { session, options, request } = running;
   const exporters = request.exporters.map(({ type }) => type);
-  const services = serveSession(session, { exporters });
+  const services = [
+    ...serveSession(session, { exporters }),
+    ...(request.checkSource ? [policyService(request.checkSource)] : []),
+  ];
   const server = stack.use(
     createGrpcServer(services, {
       onError: (error) => debug.debug("session", { error: String(error) }),

@@ -1,8 +1,9 @@
 // A build request as the message that asks a daemon for it.
-import type { BuildRequest, ExportRequest } from "../../api/index.ts";
+import type { BuildRequest, ExportRequest, SourcePolicy } from "../../api/index.ts";
 import { KilnError } from "../../base/index.ts";
 import { type Definition, encodeDefinition } from "../../formats/llb/index.ts";
-import { control, pb } from "../../formats/proto/index.ts";
+import { control, pb, type policy } from "../../formats/proto/index.ts";
+import { policyMessage } from "../session/index.ts";
 
 /** Attributes that say where a result goes on the asking side. */
 const ownAttributes = new Set(["dest"]);
@@ -30,7 +31,19 @@ export function solveRequest(request: BuildRequest, sessionId: string): control.
       Object.entries(request.inputs ?? {}).map(([name, one]) => [name, message(one)] as const),
     ),
     Exporters: exporters,
+    SourcePolicy: policyOf(request.sourcePolicies ?? []),
+    SourcePolicySession: request.checkSource ? sessionId : "",
   });
+}
+
+/** The wire takes one policy, and joining several would change what they mean. */
+function policyOf(policies: readonly SourcePolicy[]): policy.Policy | undefined {
+  const rules = policies.flatMap((one) => one.rules);
+  if (policies.length > 1)
+    throw new KilnError("UNSUPPORTED", "a builder behind BuildKit's API takes one source policy", {
+      hint: "Put all rules into one file.",
+    });
+  return rules.length === 0 ? undefined : policyMessage({ rules });
 }
 
 function refuseUnsaid(request: BuildRequest): void {

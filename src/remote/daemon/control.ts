@@ -86,12 +86,11 @@ async function solve(
 ): Promise<control.SolveResponse> {
   let failed: Digest | undefined;
   try {
-    if (message.SourcePolicy && message.SourcePolicy.rules.length > 0)
-      throw new KilnError("UNSUPPORTED", "source policies are not supported");
     const session =
       (message.Session === "" ? undefined : await parts.sessions.find(message.Session, call)) ??
       absentSession(message.Session);
-    const request = buildRequestOf(message);
+    const check = await checkOf(message, parts, call);
+    const request = { ...buildRequestOf(message), ...check };
     const build = startBuild(request, session, parts, call);
     for await (const event of build.events) if (isFailure(event)) failed ??= event.step;
     const { exporterResponse } = await build.result;
@@ -99,6 +98,20 @@ async function solve(
   } catch (error) {
     throw toStatus(error, failed);
   }
+}
+
+/** Another session may be the one that is asked what to do with sources. */
+async function checkOf(
+  { SourcePolicySession: id }: control.SolveRequest,
+  { sessions }: ControlParts,
+  call: Call,
+): Promise<Pick<BuildRequest, "checkSource">> {
+  if (id === "") return {};
+  const session = await sessions.find(id, call);
+  if (!session) throw new KilnError("REQUEST_INVALID", `no active session for ${id}`);
+  if (session.checkSource) return { checkSource: session.checkSource };
+  const message = `session ${id} does not say what to do with sources (PolicyVerifier)`;
+  throw new KilnError("REQUEST_INVALID", message);
 }
 
 function isFailure(event: BuildEvent): event is Extract<BuildEvent, { type: "step" }> {

@@ -3,8 +3,9 @@ import type { BuildBridge, ResolveMode, ResultRef } from "../../api/index.ts";
 import { type Call, KilnError } from "../../base/index.ts";
 import { encodeDefinition } from "../../formats/llb/index.ts";
 import type { Platform } from "../../formats/oci/index.ts";
-import { type fsutil, gateway, pb, type workers } from "../../formats/proto/index.ts";
+import { gateway, pb, type workers } from "../../formats/proto/index.ts";
 import { bind, type Implementation, type ServerCall, type Service } from "../grpc/index.ts";
+import { metaMessage, readPlatform, readPolicies, readSource } from "../session/index.ts";
 import { gatewayCaps, llbCaps } from "./caps.ts";
 import type { DrivenBuild } from "./driven-build.ts";
 import { statOf } from "./file-stat.ts";
@@ -100,13 +101,8 @@ function files(on: On): Pick<Bridge, "readFile" | "readDir" | "statFile"> {
     readDir: ({ Ref, DirPath, IncludePattern }, call) =>
       at(call, Ref, DirPath, async (found) => {
         if (!(await found.stat(DirPath, call))) throw missing(DirPath);
-        const names = await found.readDir(DirPath, IncludePattern || undefined, call);
-        const entries: fsutil.Packet["stat"][] = [];
-        for (const name of names) {
-          const stat = await found.stat(`${DirPath.replace(/\/+$/, "")}/${name}`, call);
-          if (stat) entries.push(statOf(name, stat));
-        }
-        return { entries: entries.flatMap((one) => one ?? []) };
+        const entries = await found.entries(DirPath, IncludePattern || undefined, call);
+        return { entries: entries.map(({ name, ...stat }) => statOf(name, stat)) };
       }),
     statFile: ({ Ref, Path }, call) =>
       at(call, Ref, Path, async (found) => {
@@ -131,11 +127,18 @@ async function solve(
   const definition = definitionOf(request.Definition);
   if (definition && Frontend !== "")
     throw new KilnError("REQUEST_INVALID", "a solve has either a definition or a frontend");
+  const imports = request.CacheImports.map(({ Type, Attrs }) => ({
+    type: Type,
+    attrs: Object.fromEntries(Attrs),
+  }));
+  const bridge = build.bridge.under(readPolicies(request.SourcePolicies));
+  if (imports.length > 0) await bridge.importCaches(imports, call);
+  const allowed = definition && (await bridge.allowed(definition, call));
   const result =
     Frontend === ""
-      ? gateway.Result.create({ result: { $case: "ref", value: build.hold(definition) } })
+      ? gateway.Result.create({ result: { $case: "ref", value: build.hold(allowed) } })
       : build.resultMessage(
-          await build.bridge.frontend(
+          await bridge.frontend(
             {
               name: Frontend,
               attrs: Object.fromEntries(FrontendOpt),
@@ -160,7 +163,7 @@ async function resolveImageConfig(
   call: Call,
 ): Promise<gateway.ResolveImageConfigResponse> {
   const { Ref, LogName, StoreID, ResolverType } = request;
-  const found = await bridge.resolveImage(
+  const found = await bridge.under(readPolicies(request.SourcePolicies)).resolveImage(
     Ref,
     {
       platform: platformOf(request.Platform, bridge),
@@ -173,32 +176,24 @@ async function resolveImageConfig(
   return { Digest: found.digest, Config: found.rawConfig, Ref: found.reference };
 }
 
-/** Images are pinned to what their name stands for; other sources stay as they are. */
+/** Images are pinned to what their name stands for; of other sources it is said what they stand for now. */
 async function resolveSourceMeta(
   bridge: BuildBridge,
   request: gateway.ResolveSourceMetaRequest,
   call: Call,
 ): Promise<gateway.ResolveSourceMetaResponse> {
-  const { Source, LogName } = request;
-  if (!Source) throw new KilnError("REQUEST_INVALID", "a source is wanted, but none was named");
-  const match = /^(docker-image|oci-layout):\/\/(.*)$/s.exec(Source.identifier);
-  if (!match) return gateway.ResolveSourceMetaResponse.create({ Source });
-  const [, scheme, reference] = match as unknown as [string, string, string];
-  const layout = Source.attrs.get("oci.store");
-  const found = await bridge.resolveImage(
-    reference,
+  const { Source, Platform: wanted, LogName, ResolveMode } = request;
+  const platform = readPlatform(wanted);
+  const meta = await bridge.under(readPolicies(request.SourcePolicies)).resolveSource(
+    readSource(Source),
     {
-      platform: platformOf(request.Platform, bridge),
-      mode: modeOf(request.ResolveMode),
+      ...(platform ? { platform } : {}),
+      ...(ResolveMode === "" ? {} : { resolveMode: ResolveMode }),
       ...(LogName === "" ? {} : { logName: LogName }),
-      ...(scheme === "oci-layout" && layout !== undefined ? { layout } : {}),
     },
     call,
   );
-  return gateway.ResolveSourceMetaResponse.create({
-    Source: { identifier: `${scheme}://${found.reference}`, attrs: Source.attrs },
-    Image: { Digest: found.digest, Config: found.rawConfig },
-  });
+  return metaMessage(meta);
 }
 
 function modeOf(text: string): ResolveMode {
@@ -210,17 +205,9 @@ function modeOf(text: string): ResolveMode {
 
 function platformOf(message: pb.Platform | undefined, bridge: BuildBridge): Platform {
   const [native] = bridge.platforms;
-  if (message && message.OS !== "" && message.Architecture !== "") {
-    const { OS, Architecture, Variant, OSVersion } = message;
-    return {
-      os: OS,
-      architecture: Architecture,
-      ...(Variant === "" ? {} : { variant: Variant }),
-      ...(OSVersion === "" ? {} : { osVersion: OSVersion }),
-    };
-  }
-  if (!native) throw new Error("no platform can be built here");
-  return native;
+  const platform = readPlatform(message) ?? native;
+  if (platform) return platform;
+  throw new Error("no platform can be built here");
 }
 
 function warn(bridge: BuildBridge, request: gateway.WarnRequest): gateway.WarnResponse {

@@ -3,6 +3,7 @@ import type { BuildRequest, ExportRequest } from "../../api/index.ts";
 import { KilnError } from "../../base/index.ts";
 import { type Definition, decodeDefinition } from "../../formats/llb/index.ts";
 import { type control, pb } from "../../formats/proto/index.ts";
+import { readPolicies } from "../session/index.ts";
 
 /** Of a ref, in characters. */
 const maxRef = 256;
@@ -36,6 +37,16 @@ export function buildRequestOf(message: control.SolveRequest): BuildRequest {
   }
   if (message.EnableSessionExporter)
     throw new KilnError("UNSUPPORTED", "exporters that the session chooses are not supported");
+  if (message.ProxyNetwork) {
+    throw new KilnError("UNSUPPORTED", "steps cannot be sent through a proxy (ProxyNetwork)", {
+      hint: "Leave --proxy-network away.",
+    });
+  }
+  const compatibility = message.CompatibilityVersion;
+  if (compatibility !== 0) {
+    const why = `compatibility version ${compatibility} is not known`;
+    throw new KilnError("UNSUPPORTED", why);
+  }
   if (Frontend !== "" && Frontend !== "dockerfile.v0" && Frontend !== "gateway.v0")
     throw new KilnError("UNSUPPORTED", `there is no frontend ${JSON.stringify(Frontend)}`);
   return {
@@ -47,6 +58,7 @@ export function buildRequestOf(message: control.SolveRequest): BuildRequest {
     exporters: exportersOf(message),
     ...cachesOf(message.Cache),
     entitlements: message.Entitlements,
+    sourcePolicies: readPolicies(message.SourcePolicy ? [message.SourcePolicy] : []),
     internal: message.Internal,
   };
 }

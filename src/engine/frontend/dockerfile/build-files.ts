@@ -101,7 +101,7 @@ async function readDockerfile(
     const dockerfile = await readIfThere(ref, filename, dockerfileLimit, call);
     if (dockerfile) return { filename, dockerfile };
   }
-  const near = closest(wanted, (await ref?.readDir("/", undefined, call)) ?? []);
+  const near = closest(wanted, (await ref?.readDir("/", call)) ?? []);
   throw new KilnError("DOCKERFILE_NOT_FOUND", `there is no ${wanted} in the build context`, {
     hint: near ? `Did you mean -f ${near}?` : "Name it with -f FILE.",
   });

@@ -31,6 +31,8 @@ interface Resolved {
   readonly commit: string;
   /** What to fetch for it: the full ref, or the commit itself. */
   readonly fetch: string;
+  /** What the ref itself names: an annotated tag is an object of its own. */
+  readonly object: string;
 }
 
 export function createGitSource(options: GitSourceOptions): Source {
@@ -53,6 +55,13 @@ export function createGitSource(options: GitSourceOptions): Source {
       return {
         cacheKey: digestOf(JSON.stringify(["kiln.git.v1", resolved.commit, shapeOf(request)])),
         pin: `${request.remote}#${resolved.commit}`,
+        meta: {
+          git: {
+            checksum: resolved.object,
+            ref: isCommit(resolved.fetch) ? "" : resolved.fetch,
+            commitChecksum: resolved.object === resolved.commit ? "" : resolved.commit,
+          },
+        },
         async modified(asking) {
           return await commitTime(await fetched(asking), resolved.commit, asking);
         },
@@ -87,7 +96,7 @@ const isCommit = (ref: string) => /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(ref);
 
 async function resolveRef(request: GitRequest, session: Session, call: Call): Promise<Resolved> {
   const { remote, ref } = request;
-  if (isCommit(ref)) return { commit: ref, fetch: ref };
+  if (isCommit(ref)) return { commit: ref, fetch: ref, object: ref };
   const wanted = ref === "" ? "HEAD" : ref;
   const doing = `asking ${remote} for ${wanted}`;
   const patterns = [wanted, `${wanted}^{}`];
@@ -105,8 +114,9 @@ async function resolveRef(request: GitRequest, session: Session, call: Call): Pr
   );
   // As git itself does: exact names first, then tags, then branches.
   for (const name of [wanted, `refs/${wanted}`, `refs/tags/${wanted}`, `refs/heads/${wanted}`]) {
-    const commit = found.get(`${name}^{}`) ?? found.get(name);
-    if (commit) return { commit, fetch: name };
+    const object = found.get(name);
+    const commit = found.get(`${name}^{}`) ?? object;
+    if (commit) return { commit, fetch: name, object: object ?? commit };
   }
   throw new KilnError("GIT_FAILED", `${remote} has no branch or tag ${JSON.stringify(wanted)}`);
 }
