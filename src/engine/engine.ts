@@ -100,7 +100,7 @@ export interface EngineOptions {
   readonly entitlements?: readonly Entitlement[];
 }
 
-export type { RunImageRequest } from "./build/index.ts";
+export type { RunImageRequest, RunMount } from "./build/index.ts";
 
 /** The embedded builder, which can also run what it built. */
 export interface Engine extends Builder {

@@ -129,6 +129,28 @@ describeWith(["root", "runtime", "registry", "bundle", "emulation", "apt"], "ima
     expect(await done("run", "--platform", "linux/arm64", list)).toBe("arm64\n");
   });
 
+  it("runs programs with files, variables, users and limits of one's own", async () => {
+    const files = world.context({ f: "one\n" });
+    const image = `${name}:linux-amd64`;
+    const script = "cat f; echo $X; id -u; pwd; cat; echo two > new";
+    const flags = ["-i", "-v", `${files}:/data`, "-w", "/data", "-u", "7:8", "-e", "X=y"];
+    execFileSync("chmod", ["777", files]);
+    const { stdout, status } = await world.kiln(["run", ...flags, image, "sh", "-c", script], {
+      input: "typed\n",
+    });
+    expect([status, stdout]).toEqual([0, "one\ny\n7\n/data\ntyped\n"]);
+    expect(readFileSync(join(files, "new"), "utf8")).toBe("two\n");
+    const readonly = ["--mount", `type=bind,src=${files}/f,dst=/f,readonly`];
+    const refused = await world.kiln(["run", ...readonly, image, "sh", "-c", "echo x > /f"]);
+    expect(refused.status).toBe(1);
+    expect(refused.stderr).toContain("Read-only file system");
+    // Without -i there is no input, as with docker.
+    expect((await world.kiln(["run", image, "cat"], { input: "typed" })).stdout).toBe("");
+    expect((await world.kiln(["run", image, "no-such-program"])).status).toBe(127);
+    const missing = await world.kiln(["run", "--mount", "type=bind,src=none,dst=/m", image]);
+    expect(missing.stderr).toContain("there is no such file or directory");
+  });
+
   it("saves and loads images of the local store under chosen names", async () => {
     const context = world.context({ Dockerfile: "FROM busybox\nCMD echo local\n" });
     await done("build", "-t", "local/app:1", context);

@@ -1,11 +1,12 @@
 // kiln image load: images from an archive, under the names that the user asks for and no others.
 import { createReadStream } from "node:fs";
 import { resolve } from "node:path";
-import { type Bytes, fromNodeError, KilnError } from "../../base/index.ts";
+import { type Bytes, KilnError } from "../../base/index.ts";
 import { type LoadedImage, loadArchive } from "../../storage/image/index.ts";
 import { type Flags, parseTag } from "../flags/index.ts";
 import { type Command, defineCommand, type RunWorld } from "./command.ts";
 import { localName, openLocalImages } from "./local-images.ts";
+import { namedFileError } from "./named-file.ts";
 
 const loadFlags = {
   all: { type: "bool", short: "a", usage: "Take all names that the archive gives" },
@@ -67,7 +68,7 @@ async function* input({ values }: Flags<typeof loadFlags>, world: RunWorld): Byt
   try {
     yield* createReadStream(file, { signal: world.call.signal });
   } catch (error) {
-    throw fromNodeError(error, `reading ${file}`);
+    throw namedFileError(error, `reading ${file}`);
   }
 }
 

@@ -3,10 +3,11 @@ import { createWriteStream } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { type Bytes, fromNodeError, KilnError } from "../../base/index.ts";
+import { type Bytes, KilnError } from "../../base/index.ts";
 import { saveArchive } from "../../storage/image/index.ts";
 import { type Command, defineCommand, type RunWorld } from "./command.ts";
 import { openLocalImages } from "./local-images.ts";
+import { namedFileError } from "./named-file.ts";
 
 export const imageSave: Command = defineCommand({
   spec: {
@@ -48,6 +49,6 @@ async function writeWhole(file: string, archive: Bytes, world: RunWorld): Promis
     await rename(partial, file);
   } catch (error) {
     await rm(partial, { force: true });
-    throw fromNodeError(error, `writing ${file}`);
+    throw namedFileError(error, `writing ${file}`);
   }
 }

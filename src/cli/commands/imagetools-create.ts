@@ -1,7 +1,7 @@
 // kiln imagetools create: a new image under new names, from images that are in registries already.
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { fromNodeError, goJson, KilnError, runAll, writeFileAtomic } from "../../base/index.ts";
+import { goJson, KilnError, runAll, writeFileAtomic } from "../../base/index.ts";
 import { descriptorJson, hostPlatform } from "../../formats/oci/index.ts";
 import { type Combined, type CombineOptions, combineSources } from "../../storage/image/index.ts";
 import { type Flags, parseAnnotations, parsePlatforms } from "../flags/index.ts";
@@ -10,6 +10,7 @@ import { type Command, defineCommand, type RunWorld } from "./command.ts";
 import { openPlaces, type Place, type Places } from "./image-places.ts";
 import { type OpenSource, openSource, parseSource, placeSources } from "./image-sources.ts";
 import { groupTargets, type ImageTarget, stageImage, tagImage } from "./image-targets.ts";
+import { namedFileError } from "./named-file.ts";
 import { withProgress } from "./step-progress.ts";
 
 const createFlags = {
@@ -173,7 +174,7 @@ function readSource(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    throw fromNodeError(error, `reading the source descriptor ${file}`);
+    throw namedFileError(error, `reading the source descriptor ${file}`);
   }
 }
 
@@ -219,6 +220,6 @@ function writeMetadata(
   try {
     writeFileAtomic(file, goJson(document, 2), 0o644);
   } catch (error) {
-    throw fromNodeError(error, `writing ${file}`);
+    throw namedFileError(error, `writing ${file}`);
   }
 }

@@ -67,7 +67,8 @@ async function remoteText(
   world: RunWorld,
 ): Promise<string> {
   const document = await fetchDocument(name, places, world);
-  if (document.kind === "manifest") return imageText(document.manifest, verbose);
+  // Docker calls it by the name that was asked for.
+  if (document.kind === "manifest") return imageText({ ...document.manifest, ref: name }, verbose);
   const { manifests } = document.index;
   if (!verbose) return `${new TextDecoder().decode(listDocument(manifests).data)}\n`;
   const all = await runAll(

@@ -1,4 +1,4 @@
 // One build from request to response.
 export { type BuildParts, startBuild } from "./build.ts";
 export { allEntitlements, type Entitlement } from "./entitlements.ts";
-export { type RunImageParts, type RunImageRequest, runImage } from "./run-image.ts";
+export { type RunImageParts, type RunImageRequest, type RunMount, runImage } from "./run-image.ts";

@@ -1,9 +1,11 @@
 // Runs an image's program in a container of its own, attached to this process's input and output: `kiln run`.
+import { statSync } from "node:fs";
+import { basename, dirname } from "node:path";
 import type { BuildEvent, Session, StepCall } from "../../api/index.ts";
 import { AsyncStack, type Call, digestOf, isKilnError, KilnError } from "../../base/index.ts";
 import { type ContainerConfig, type Platform, platformOfConfig } from "../../formats/oci/index.ts";
 import type { Snapshotter } from "../../storage/snapshot/index.ts";
-import type { Executor, ProcessSpec } from "../executor/index.ts";
+import type { ExecMount, Executor, ProcessSpec } from "../executor/index.ts";
 import type { ImageSource } from "../source/index.ts";
 import { checkPrivileges, type Entitlement, grantEntitlements } from "./entitlements.ts";
 
@@ -23,8 +25,26 @@ export interface RunImageRequest {
   readonly user?: string;
   readonly cwd?: string;
   readonly network: ProcessSpec["network"];
+  /** `security.insecure` has to be among the entitlements. */
+  readonly privileged?: boolean;
+  /** False: the program's input is at its end from the start. */
+  readonly interactive: boolean;
+  readonly mounts?: readonly RunMount[];
+  readonly limits?: Pick<
+    ProcessSpec,
+    "hostname" | "extraHosts" | "ulimits" | "shmSize" | "resources"
+  >;
   /** What the asking side allows beyond the sandbox. */
   readonly entitlements?: readonly string[];
+}
+
+/** What the program sees of this machine below `target`, or memory of its own. */
+export interface RunMount {
+  readonly target: string;
+  readonly readonly: boolean;
+  readonly what:
+    | { readonly type: "path"; readonly path: string }
+    | { readonly type: "tmpfs"; readonly size?: number };
 }
 
 /** Lent by the engine. */
@@ -73,7 +93,8 @@ export async function runImage(
   if (snapshot) owned.use(snapshot);
   const files = owned.use(await parts.snapshotter.active(snapshot, call));
   try {
-    return (await executor.run(spec, await files.mounts(call), [], stepCall)).exitCode;
+    const mounts = (request.mounts ?? []).map(execMount);
+    return (await executor.run(spec, await files.mounts(call), mounts, stepCall)).exitCode;
   } catch (error) {
     const ended = isKilnError(error, "PROCESS_FAILED") || isKilnError(error, "EMULATOR_CRASHED");
     const code = ended ? error.details["exitCode"] : undefined;
@@ -86,6 +107,14 @@ export async function runImage(
 function silently(name: string, call: Call): StepCall {
   const emit = (_event: BuildEvent): void => {};
   return { signal: call.signal, step: digestOf(`run ${name}`), emit };
+}
+
+function execMount({ target, readonly, what }: RunMount): ExecMount {
+  if (what.type === "tmpfs") return { target, readonly, what };
+  const isDirectory = statSync(what.path).isDirectory();
+  const path = isDirectory ? what.path : dirname(what.path);
+  const selector = isDirectory ? {} : { selector: basename(what.path) };
+  return { target, readonly, what: { type: "directory", path, ...selector } };
 }
 
 function processOf(
@@ -107,9 +136,10 @@ function processOf(
     env: mergeEnv([defaultPath], config.Env ?? [], request.env),
     cwd: request.cwd ?? config.WorkingDir ?? "/",
     network: request.network,
-    security: "sandbox",
+    security: request.privileged ? "insecure" : "sandbox",
     platform,
-    stdio: "inherit",
+    stdio: request.interactive ? "inherit" : "output",
+    ...request.limits,
     ...(user === "" ? {} : { user }),
   };
 }

@@ -29,8 +29,8 @@ export interface ProcessSpec {
   /** What the programs were built for; decides whether and how they are emulated. */
   readonly platform: Platform;
   readonly platformWords?: string;
-  /** Attached to these instead of to the step's log. For `kiln run`. */
-  readonly stdio?: "log" | "inherit";
+  /** Attached to our own streams instead of to the step's log; `output` without input. For `kiln run`. */
+  readonly stdio?: "log" | "inherit" | "output";
 }
 
 /** Something that the process sees below `target`. */

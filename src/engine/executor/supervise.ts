@@ -9,8 +9,8 @@ import { KilnError, throwIfAborted } from "../../base/index.ts";
 import { canChown, loadSyscalls } from "../../storage/snapshot/index.ts";
 
 export interface SuperviseOptions {
-  /** `inherit` attaches the process to our own terminal or streams. */
-  readonly stdio: "log" | "inherit";
+  /** `inherit` attaches the process to our own terminal or streams, `output` to all but the input. */
+  readonly stdio: "log" | "inherit" | "output";
   /** A directory of the caller's own, for names that live for a moment. */
   readonly directory: string;
   /** Who has to be able to open /dev/stdout. */
@@ -40,8 +40,10 @@ export async function supervise(
 ): Promise<number> {
   throwIfAborted(call);
   const { start = startCommand, environment = {} } = options;
-  if (options.stdio === "inherit")
-    return await start(command, ["inherit", "inherit", "inherit"], environment, call);
+  if (options.stdio !== "log") {
+    const input = options.stdio === "inherit" ? "inherit" : "ignore";
+    return await start(command, [input, "inherit", "inherit"], environment, call);
+  }
   const pipes = ([1, 2] as const).map((stream) => ({ stream, ...openPipe(options) }));
   const ends = pipes.map(({ stream, output }) => {
     output.on("data", (data: Uint8Array) =>
