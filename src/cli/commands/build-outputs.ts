@@ -163,7 +163,10 @@ export function exportRequest(
   // Where docker's engine is, is this side's affair.
   const { context: _, ...attrs } = output.attrs;
   const own = output.type === "docker" ? attrs : output.attrs;
-  return { type: output.type, attrs: { ...own, ...named, ...notes } };
+  // A layout's directory is lent to a daemon as a store of blobs; whoever lends it finds it here.
+  const unpacked = output.type === "oci" && parseBool(attrs["tar"] ?? "") === false;
+  const place = unpacked && output.dest !== undefined ? { dest: output.dest } : {};
+  return { type: output.type, attrs: { ...own, ...named, ...notes, ...place } };
 }
 
 /** Who takes what the exporter delivers; undefined for exporters that deliver by themselves. */

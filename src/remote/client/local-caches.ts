@@ -65,7 +65,7 @@ function lend(stores: Map<string, LentStore>, directory: string): void {
 }
 
 /** The layout is made when something is written. */
-function lentStore(directory: string): LentStore {
+export function lentStore(directory: string): LentStore {
   const layout = () => openOciLayout(directory, { create: true });
   const path = (digest: Digest) => join(directory, "blobs/sha256", digestHex(digest));
   return {
@@ -91,7 +91,8 @@ async function nameManifest(
   await layout.writeManifest(manifest, data, tag, call);
 }
 
-function withStores(session: Session, stores: ReadonlyMap<string, LentStore>): Session {
+/** The session with further stores. */
+export function withStores(session: Session, stores: ReadonlyMap<string, LentStore>): Session {
   const store = (id: string) => stores.get(id) ?? session.store?.(id);
   return new Proxy(session, {
     get(target, name) {

@@ -121,7 +121,12 @@ function wanted(type: string, all: Attrs, cwd: string, stdout: OutputStream): Wa
   if (!unpacked && path !== "-" && existsSync(path) && statSync(path).isDirectory())
     throw wrong("destination file is a directory", `Name a file in it: dest=${dest}/image.tar.`);
   const replace = type === "local" && attrs["mode"] === "delete";
-  return { request: { type, attrs }, receiver: { type, dest: path, unpack: unpacked, replace } };
+  // A layout's directory is lent as a store of blobs; whoever lends it finds it here.
+  const place = unpacked && type !== "local" ? { dest: path } : {};
+  return {
+    request: { type, attrs: { ...attrs, ...place } },
+    receiver: { type, dest: path, unpack: unpacked, replace },
+  };
 }
 
 /** A name with an empty part is most often a shell variable that is not set. */

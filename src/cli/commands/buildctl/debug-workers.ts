@@ -75,7 +75,8 @@ function block(worker: Worker): string {
 }
 
 function ruleRows(rule: workers.GCPolicy, index: number): readonly string[][] {
-  const size = (name: string, bytes: number) => (bytes > 0 ? [["", name, byteText(bytes)]] : []);
+  const size = (name: string, bytes: number) =>
+    bytes > 0 ? [["", name, byteText(bytes, true)]] : [];
   return [
     [`GC Policy rule#${index}:`],
     ["", "All:", String(rule.all)],

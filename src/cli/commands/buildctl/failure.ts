@@ -47,10 +47,18 @@ export function failureText(error: unknown): string | undefined {
   }
   if (error instanceof StatusError) return statusText(error, undefined);
   if (isAbortError(error)) return "error: Canceled: context canceled\n";
-  if (!isKilnError(error)) return undefined;
+  if (!isKilnError(error)) return nodeText(error);
   if (error.cause instanceof StatusError) return statusText(error.cause, error.hint);
   const lines = [error, ...error.others].map((one) => `error: ${one.message}\n${hintOf(one)}`);
   return lines.join("");
+}
+
+/** A file that is not there or may not be read is the user's affair. */
+function nodeText(error: unknown): string | undefined {
+  const { code, syscall, path, message } = error as NodeJS.ErrnoException;
+  if (!(error instanceof Error) || code === undefined || syscall === undefined) return undefined;
+  const why = /^[A-Z0-9]+: ([^,]*)/.exec(message)?.[1] ?? message;
+  return `error: ${path === undefined ? message : `${syscall} ${path}: ${why}`}\n`;
 }
 
 function statusText(status: StatusError, hint: string | undefined): string {
@@ -59,9 +67,17 @@ function statusText(status: StatusError, hint: string | undefined): string {
   return `${sources}error: ${codeWord(status.code)}${message}\n${hint ? `hint: ${hint}\n` : ""}`;
 }
 
-/** gRPC's codes as Go names them; those that say nothing are left out. */
+/** Codes that add nothing to the words behind them. */
+const silentCodes: readonly number[] = [
+  statusCodes.OK,
+  statusCodes.UNKNOWN,
+  statusCodes.INVALID_ARGUMENT,
+  statusCodes.FAILED_PRECONDITION,
+];
+
+/** gRPC's codes as Go names them. */
 function codeWord(code: number): string {
-  if (code === statusCodes.OK || code === statusCodes.UNKNOWN) return "";
+  if (silentCodes.includes(code)) return "";
   const name = Object.entries(statusCodes).find(([, value]) => value === code)?.[0];
   if (name === undefined) return `Code(${code}): `;
   if (name === "CANCELLED") return "Canceled: ";

@@ -4,7 +4,7 @@ import type { control } from "../../../formats/proto/index.ts";
 import {
   parseTemplate,
   type Shape,
-  type Struct,
+  Struct,
   structOf,
   type Template,
 } from "../../../formats/template/index.ts";
@@ -33,6 +33,13 @@ const usageShape: Shape = {
   Description: { member: "description" },
   RecordType: { member: "recordType" },
   Shared: { member: "shared" },
+};
+
+/** What happened to a build's record, by the number on the wire. */
+export const eventNames: Readonly<Record<number, string>> = {
+  0: "STARTED",
+  1: "COMPLETE",
+  2: "DELETED",
 };
 
 /** A record of what is kept, with the names of the reference's client. */
@@ -114,7 +121,12 @@ export function eventStruct({ type, record }: control.BuildHistoryEvent): Struct
     numCompletedSteps: record.numCompletedSteps,
     numWarnings: record.numWarnings,
   };
-  return struct(kept({ type, ...(json ? { record: kept(json) } : {}) }), eventShape);
+  const { json: whole, fields } = struct(
+    kept({ type, ...(json ? { record: kept(json) } : {}) }),
+    eventShape,
+  );
+  // Templates print the event's name, JSON has its number.
+  return new Struct(whole, { ...fields, Type: eventNames[type] });
 }
 
 function secondsOf(time: Date | undefined): { seconds: number; nanos: number } | undefined {

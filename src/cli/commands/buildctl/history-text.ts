@@ -1,7 +1,6 @@
 // Records of builds as buildctl lists them.
 import type { control } from "../../../formats/proto/index.ts";
-
-const eventNames = ["STARTED", "COMPLETE", "DELETED"] as const;
+import { eventNames } from "./format.ts";
 
 export function eventName({ type }: control.BuildHistoryEvent): string {
   return eventNames[type] ?? String(type);

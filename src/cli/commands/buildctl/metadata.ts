@@ -15,7 +15,7 @@ function readValue(value: string): unknown {
   if (bytes.length === 0 || bytes.toString("base64") !== value) return value;
   try {
     const document: unknown = JSON.parse(bytes.toString("utf8"));
-    return isRecord(document) || Array.isArray(document) ? document : value;
+    return isRecord(document) && Object.keys(document).length > 0 ? document : value;
   } catch {
     return value;
   }

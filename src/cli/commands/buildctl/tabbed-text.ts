@@ -37,15 +37,15 @@ function padded(cell: string, width: number | undefined): string {
 
 const units = ["B", "kB", "MB", "GB", "TB", "PB"] as const;
 
-/** `0B`, `512B`, `8.19kB`: decimal units with two decimals. */
-export function byteText(bytes: number): string {
+/** `0B`, `512B`, `8.19kB`: decimal units with two decimals, or with as many as there are. */
+export function byteText(bytes: number, exact = false): string {
   let value = bytes;
   let unit = 0;
   while (Math.abs(value) >= 1000 && unit < units.length - 1) {
     value /= 1000;
     unit++;
   }
-  return `${unit === 0 ? value : value.toFixed(2)}${units[unit]}`;
+  return `${unit === 0 || exact ? value : value.toFixed(2)}${units[unit]}`;
 }
 
 /** A time as Go prints it: `2024-05-01 10:20:30.5 +0000 UTC`. */
