@@ -23,6 +23,7 @@ import {
   LeaseTable,
   log,
   processTag,
+  writeFileAtomic,
 } from "../../base/index.ts";
 import {
   formatVersion,
@@ -33,6 +34,7 @@ import {
 } from "./layer-documents.ts";
 import { removeTree } from "./remove-tree.ts";
 import type { SnapshotLayer } from "./snapshot.ts";
+import { UnflushedLayers } from "./unflushed.ts";
 
 const debug = log("snapshot");
 
@@ -42,7 +44,7 @@ const unknownOwnerAge = 24 * 3600 * 1000;
 /**
  * The store below `dir`, which several processes may share:
  * `layers/<id>/{fs,layer.json}` committed layers, `stacks/<id>.json` snapshots, `active/<tag>-<random>` what processes
- * are working on, `leases/<tag>` which layers live processes use.
+ * are working on, `leases/<tag>` which layers live processes use, `unflushed/` which ones the disk may not have yet.
  */
 export class LayerStore {
   readonly dir: string;
@@ -52,6 +54,7 @@ export class LayerStore {
   /** Stacks whose use by this process has been noted. */
   readonly #used = new Set<string>();
   readonly #leases: LeaseTable;
+  readonly #unflushed: UnflushedLayers;
   readonly #sweeping: Promise<void>;
 
   constructor(dir: string) {
@@ -60,6 +63,8 @@ export class LayerStore {
       for (const name of ["layers", "stacks", "active", "leases"])
         mkdirSync(`${dir}/${name}`, { recursive: true, mode: 0o700 });
       this.userXattr = readFormat(dir);
+      this.#unflushed = new UnflushedLayers(`${dir}/unflushed`);
+      this.#unflushed.dropLost((id) => void renamed(`${dir}/layers/${id}`, this.#temporary()));
     } catch (error) {
       throw fromNodeError(error, `opening the snapshots in ${dir}`);
     }
@@ -111,6 +116,7 @@ export class LayerStore {
     try {
       writeFileSync(`${staged}/layer.json`, JSON.stringify({ version: formatVersion, ...info }));
       await removeTree(`${staged}/work`);
+      this.#unflushed.note(id);
       renameSync(staged, `${this.dir}/layers/${id}`);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
@@ -247,6 +253,7 @@ export class LayerStore {
   async close(): Promise<void> {
     await this.#sweeping;
     this.#leases.release();
+    this.#unflushed.close();
   }
 
   /** Deletes what dead processes left. Runs beside everything else, since trees can be large. */
@@ -294,12 +301,7 @@ function isLeftover(path: string, name: string): boolean {
 function readFormat(dir: string): boolean {
   const path = `${dir}/format.json`;
   if (!existsSync(path)) {
-    const temporary = `${dir}/active/${processTag()}-${randomBytes(8).toString("hex")}`;
-    writeFileSync(
-      temporary,
-      JSON.stringify({ version: formatVersion, userXattr: inUserNamespace() }),
-    );
-    renameSync(temporary, path);
+    writeFileAtomic(path, JSON.stringify({ version: formatVersion, userXattr: inUserNamespace() }));
   }
   const format = parseJsonOrUndefined(readFileSync(path, "utf8"));
   if (!isRecord(format) || format["version"] !== formatVersion) {
