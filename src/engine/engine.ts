@@ -100,6 +100,8 @@ export interface EngineOptions {
   readonly entitlements?: readonly Entitlement[];
 }
 
+  /** Emulators as in KILN_QEMU, which go after those that the variable names. */
+  readonly emulators?: string;
 export type { RunImageRequest, RunMount } from "./build/index.ts";
 
 /** The embedded builder, which can also run what it built. */
@@ -190,6 +192,7 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
     hosts: options.hosts,
   }).map((source) => owned.use(source));
   const native = hostPlatform(process.arch);
+    ...(options.emulators === undefined ? {} : { emulators: options.emulators }),
   const opParts: OpParts = {
     snapshotter,
     executor,

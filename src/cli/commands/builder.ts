@@ -62,7 +62,7 @@ export async function openEmbedded(
   { root: own, ...limits }: EngineLimits & { readonly root?: string } = {},
 ): Promise<Builder> {
   if (world.openBuilder) return world.openBuilder(world);
-  const { root: usual, hosts, gc } = await openClientConfig(world);
+  const { root: usual, hosts, gc, emulators } = await openClientConfig(world);
   const root = own ?? usual;
   const snapshotter = wantedSnapshotter(world);
   const { openEngine } = await import("../../engine/engine.ts");
@@ -73,6 +73,7 @@ export async function openEmbedded(
     version: kilnVersion,
     now: world.now,
     ...snapshotter,
+    ...(emulators === undefined ? {} : { emulators }),
     ...(world.standing && { standing: world.standing }),
     ...limits,
   });

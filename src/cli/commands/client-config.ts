@@ -16,6 +16,8 @@ export interface ClientConfig {
   readonly root: string;
   readonly hosts: Readonly<Record<string, RegistryHostConfig>>;
   readonly gc: GcOptions;
+  /** Emulators as in KILN_QEMU. */
+  readonly emulators?: string;
   /** Build arguments for the proxies of docker's configuration. */
   proxyArgs(): Readonly<Record<string, string>>;
   credentials(host: string, call: Call): Promise<Credentials | undefined>;
@@ -30,6 +32,7 @@ export async function openClientConfig(world: RunWorld): Promise<ClientConfig> {
     root: rootOf(world, config.root),
     hosts: config.registries,
     gc: config.gc,
+    ...(config.emulators === undefined ? {} : { emulators: config.emulators }),
     proxyArgs: () => proxyBuildArgs(world.env),
     credentials: (host, call) => docker.credentials(host, call),
   };

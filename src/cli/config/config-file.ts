@@ -8,6 +8,7 @@ import type { RegistryHostConfig } from "../../storage/registry/index.ts";
 import { readCertsDirectories } from "./certs-directories.ts";
 import { type ConfigText, configInvalid, lineOfKey, unknownKey } from "./config-text.ts";
 import { type DaemonTables, readDaemonTables } from "./daemon-tables.ts";
+import { readEmulators } from "./emulator-tables.ts";
 import { readGc } from "./gc-tables.ts";
 import { readRegistries } from "./registry-tables.ts";
 
@@ -20,6 +21,8 @@ export interface KilnConfig {
   /** By host; `docker.io` for the hub. */
   readonly registries: Readonly<Record<string, RegistryHostConfig>>;
   readonly gc: GcOptions;
+  /** Emulators as in KILN_QEMU. */
+  readonly emulators?: string;
   /** Absolute. */
   readonly root?: string;
   /** What the file says of the daemon, read when it is asked for. Throws `CONFIG_INVALID`. */
@@ -35,7 +38,7 @@ const foreignTables = new Set(
     " ",
   ),
 );
-const ownKeys = ["root", "registry"];
+const ownKeys = ["root", "registry", "emulators"];
 
 /**
  * Reads `path` (`--config`), else KILN_CONFIG, else `$XDG_CONFIG_HOME/kiln/kiln.toml`, else `/etc/kiln/kiln.toml`. A file that
@@ -94,9 +97,11 @@ function interpret(document: Readonly<Record<string, unknown>>, config: ConfigTe
       "registry must hold tables, one a host",
     );
   }
+  const emulators = readEmulators(document["emulators"], config);
   return {
     file: config.file,
     registries: readRegistries(registry, config),
+    ...(emulators === undefined ? {} : { emulators }),
     gc: readGc(document["worker"], config),
     daemon: () => readDaemonTables(document, config),
     ...(root ? { root: resolve(dirname(config.file), root) } : {}),

@@ -29,6 +29,8 @@ export interface ProcessSpec {
   /** What the programs were built for; decides whether and how they are emulated. */
   readonly platform: Platform;
   readonly platformWords?: string;
+  /** How often this was tried before with other emulators; see `Executor.emulatorOf`. */
+  readonly attempt?: number;
   /** Attached to our own streams instead of to the step's log; `output` without input. For `kiln run`. */
   readonly stdio?: "log" | "inherit" | "output";
 }
@@ -73,8 +75,12 @@ export interface Executor extends AsyncDisposable {
   platforms(call: Call): Promise<readonly Platform[]>;
   /** Throws `EMULATOR_MISSING`, with the command that fixes it, when `platform`'s programs cannot run here. */
   checkPlatform(platform: Platform, call: Call): Promise<void>;
-  /** Name and version of what emulates `platform`'s programs; undefined where they run natively. Throws as `checkPlatform`. */
-  emulatorOf(platform: Platform, call: Call): Promise<string | undefined>;
+  /**
+   * Name and version of what emulates `platform`'s programs, such as `qemu-aarch64 7.2.22`; undefined where they run natively.
+   * At a later `attempt` (1, ...), that of the next one that was named for the processor; undefined when there is none.
+   * Throws as `checkPlatform`.
+   */
+  emulatorOf(platform: Platform, call: Call, attempt?: number): Promise<string | undefined>;
   /** Rejects with `PROCESS_FAILED` or `EMULATOR_CRASHED` (details: exitCode) on a bad exit. Aborting kills the whole process tree. */
   run(
     process: ProcessSpec,

@@ -87,9 +87,9 @@ export class OciExecutor implements Executor {
     await this.#options.platforms.find(platform);
   }
 
-  async emulatorOf(platform: Platform, call: Call): Promise<string | undefined> {
+  async emulatorOf(platform: Platform, call: Call, attempt = 0): Promise<string | undefined> {
     throwIfAborted(call);
-    return await (await this.#options.platforms.find(platform)).describe(call);
+    return await (await this.#options.platforms.attempt(platform, attempt))?.describe(call);
   }
 
   async run(
@@ -100,7 +100,10 @@ export class OciExecutor implements Executor {
   ): Promise<ResourceUsage> {
     throwIfAborted(call);
     checkUlimits(process.ulimits ?? []);
-    const emulation = await this.#options.platforms.find(process.platform);
+    const { platforms } = this.#options;
+    const emulation =
+      (await platforms.attempt(process.platform, process.attempt ?? 0)) ??
+      (await platforms.find(process.platform));
     const number = ++this.#steps;
     const directory = join(this.#options.directory.path, `${number}`);
     mkdirSync(directory);

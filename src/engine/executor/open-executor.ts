@@ -5,7 +5,7 @@ import { enterMountNamespace } from "../../storage/snapshot/index.ts";
 import type { Standing } from "../isolation/index.ts";
 import { openCgroupView, sweepGroups } from "./cgroup.ts";
 import { emulatorMissing } from "./emulation/advice.ts";
-import { findEmulators } from "./emulation/emulators.ts";
+import { findEmulators, listEmulators } from "./emulation/emulators.ts";
 import { ptraceEmulations } from "./emulation/host-handlers.ts";
 import { nativeEmulation, readMachine } from "./emulation/native.ts";
 import {
@@ -34,6 +34,8 @@ export interface ExecutorOptions {
   readonly network?: NetworkMode;
   /** How this process is kept apart from the machine; as root where absent. */
   readonly standing?: Standing;
+  /** Emulators as in KILN_QEMU, which go after those that the variable names. */
+  readonly emulators?: string;
   readonly now?: () => Date;
 }
 
@@ -80,16 +82,19 @@ function openProot(options: ExecutorOptions, standing: Standing): Executor {
   const directory = openPlainWorkDirectory(options.stateDir);
   const machine = readMachine(directory.path);
   const native = nativeEmulation(machine);
-  const search = [process.env["KILN_QEMU"] ?? "", path, "/usr/local/bin", "/usr/bin"].join(":");
+  const chosen = chosenEmulators(options);
+  const search = [chosen, path, "/usr/local/bin", "/usr/bin"].join(":");
   const known = new Set(native.platforms.map(({ architecture }) => architecture));
-  const { ways, emulatorOf } = ptraceEmulations(findEmulators(search), known);
-  const all = [native, ...ways];
+  const found = ptraceEmulations(findEmulators(search), known);
+  const others = ptraceEmulations(listEmulators(chosen), known);
+  const all = [native, ...found.ways];
   return new ProotExecutor({
     proot,
     setpriv: findInPath("setpriv", path),
     directory,
     ways: all,
-    emulatorOf,
+    others: others.ways,
+    emulatorOf: (way) => found.emulatorOf(way) ?? others.emulatorOf(way),
     missing: (platform) =>
       emulatorMissing(platform, {
         table: { mounted: false, enabled: false, handlers: [] },
@@ -103,7 +108,7 @@ function openProot(options: ExecutorOptions, standing: Standing): Executor {
 /** What decides how programs of other processors run. */
 function platformsOptions(options: ExecutorOptions, directory: string): PlatformsOptions {
   const path = options.path ?? process.env["PATH"] ?? "";
-  const chosen = process.env["KILN_QEMU"] ?? "";
+  const chosen = chosenEmulators(options);
   const mode = emulationFromEnvironment(process.env["KILN_EMULATION"]);
   const inside = inUserNamespace(options);
   return {
@@ -121,7 +126,16 @@ function platformsOptions(options: ExecutorOptions, directory: string): Platform
       if (inside) return openOwnHandlers(directory, emulators);
       return await openNestedHandlers(directory, emulators, (name) => findInPath(name, path));
     },
+    named: () => listEmulators(chosen),
+    // What a namespace has registered is meant for its other steps: this one gets a namespace of its own.
+    openOther: (emulator) =>
+      openNestedHandlers(directory, [emulator], (name) => findInPath(name, path)),
   };
+}
+
+/** What somebody has named, as in PATH: the variable before the configuration file. */
+function chosenEmulators({ emulators }: ExecutorOptions): string {
+  return [process.env["KILN_QEMU"], emulators].filter(Boolean).join(":");
 }
 
 function inUserNamespace({ standing }: ExecutorOptions): boolean {

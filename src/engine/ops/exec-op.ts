@@ -1,7 +1,7 @@
 // LLB's ExecOp: a process in a root file system made of mounts, whose writable mounts become results.
 import { posix } from "node:path";
 import type { Session, StepCall, StepResources } from "../../api/index.ts";
-import { AsyncStack, type Call, digestOf, KilnError } from "../../base/index.ts";
+import { AsyncStack, type Call, digestOf, isKilnError, KilnError } from "../../base/index.ts";
 import { type ExecOp, execIdentity, type ExecMount as LlbMount } from "../../formats/llb/index.ts";
 import type { Platform } from "../../formats/oci/index.ts";
 import type { ActiveSnapshot, Mount, Snapshotter } from "../../storage/snapshot/index.ts";
@@ -14,7 +14,7 @@ import type { OpResult } from "./result.ts";
 import { fileFromSecret, secretEnvironment, socketFromAgent } from "./secrets.ts";
 import { withView } from "./views.ts";
 
-const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+export const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** What exec ops are made of; lent by the engine. */
 export interface ExecParts {
@@ -27,6 +27,14 @@ export interface ExecParts {
   readonly resources?: StepResources;
   /** Slots for processes. */
   readonly slots: ProcessSlots;
+  /** Told of a process that failed; what it is given becomes its own. */
+  readonly onFailure?: (failed: FailedExec) => void;
+}
+
+/** What a failed process left: by mount, the state at failure and what it began with. */
+export interface FailedExec {
+  readonly states: readonly OpResult[];
+  readonly inputs: readonly OpResult[];
 }
 
 export function createExecOp(
@@ -106,6 +114,8 @@ class ExecRun implements AsyncDisposable {
   readonly #owned = new AsyncStack();
   /** By output index. */
   readonly #writable = new Map<number, ActiveSnapshot>();
+  /** Cache mounts, which are held through all attempts. */
+  #held: readonly ExecMount[] | undefined;
   /** Read-only outputs are their inputs. */
   readonly #unchanged = new Map<number, OpResult>();
 
@@ -132,15 +142,42 @@ class ExecRun implements AsyncDisposable {
     if (root.selector !== "" && root.selector !== "/") {
       throw new KilnError("UNSUPPORTED", "exec op: the root mount cannot have a selector");
     }
+    for (let attempt = 0; ; attempt++) {
+      try {
+        await this.#attempt(root, attempt, call);
+        return await this.#outputs(call);
+      } catch (error) {
+        if (!isKilnError(error, "EMULATOR_CRASHED") || !(await this.#hasNext(attempt, call)))
+          throw error;
+      }
+    }
+  }
+
+  /** Runs the process on layers of this attempt's own. */
+  async #attempt(root: LlbMount, attempt: number, call: StepCall): Promise<void> {
     const rootMounts = await this.#snapshotMounts(root, call);
     const mounts: ExecMount[] = [];
     for (const mount of this.#op.mounts) {
       if (mount !== root) mounts.push(...(await this.#execMount(mount, call)));
     }
-    mounts.push(...(await this.#cacheMounts(call)));
+    this.#held ??= await this.#cacheMounts(call);
+    mounts.push(...this.#held);
     const executor = await this.#parts.executor();
-    await executor.run(await this.#process(call), rootMounts, mounts, call);
-    return await this.#outputs(call);
+    const process = { ...(await this.#process(call)), ...(attempt === 0 ? {} : { attempt }) };
+    await executor.run(process, rootMounts, mounts, call);
+  }
+
+  /** Whether another emulator is there for a step that crashed; what the step has written is thrown away then. */
+  async #hasNext(attempt: number, call: StepCall): Promise<boolean> {
+    const executor = await this.#parts.executor();
+    const [crashed, next] = await Promise.all(
+      [attempt, attempt + 1].map((one) => executor.emulatorOf(this.#platform, call, one)),
+    );
+    if (next === undefined) return false;
+    for (const output of [...this.#writable.keys()]) await this.#discard(output);
+    const message = `the step crashed under the emulator ${crashed}; it runs again under ${next}`;
+    call.emit({ type: "warning", step: call.step, warning: { message }, at: new Date() });
+    return true;
   }
 
   async #process(call: Call): Promise<ProcessSpec> {

@@ -42,26 +42,18 @@ export const processors: Readonly<Record<string, Processor>> = {
  * where the file is another.
  */
 export function findEmulators(search: string): readonly Emulator[] {
-  const found = new Map<string, string>();
-  for (const part of partsOf(search)) {
-    const [, architecture, file, digest] =
-      /^([a-z0-9]+)=(.+?)(?:@(sha256:[0-9a-f]{64}))?$/.exec(part) ?? [];
-    if (architecture !== undefined && file !== undefined) {
-      if (digest !== undefined && !found.has(architecture)) checkPin(file, digest);
-      if (!found.has(architecture) && isUsable(file)) found.set(architecture, file);
-      continue;
-    }
-    if (!isAbsolute(part)) continue;
-    const names = namesIn(part);
-    for (const [one, { qemu }] of Object.entries(processors)) {
-      if (found.has(one)) continue;
-      const name = [`qemu-${qemu}-static`, `qemu-${qemu}`, `buildkit-qemu-${qemu}`].find(
-        (candidate) => names.has(candidate) && isUsable(join(part, candidate)),
-      );
-      if (name !== undefined) found.set(one, join(part, name));
-    }
+  const found = new Map<string, Emulator>();
+  for (const emulator of listEmulators(search)) {
+    if (!found.has(emulator.architecture)) found.set(emulator.architecture, emulator);
   }
-  return [...found].map(([architecture, path]) => ({ architecture, path }));
+  return [...found.values()];
+}
+
+/** As `findEmulators`, with the further versions of each architecture: those that a crashed step is tried with again. */
+export function listEmulators(search: string): readonly Emulator[] {
+  const all = partsOf(search).flatMap((part) => emulatorOf(part) ?? emulatorsIn(part));
+  const paths = all.map(({ architecture, path }) => `${architecture}=${path}`);
+  return all.filter((_, at) => paths.indexOf(paths[at] ?? "") === at);
 }
 
 /**
@@ -88,6 +80,26 @@ function partsOf(search: string): readonly string[] {
   return search.split(/(?<!@sha256):/).filter(Boolean);
 }
 
+/** What `ARCHITECTURE=FILE` names; undefined for other words. */
+function emulatorOf(part: string): readonly Emulator[] | undefined {
+  const [, architecture, path, digest] =
+    /^([a-z0-9]+)=(.+?)(?:@(sha256:[0-9a-f]{64}))?$/.exec(part) ?? [];
+  if (architecture === undefined || path === undefined) return undefined;
+  if (digest !== undefined) checkPin(path, digest);
+  return isUsable(path) ? [{ architecture, path }] : [];
+}
+
+function emulatorsIn(directory: string): readonly Emulator[] {
+  if (!isAbsolute(directory)) return [];
+  const names = namesIn(directory);
+  return Object.entries(processors).flatMap(([architecture, { qemu }]) => {
+    const name = [`qemu-${qemu}-static`, `qemu-${qemu}`, `buildkit-qemu-${qemu}`].find(
+      (candidate) => names.has(candidate) && isUsable(join(directory, candidate)),
+    );
+    return name === undefined ? [] : [{ architecture, path: join(directory, name) }];
+  });
+}
+
 function checkPin(file: string, digest: string): void {
   let actual: string;
   try {
@@ -99,7 +111,7 @@ function checkPin(file: string, digest: string): void {
   }
   if (actual === digest) return;
   throw new KilnError("CHECKSUM_MISMATCH", `the emulator ${file} is not the one that is pinned`, {
-    hint: "Install that version, or pin this one in KILN_QEMU.",
+    hint: "Install that version, or pin this one in KILN_QEMU or kiln.toml.",
     details: { file, wanted: digest, found: actual },
   });
 }

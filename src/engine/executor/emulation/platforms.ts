@@ -6,6 +6,7 @@ import { normalizePlatform, type Platform } from "../../../formats/oci/index.ts"
 import { loadSyscalls } from "../../../storage/snapshot/index.ts";
 import { emulatorMissing } from "./advice.ts";
 import { type Emulation, findEmulation } from "./emulation.ts";
+import type { Emulator } from "./emulators.ts";
 import {
   binfmtDirectory,
   type HandlerTable,
@@ -32,6 +33,10 @@ export interface PlatformsOptions {
   readonly preferPrivate: boolean;
   /** Registers what is installed, but for `native` programs, for this build alone; rejects where the kernel refuses. */
   readonly openPrivate: (native: ReadonlySet<string>) => Promise<PrivateHandlers>;
+  /** All emulators that somebody has named, best first: those after the first of an architecture are for crashed steps. */
+  readonly named: () => readonly Emulator[];
+  /** Registers one of them for the steps that are started through it; rejects where the kernel refuses. */
+  readonly openOther: (emulator: Emulator) => Promise<PrivateHandlers>;
 }
 
 /**
@@ -42,6 +47,8 @@ export class Platforms implements AsyncDisposable {
   readonly #native: Emulation;
   readonly #options: PlatformsOptions;
   #private: Promise<PrivateHandlers | undefined> | undefined;
+  /** By path. */
+  readonly #others = new Map<string, Promise<PrivateHandlers | undefined>>();
 
   constructor(options: PlatformsOptions) {
     this.#native = nativeEmulation(options.machine);
@@ -74,9 +81,40 @@ export class Platforms implements AsyncDisposable {
     });
   }
 
+  /**
+   * The way that runs `platform` at an attempt: the best at the first (0), then the further emulators that were named for
+   * its processor. Undefined when there are no more.
+   */
+  async attempt(platform: Platform, attempt: number): Promise<Emulation | undefined> {
+    if (attempt === 0) return await this.find(platform);
+    const wanted = normalizePlatform(platform);
+    if (findEmulation([this.#native], wanted) !== undefined || this.#options.mode === "host")
+      return undefined;
+    const named = this.#options
+      .named()
+      .filter(({ architecture }) => architecture === wanted.architecture);
+    const emulator = named[attempt];
+    if (emulator === undefined) return undefined;
+    const opened = this.#others.get(emulator.path) ?? this.#openOther(emulator);
+    this.#others.set(emulator.path, opened);
+    const handlers = await opened;
+    return handlers && findEmulation(privateEmulations(handlers, new Set()), wanted);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    const opened = await this.#private?.catch(() => undefined);
-    await opened?.[Symbol.asyncDispose]();
+    for (const opening of [...this.#others.values(), this.#private]) {
+      const opened = await opening?.catch(() => undefined);
+      await opened?.[Symbol.asyncDispose]();
+    }
+  }
+
+  async #openOther(emulator: Emulator): Promise<PrivateHandlers | undefined> {
+    try {
+      return await this.#options.openOther(emulator);
+    } catch (error) {
+      debug.debug("no other emulator", { path: emulator.path, error: String(error) });
+      return undefined;
+    }
   }
 
   #waysOf(table: HandlerTable, own: PrivateHandlers | undefined): readonly Emulation[] {

@@ -1,11 +1,12 @@
 // Emulators registered for this build alone: a binfmt_misc of a user namespace's own, which the machine never sees.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, rmdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { AsyncStack } from "../../../base/index.ts";
 import { loadSyscalls } from "../../../storage/snapshot/index.ts";
+import { type IdRange, isInitial, readIdMap } from "../../isolation/index.ts";
 import { type Emulator, registration } from "./emulators.ts";
 
 const MNT_DETACH = 2;
@@ -41,7 +42,13 @@ export function openOwnHandlers(
 }
 
 /** All ids are themselves; in two pieces, since runtimes take the kernel's single one to mean that there is no namespace. */
-const identity = "0 0 65536\n65536 65536 4294901759\n";
+const everybody = "0 0 65536\n65536 65536 4294901759\n";
+
+/** The map of a namespace in which everybody is who they are in this one, which has `own`. */
+export function identityMap(own: readonly IdRange[]): string {
+  if (own.length === 0 || isInitial(own)) return everybody;
+  return own.map(({ inside, count }) => `${inside} ${inside} ${count}\n`).join("");
+}
 
 /**
  * What holds the namespace open. It ends when its input does, also when Kiln is killed. Lines: told to go on once its ids
@@ -57,7 +64,8 @@ echo registered
 read -r _`;
 
 /**
- * For root: a user namespace in which everybody is who they are, with a table of its own. Rejects where that is refused.
+ * A user namespace in which everybody is who they are here, with a table of its own: for root, and for other emulators than
+ * those of this process's own namespace. Rejects where that is refused.
  * `directory` is in this process's private mount namespace. `find` answers where a program is.
  */
 export async function openNestedHandlers(
@@ -69,8 +77,7 @@ export async function openNestedHandlers(
   if (unshare === undefined || nsenter === undefined)
     throw new Error("unshare and nsenter of util-linux are not installed");
   await using opening = new AsyncStack();
-  const table = join(directory, "nested-binfmt_misc");
-  mkdirSync(table);
+  const table = mkdtempSync(join(directory, "nested-binfmt_misc-"));
   opening.defer(() => rmdirSync(table));
   const child = spawn(unshare, ["--user", "--mount", "sh", "-c", holder, "sh", table], {
     stdio: ["pipe", "pipe", "pipe"],
@@ -78,7 +85,8 @@ export async function openNestedHandlers(
   opening.defer(() => end(child));
   const told = talk(child);
   await told("started");
-  for (const map of ["uid_map", "gid_map"]) writeFileSync(`/proc/${child.pid}/${map}`, identity);
+  for (const map of ["uid_map", "gid_map"])
+    writeFileSync(`/proc/${child.pid}/${map}`, identityMap(readIdMap(`/proc/self/${map}`)));
   const lines = emulators.flatMap((emulator) => registration(emulator) ?? []);
   child.stdin.write(`\n${lines.join("\n")}\n\n`);
   await told("registered");

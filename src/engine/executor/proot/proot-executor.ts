@@ -31,6 +31,8 @@ export interface ProotExecutorOptions {
   readonly directory: WorkDirectory;
   /** The native way first. */
   readonly ways: readonly Emulation[];
+  /** All emulators that somebody has named, best first. */
+  readonly others: readonly Emulation[];
   /** The emulator behind a way that is not native. */
   readonly emulatorOf: (way: Emulation) => string | undefined;
   /** The error for a platform that nothing here runs. */
@@ -68,9 +70,9 @@ export class ProotExecutor implements Executor {
     this.#find(platform);
   }
 
-  async emulatorOf(platform: Platform, call: Call): Promise<string | undefined> {
+  async emulatorOf(platform: Platform, call: Call, attempt = 0): Promise<string | undefined> {
     throwIfAborted(call);
-    return await this.#find(platform).describe(call);
+    return await this.#attempt(platform, attempt)?.describe(call);
   }
 
   async run(
@@ -81,7 +83,8 @@ export class ProotExecutor implements Executor {
   ): Promise<ResourceUsage> {
     throwIfAborted(call);
     this.#warnOnce(process, call);
-    const way = this.#find(process.platform);
+    const way =
+      this.#attempt(process.platform, process.attempt ?? 0) ?? this.#find(process.platform);
     const root = directoryOf(rootfs);
     if (root.readonly)
       throw new KilnError("UNSUPPORTED", "a read-only root needs a namespace", {
@@ -142,6 +145,16 @@ export class ProotExecutor implements Executor {
   }
 
   #find(platform: Platform): Emulation {
+  /** The ways of a platform one after the other; those of the processor itself have no others. */
+  #attempt(platform: Platform, attempt: number): Emulation | undefined {
+    const first = this.#find(platform);
+    if (attempt === 0 || first.kind === "native") return attempt === 0 ? first : undefined;
+    const named = this.#options.others.filter(
+      (way) => findEmulation([way], normalizePlatform(platform)) !== undefined,
+    );
+    return named[attempt];
+  }
+
     const wanted = normalizePlatform(platform);
     const way = findEmulation(this.#options.ways, wanted);
     if (way === undefined) throw this.#options.missing(wanted);
