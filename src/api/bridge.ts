@@ -3,6 +3,7 @@ import type { Call, Digest } from "../base/index.ts";
 import type { Definition } from "../formats/llb/index.ts";
 import type { ImageConfig, Platform } from "../formats/oci/index.ts";
 import type { Attrs, ExportRequest } from "./builder.ts";
+import type { Container, ContainerRequest, FailedStep } from "./container.ts";
 import type { Warning } from "./events.ts";
 import type { MetaOptions, NamedSource, SourceMeta, SourcePolicy } from "./policy.ts";
 
@@ -88,6 +89,10 @@ export interface BuildBridge {
   frontend(request: FrontendRequest, call: Call): Promise<FrontendResult>;
   /** Definitions that came with the request, by name (`dockerfile`). */
   readonly inputs: Readonly<Record<string, Definition>>;
+  /** A container beside the build, which ends with it. Throws `ENTITLEMENT_MISSING` for what the build may not do. */
+  container(request: ContainerRequest, call: Call): Promise<Container>;
+  /** Steps that have failed in this build so far, where somebody drives it. */
+  failures(): readonly FailedStep[];
   warn(warning: Warning): void;
   /** What can be built here, native first. */
   readonly platforms: readonly Platform[];
@@ -105,6 +110,8 @@ export interface PlatformResult {
   readonly baseConfig?: ImageConfig;
   /** SOURCE_DATE_EPOCH where the frontend decided it. */
   readonly epoch?: Date;
+  /** Further files for a bill of materials, by name. */
+  readonly sbomExtras?: ReadonlyMap<string, Definition>;
 }
 
 /** What a frontend answers: results to solve and export, in the platforms' order, or a sub-request's text. */

@@ -2,8 +2,15 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Builder, Session } from "../api/index.ts";
-import { AsyncStack, type Call, fromNodeError, uncancelled } from "../base/index.ts";
-import { hostPlatform } from "../formats/oci/index.ts";
+import {
+  AsyncStack,
+  actingFor,
+  actor,
+  type Call,
+  fromNodeError,
+  uncancelled,
+} from "../base/index.ts";
+import { hostPlatform, type Platform } from "../formats/oci/index.ts";
 import { openContentStore } from "../storage/content/index.ts";
 import {
   createBlobOrigins,
@@ -31,6 +38,7 @@ import {
   type Entitlement,
   type RunImageRequest,
   runImage,
+  SharedPins,
   startBuild,
 } from "./build/index.ts";
 import {
@@ -45,7 +53,7 @@ import {
   createTurns,
   openCacheStore,
 } from "./cache/index.ts";
-import { createProcessSlots, openExecutor } from "./executor/index.ts";
+import { createProcessSlots, openExecutor, type DnsSettings, type NetworkMode } from "./executor/index.ts";
 import { openStepHistory } from "./explain/index.ts";
 import { createExporters, createPacker, packForCache } from "./exporter/index.ts";
 import { createDockerfileFrontend } from "./frontend/index.ts";
@@ -92,16 +100,23 @@ export interface EngineOptions {
   readonly snapshotter?: SnapshotterKind;
   /** How this process is kept apart from the machine; as root where absent. */
   readonly standing?: Standing;
+  /** Emulators as in KILN_QEMU, which go after those that the variable names. */
+  readonly emulators?: string;
   /** How long builds are remembered, and how many; the reference's limits where absent. */
   readonly history?: Pick<HistoryOptions, "maxAge" | "maxEntries">;
   /** Path or name of the container runtime, instead of the first that is found. */
   readonly runtime?: string;
+  /** What steps with the default network get, and whom they ask for names; what works here where absent. */
+  readonly network?: NetworkMode;
+  readonly dns?: DnsSettings;
+  /** What the engine says it builds, instead of what is found; the first is what is built where nobody names one. */
+  readonly platforms?: readonly Platform[];
+  /** Builds are different people's: what one brings from elsewhere is not looked into for another. */
+  readonly manyClients?: boolean;
   /** What requests may ask for beyond the sandbox; everything that there is, where absent. */
   readonly entitlements?: readonly Entitlement[];
 }
 
-  /** Emulators as in KILN_QEMU, which go after those that the variable names. */
-  readonly emulators?: string;
 export type { RunImageRequest, RunMount } from "./build/index.ts";
 
 /** The embedded builder, which can also run what it built. */
@@ -114,6 +129,9 @@ export interface Engine extends Builder {
 
 /** The reference's names. */
 const snapshotterLabels = { overlay: "overlayfs", fuse: "fuse-overlayfs", copy: "native" } as const;
+
+/** Milliseconds between the end of what a client lent and the end of its build. */
+const farewell = 100;
 
 /** Below the root, by what lies there. */
 const places = {
@@ -161,7 +179,7 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
   const mirrors = (host: string) => options.hosts[host]?.mirrors ?? [];
   const origins = withMirrors(createBlobOrigins(at("origins")), mirrors);
   const fetchBlob = ({ descriptor }: LayerBlob, call: Call) =>
-    createBlobReader({ content, origins, registry: registries.latest() })(descriptor, call);
+    createBlobReader({ content, origins, registry: registries.current() })(descriptor, call);
   const snapshotter = owned.use(
     await openSnapshotter(
       { dir: at(options.standing?.owners === "one" ? "ownSnapshots" : "snapshots"), fetchBlob },
@@ -179,6 +197,9 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
   const how = {
     ...(options.runtime === undefined ? {} : { runtime: options.runtime }),
     ...(options.standing === undefined ? {} : { standing: options.standing }),
+    ...(options.network === undefined ? {} : { network: options.network }),
+    ...(options.dns === undefined ? {} : { dns: options.dns }),
+    ...(options.emulators === undefined ? {} : { emulators: options.emulators }),
   };
   const executor = lazily(async () =>
     owned.use(await openExecutor({ stateDir: at("executor"), ...how })),
@@ -191,8 +212,7 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
     userAgent: `kiln/${options.version}`,
     hosts: options.hosts,
   }).map((source) => owned.use(source));
-  const native = hostPlatform(process.arch);
-    ...(options.emulators === undefined ? {} : { emulators: options.emulators }),
+  const native = options.platforms?.[0] ?? hostPlatform(process.arch);
   const opParts: OpParts = {
     snapshotter,
     executor,
@@ -234,6 +254,7 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
     origins,
     open: (layers, call) => snapshotter.image(layers, call),
     release: async (result) => result?.[Symbol.asyncDispose](),
+    apart: options.manyClients ?? false,
   });
   const exporterParts = {
     ...stores,
@@ -265,6 +286,7 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
       clone: (result) => result?.clone(),
       release: async (result) => result?.[Symbol.asyncDispose](),
       turns: createTurns(createNamedLocks(at("turns"), { fleeting: true })),
+      ...(options.manyClients ? { farewell } : {}),
       now: options.now,
     }),
     frontends: new Map([["dockerfile.v0", createDockerfileFrontend()]]),
@@ -272,13 +294,16 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
     caches: remoteCaches,
     images,
     snapshotter,
+    containers: { executor, snapshotter, cacheMounts: opParts.cacheMounts },
     sources: opParts.sources,
     executor,
     entitlements,
     platforms: [native],
     now: options.now,
     history: openStepHistory(metadata),
+    pins: new SharedPins(),
     logs: at("logs"),
+    manyClients: options.manyClients ?? false,
   };
   const usageParts: UsageParts = {
     root: options.root,
@@ -304,7 +329,7 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
   return {
     history,
     async info(call) {
-      const platforms = await (await executor()).platforms(call);
+      const platforms = options.platforms ?? (await (await executor()).platforms(call));
       const labels = {
         "org.mobyproject.buildkit.worker.executor": "oci",
         "org.mobyproject.buildkit.worker.snapshotter": snapshotterLabels[snapshotter.name],
@@ -318,7 +343,9 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
       return request.plan ? start() : history.record(request, start);
     },
     runImage: (request, session, call) =>
-      runImage(request, { images, snapshotter, executor, entitlements }, session, call),
+      actingFor(session, () =>
+        runImage(request, { images, snapshotter, executor, entitlements }, session, call),
+      ),
     diskUsage: (call) => diskUsage(usageParts, call),
     prune: (filter, call) => prune(filter, usageParts, call),
     verify: (call) => verifyStore(usageParts, results.opens, call),
@@ -335,7 +362,6 @@ function createRegistries(options: EngineOptions) {
   const clients = new WeakMap<Session, Map<boolean, Registry>>();
   /** The clients behind those that also know layouts. */
   const whole = new WeakMap<Registry, RegistryClient>();
-  let latest: Registry | undefined;
   const of = (
     session: Session,
     { insecure }: { readonly insecure: boolean } = { insecure: false },
@@ -354,16 +380,16 @@ function createRegistries(options: EngineOptions) {
     const client = kept ?? withLayouts(opened as RegistryClient, session);
     if (opened) whole.set(client, opened);
     known.set(insecure, client);
-    latest = client;
     return client;
   };
   return {
     of,
     listing: (registry: Registry, repository: string) => whole.get(registry)?.listing(repository),
-    /** For layers that an earlier build left where they were: whoever builds now has what it takes to get them. */
-    latest(): Registry {
-      if (latest) return latest;
-      throw new Error("a layer was asked for before any build");
+    /** For layers that an earlier build left where they were: with what whoever builds now has to get them. */
+    current(): Registry {
+      const session = actor();
+      if (session) return of(session as Session);
+      throw new Error("a layer was asked for outside of any build");
     },
   };
 }

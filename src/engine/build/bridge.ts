@@ -25,6 +25,7 @@ import {
 } from "../ops/index.ts";
 import { openSourcePolicy, type SourcePolicyParts, type SourceRules } from "../policy/index.ts";
 import type { ImageSource } from "../source/index.ts";
+import type { BuildContainers } from "./containers.ts";
 import { type Emit, runStep } from "./step.ts";
 
 /** Frontends read Dockerfiles and the like; nothing larger. */
@@ -39,6 +40,8 @@ export interface BridgeParts {
   readonly meta: SourcePolicyParts["meta"];
   /** Looks into further caches for the rest of the build. */
   readonly importCaches: (imports: readonly ExportRequest[], call: Call) => Promise<void>;
+  /** Absent while nothing may run. */
+  readonly containers: Pick<BuildContainers, "open" | "failures"> | undefined;
   /** Told what a name stood for. */
   readonly looked?: (reference: string, pinned: string) => void;
   readonly images: Pick<ImageSource, "resolveImage">;
@@ -102,17 +105,46 @@ export function createBridge(parts: BridgeParts): BuildBridge {
       const found = await frontend.solve(attrs, createBridge({ ...parts, inputs }), call);
       return await allowedResult(found, rules, call);
     },
+    async container(request, call) {
+      if (parts.containers) return await parts.containers.open(request, call);
+      throw new KilnError("UNSUPPORTED", "nothing runs while a build is planned");
+    },
+    failures: () => parts.containers?.failures ?? [],
     warn: (warning) => emit({ type: "warning", warning, at: now() }),
   };
 }
 
-/** Reads inside a result that the job keeps alive; symbolic links are followed within it. */
-function refOf(result: OpResult): ResultRef {
+/** The results behind references. */
+const behind = new WeakMap<ResultRef, NonNullable<OpResult>>();
+
+/** Throws `REQUEST_INVALID` for a reference that is not a result's. */
+export function resultOf(ref: ResultRef): NonNullable<OpResult> {
+  const result = behind.get(ref);
+  if (result) return result;
+  throw new KilnError("REQUEST_INVALID", "a mount is of no result of this builder");
+}
+
+/** Reads inside a result that the job keeps alive. */
+export function refOf(result: NonNullable<OpResult>): ResultRef {
+  const ref = refOver((call, use) => withView(result, call, use));
+  behind.set(ref, result);
+  return ref;
+}
+
+/** Files as they are when they are asked for. */
+export function refOfView(view: FileView): ResultRef {
+  return refOver(async (_call, use) => use(view));
+}
+
+type Look = <T>(call: Call, use: (view: FileView) => T | Promise<T>) => Promise<T>;
+
+/** Symbolic links are followed within what is looked at. */
+function refOver(look: Look): ResultRef {
   const at = <T>(
     path: string,
     call: Call,
     use: (view: FileView, resolved: string) => T | Promise<T>,
-  ) => withView(result, call, (view) => use(view, resolveInView(view, path, true)));
+  ) => look(call, (view) => use(view, resolveInView(view, path, true)));
   return {
     readFile: (path, call) =>
       at(path, call, (view, resolved) => {
@@ -176,8 +208,15 @@ export async function allowedResult(
 ): Promise<FrontendResult> {
   const platforms = await Promise.all(
     result.platforms.map(async (one) => {
-      const { definition } = one;
-      return definition ? { ...one, definition: await rules.definition(definition, call) } : one;
+      const { definition, sbomExtras } = one;
+      const extras = new Map<string, Definition>();
+      for (const [name, extra] of sbomExtras ?? [])
+        extras.set(name, await rules.definition(extra, call));
+      return {
+        ...one,
+        ...(definition ? { definition: await rules.definition(definition, call) } : {}),
+        ...(sbomExtras ? { sbomExtras: extras } : {}),
+      };
     }),
   );
   return { ...result, platforms };

@@ -10,6 +10,7 @@ import type {
 } from "../../api/index.ts";
 import {
   AsyncStack,
+  actingFor,
   type Call,
   type Digest,
   isKilnError,
@@ -26,16 +27,30 @@ import type { Executor } from "../executor/index.ts";
 import type { StepHistory } from "../explain/index.ts";
 import { defaultEpoch, type Exporter, type SolvedResult } from "../exporter/index.ts";
 import type { Frontend } from "../frontend/index.ts";
-import type { OpDefinition, OpResult, Sources } from "../ops/index.ts";
+import type { ContainerParts, OpDefinition, OpResult, Sources } from "../ops/index.ts";
 import { type PlanTarget, planReport, watchImages } from "../plan/index.ts";
 import { openSourcePolicy, type SourceRules } from "../policy/index.ts";
 import type { Solver } from "../solver/index.ts";
 import type { ImageSource } from "../source/index.ts";
-import { attestProvenance, BuildNotes, describeProvenance } from "./attest-result.ts";
-import { allowedResult, type BridgeParts, createBridge } from "./bridge.ts";
+import {
+  attestProvenance,
+  BuildNotes,
+  describeProvenance,
+  emulatorsOf,
+  type SharedPins,
+} from "./attest-result.ts";
+import {
+  allowedResult,
+  type BridgeParts,
+  createBridge,
+  refOf,
+  refOfView,
+  resultOf,
+} from "./bridge.ts";
 import { exportCaches, findCaches, importCaches, inlineCache } from "./caches.ts";
 import { checkArchitecture } from "./check-arch.ts";
 import { startEarlyPacking } from "./early-packing.ts";
+import { type BuildContainers, buildContainers } from "./containers.ts";
 import { type Entitlement, grantEntitlements, readAllowed } from "./entitlements.ts";
 import { EventQueue } from "./event-queue.ts";
 import { type ExplainedJob, openJob } from "./explained-job.ts";
@@ -61,9 +76,15 @@ export interface BuildParts {
   readonly now: () => Date;
   /** What requests may ask for beyond the sandbox. */
   readonly entitlements: readonly Entitlement[];
+  /** For processes beside steps. */
+  readonly containers: ContainerParts;
   readonly history: StepHistory;
   /** Caches from elsewhere. */
   readonly caches: RemoteCaches;
+  /** What sources stood for when builds asked. */
+  readonly pins: SharedPins;
+  /** Builds are different people's. */
+  readonly manyClients?: boolean;
   /** Where whole logs of builds are kept. */
   readonly logs: string;
 }
@@ -85,12 +106,9 @@ export function startBuild(
     events.push(told);
   };
   const emit = (event: BuildEvent) => mask.event(event).forEach(tell);
-  const result = runBuild(
-    request,
-    mask.watch(session),
-    { ...parts, emit, masked: (text) => mask.text(text) },
-    call,
-  )
+  const watched = mask.watch(session);
+  const running = { ...parts, emit, masked: (text: string) => mask.text(text) };
+  const result = actingFor(watched, () => runBuild(request, watched, running, call))
     .catch((error: unknown) => {
       throw mask.error(error);
     })
@@ -122,8 +140,9 @@ async function runBuild(
   const rules = rulesOf(request, session, parts);
   if (request.plan) return await planBuild(request, session, parts, call);
   const attest = parseAttestOptions(request.attrs);
-  const notes = new BuildNotes(parts.now());
+  const notes = new BuildNotes(parts.now(), parts.pins);
   await using job = openJob(request, session, parts);
+  await using containers = containersOf(session, granted, parts);
   await using imported = new AsyncStack();
   imported.use(await importCaches(caches, session, parts, call));
   const importMore = async (wanted: readonly ExportRequest[], importing: Call) => {
@@ -137,7 +156,7 @@ async function runBuild(
         request,
         session,
         job,
-        { ...parts, granted, notes, rules, importCaches: importMore },
+        { ...parts, granted, notes, rules, importCaches: importMore, beside: containers },
         describing,
       ),
     (checking) => checkExports(wanted, session, checking),
@@ -146,7 +165,7 @@ async function runBuild(
   const graphs = described.platforms.map((one) =>
     one.definition ? readAllowed(one.definition, granted) : undefined,
   );
-  const build = nesting(shared(request, session, notes), job, granted, rules);
+  const build = nesting(shared(request, session, parts, notes), job, granted, rules);
   const beforeWork = onceDone((checking) => checkPlatforms(graphs, parts, checking));
   const sourceDateEpoch = epochOf(request, described);
   await using early = startEarlyPacking(graphs, wanted, { session, sourceDateEpoch }, call);
@@ -172,10 +191,29 @@ async function runBuild(
     epoch: sourceDateEpoch,
     session,
   });
+  const emulators = await emulatorsOf(graphs, parts.executor, call);
+  const said = { ...parts, notes, emulators };
+  const scanned = attest.sbom ? described.platforms : [];
+  const extras = await runAll(
+    scanned,
+    async ({ sbomExtras = new Map() }, solving) => {
+      const entries = [...sbomExtras].map(([name, definition]) => ({ name, definition }));
+      return await runAll(
+        entries,
+        async ({ name, definition }, c) => ({
+          name,
+          snapshot: await job.solve(readAllowed(definition, granted), build, c),
+        }),
+        solving,
+      );
+    },
+    call,
+  );
   const bills = await scanResults(
-    described.platforms.map(({ id }, index) => ({
+    scanned.map(({ id }, index) => ({
       id,
       snapshot: snapshots[index],
+      extras: extras[index] ?? [],
       created: sourceDateEpoch ?? defaultEpoch,
     })),
     attest.sbom,
@@ -187,7 +225,7 @@ async function runBuild(
     platforms: described.platforms.map(({ platform, id, config, definition }, index) => {
       const one = { definition, graph: graphs[index] };
       const provenance = attest.provenance
-        ? [attestProvenance(request, one, attest.provenance, { ...parts, notes })]
+        ? [attestProvenance(request, one, attest.provenance, said)]
         : [];
       const inline = caches.inline
         ? { inlineCache: inlineCache(() => outcome(call), index, parts.caches) }
@@ -214,7 +252,7 @@ async function runBuild(
             request,
             { definition, graph: graphs[index] },
             fullProvenance,
-            { ...parts, notes },
+            said,
             [],
           ),
         ]),
@@ -248,7 +286,7 @@ async function planBuild(
     async ({ platform, definition }, planning): Promise<PlanTarget> => {
       const graph = definition ? readAllowed(definition, granted) : undefined;
       const cached = await job
-        .foresee(graph, shared(request, session), planning)
+        .foresee(graph, shared(request, session, parts), planning)
         // An image that lacks the platform has been noted; what stands on it has nothing cached.
         .catch(unlessNotOffered);
       return { platform, graph, cached };
@@ -272,10 +310,15 @@ function unlessNotOffered(error: unknown): ReadonlyMap<Digest, boolean> {
 }
 
 /** What all steps of a build have in common. */
-function shared(request: BuildRequest, session: Session, notes?: BuildNotes): VertexBuild {
+function shared(
+  request: BuildRequest,
+  session: Session,
+  { manyClients = false }: Pick<BuildParts, "manyClients">,
+  notes?: BuildNotes,
+): VertexBuild {
   const resources = resourcesOf(request.attrs, request.resources);
   const onPin: VertexBuild["onPin"] = (vertex, pin) => notes?.pinned(vertex, pin);
-  return { session, onPin, ...(resources === undefined ? {} : { resources }) };
+  return { session, manyClients, onPin, ...(resources === undefined ? {} : { resources }) };
 }
 
 /** With a way for steps that are builds themselves; what they build may do no more than the build around them. */
@@ -314,7 +357,20 @@ type DescribingParts = Omit<RunningParts, "images"> &
   Pick<BridgeParts, "images" | "rules" | "importCaches"> & {
     readonly granted: ReadonlySet<Entitlement>;
     readonly notes?: BuildNotes;
+    /** Absent while nothing may run. */
+    readonly beside?: BuildContainers;
   };
+
+function containersOf(
+  session: Session,
+  granted: ReadonlySet<Entitlement>,
+  { containers, platforms }: BuildParts,
+): BuildContainers {
+  const [native] = platforms;
+  if (!native) throw new Error("no platform can be built here");
+  const refs = { resultOf, refOf: (result: OpResult) => result && refOf(result), refOfView };
+  return buildContainers({ ...containers, ...refs, session, granted, native });
+}
 
 /** The request's rules for sources. Throws `REQUEST_INVALID`. */
 function rulesOf(request: BuildRequest, session: Session, parts: BuildParts): SourceRules {
@@ -342,15 +398,25 @@ async function describeAsAsked(
 ): Promise<FrontendResult> {
   const { drive, frontend: name, attrs, inputs = {} } = request;
   if (!drive && name === undefined) return definitionResult(request, parts.platforms);
+  const { beside } = parts;
+  // Whoever drives a build may want to look into steps that fail.
+  const keep: Pick<VertexBuild, "onFailure"> =
+    drive && beside ? { onFailure: (vertex, failed) => beside.failed(vertex, failed) } : {};
   const bridge = createBridge({
     ...parts,
+    ...(beside ? { containers: beside } : { containers: undefined }),
     session,
     inputs,
     meta: metaOf(parts, session),
     solve: (definition, solving) => {
       const graph = readAllowed(definition, parts.granted);
       parts.notes?.read(definition, graph);
-      const build = nesting(shared(request, session, parts.notes), job, parts.granted, parts.rules);
+      const build = nesting(
+        shared(request, session, parts, parts.notes),
+        job,
+        parts.granted,
+        parts.rules,
+      );
       return job.solve(graph, build, solving);
     },
     looked: (reference, pinned) => parts.notes?.looked(reference, pinned),

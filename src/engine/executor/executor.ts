@@ -24,6 +24,10 @@ export interface ProcessSpec {
   readonly shmSize?: number;
   readonly cgroupParent?: string;
   readonly resources?: StepResources;
+  /** Groups beside those of the user. */
+  readonly additionalGids?: readonly number[];
+  /** Programs of the machine that the runtime runs on the way, by the OCI name of the moment. */
+  readonly hooks?: readonly ProcessHook[];
   /** Exit codes that count as success; only 0 where absent. */
   readonly validExitCodes?: readonly number[];
   /** What the programs were built for; decides whether and how they are emulated. */
@@ -33,6 +37,33 @@ export interface ProcessSpec {
   readonly attempt?: number;
   /** Attached to our own streams instead of to the step's log; `output` without input. For `kiln run`. */
   readonly stdio?: "log" | "inherit" | "output";
+  /** In the place of `stdio`. */
+  readonly io?: ProcessIo;
+}
+
+/** Somebody else's input and output. */
+export interface ProcessIo {
+  /** With one, all three streams are a terminal of that size, and all output is of stream 1. */
+  readonly terminal?: { readonly rows: number; readonly columns: number };
+  readonly input?: AsyncIterable<Uint8Array>;
+  readonly output: (stream: 1 | 2, data: Uint8Array) => Promise<void> | void;
+  /** Called once the process is being started. */
+  readonly started?: (control: ProcessControl) => void;
+}
+
+export interface ProcessControl {
+  /** Such as `SIGTERM`. */
+  signal(name: string): void;
+  resize(size: { readonly rows: number; readonly columns: number }): void;
+}
+
+/** As in the OCI runtime specification; `timeout` in seconds. */
+export interface ProcessHook {
+  readonly name: string;
+  readonly path: string;
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  readonly timeout: number | undefined;
 }
 
 /** Something that the process sees below `target`. */
@@ -45,7 +76,13 @@ export interface ExecMount {
         readonly mounts: readonly Mount[] /** Path inside, resolved within it. */;
         readonly selector?: string;
       }
-    | { readonly type: "directory"; readonly path: string; readonly selector?: string }
+    | {
+        readonly type: "directory";
+        readonly path: string;
+        readonly selector?: string;
+        /** Device nodes in it can be opened. */
+        readonly devices?: boolean;
+      }
     | {
         readonly type: "file";
         readonly data: Uint8Array;

@@ -50,7 +50,10 @@ export async function openSource(
       stack.use(await openRelay(directory, "socket", what.connect, what));
       return expose(existing(directory, "socket"), { ...at, flags: 0 });
     case "directory":
-      return expose(existing(realpathSync(what.path), what.selector), at);
+      return expose(existing(realpathSync(what.path), what.selector), {
+        ...at,
+        devices: what.devices === true,
+      });
     case "snapshot": {
       const view = join(directory, "view");
       mkdirSync(view);
@@ -78,6 +81,8 @@ interface SourcePlace {
   readonly stack: AsyncStack;
   /** Of mount(2). */
   readonly flags: number;
+  /** Whether device nodes in it can be opened. */
+  readonly devices?: boolean;
 }
 
 function memory(size: number | undefined, { directory, stack, flags }: SourcePlace): MountSource {
@@ -99,7 +104,7 @@ function existing(root: string, path: string | undefined): Pin {
 }
 
 /** A bind mount of a pinned place under a name of our own: from here on nobody can exchange what it stands for. */
-function expose(place: Pin, { directory, stack, flags }: SourcePlace): MountSource {
+function expose(place: Pin, { directory, stack, flags, devices }: SourcePlace): MountSource {
   using pin = place;
   const path = join(directory, "source");
   const kind = statSync(pin.path).isDirectory() ? "directory" : "file";
@@ -108,7 +113,8 @@ function expose(place: Pin, { directory, stack, flags }: SourcePlace): MountSour
   bindMount(pin.path, path);
   stack.defer(() => detach(path));
   // Steps may make device nodes, as with Docker, but nothing opens one.
-  loadSyscalls().mount("none", path, "", MS_BIND | MS_REMOUNT | MS_NODEV | flags, "");
+  const all = MS_BIND | MS_REMOUNT | (devices === true ? MS_NOSUID | MS_NOEXEC : MS_NODEV) | flags;
+  loadSyscalls().mount("none", path, "", all, "");
   return { path, kind };
 }
 

@@ -22,6 +22,7 @@ import type { ExecMount, Executor, ProcessSpec, ResourceUsage } from "./executor
 import { type Ending, processFailed } from "./failure.ts";
 import { type LimitGroups, limitedCommand, machineOomKills, openLimits } from "./limits.ts";
 import { defaultHostname, hostsFile, resolveGateway } from "./network/hosts.ts";
+import type { DnsSettings } from "./network/dns.ts";
 import { type Network, type NetworkMode, Networks } from "./network/networks.ts";
 import type { StepNetworks } from "./network/step-networks.ts";
 import { environmentValue, ociSpec, type SeccompSetting, type SpecMount } from "./oci-spec.ts";
@@ -51,6 +52,7 @@ export interface OciExecutorOptions {
   readonly network: NetworkMode;
   /** Makes networks of steps otherwise than by links to the machine. */
   readonly openNetworks?: (directory: string) => Promise<StepNetworks>;
+  readonly dns?: DnsSettings;
   /** `one`: this process has one user to give files to. */
   readonly owners: "many" | "one";
   readonly now: () => Date;
@@ -73,7 +75,8 @@ export class OciExecutor implements Executor {
     this.#bounding = boundingSet(readFileSync("/proc/self/status", "utf8"));
     for (const name of ["state", "files"]) mkdirSync(join(options.directory.path, name));
     this.#files = new ConstantFiles(join(options.directory.path, "files"));
-    this.#networks = new Networks(options.network, options.directory.path, options.openNetworks);
+    const { network, directory, openNetworks, dns } = options;
+    this.#networks = new Networks(network, directory.path, openNetworks, dns);
   }
 
   async platforms(call: Call): Promise<readonly Platform[]> {
@@ -146,7 +149,9 @@ export class OciExecutor implements Executor {
     await this.#checkProgram(program, process.platform);
     const init = emulation.kind === "native" ? undefined : this.#init(step, program);
     const apt = await this.#aptConfig(files.path);
-    const terminal = process.stdio === "inherit" && isTerminal();
+    const terminal = process.io
+      ? process.io.terminal !== undefined
+      : process.stdio === "inherit" && isTerminal();
     const { enter = [] } = emulation;
     // A namespace's root may not join the network that was made outside: the runtime is put into it before.
     const [nsenter] = enter;
@@ -199,7 +204,7 @@ export class OciExecutor implements Executor {
       const { now } = this.#options;
       exitCode = await supervise(
         limitedCommand(command, limits?.procs ?? []),
-        { stdio: process.stdio ?? "log", directory, owner, now },
+        { stdio: process.stdio ?? "log", io: process.io, directory, owner, now },
         listening?.call ?? call,
       );
     } finally {

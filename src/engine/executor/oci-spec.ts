@@ -75,7 +75,7 @@ export interface OciSpec {
     readonly rlimits: readonly Rlimit[];
   };
   readonly root: { readonly path: string };
-  readonly hooks?: { readonly createContainer: readonly Hook[] };
+  readonly hooks?: Readonly<Record<string, readonly Hook[]>>;
   readonly hostname: string;
   readonly mounts: readonly SpecMount[];
   readonly annotations?: Readonly<Record<string, string>>;
@@ -92,6 +92,9 @@ export interface OciSpec {
 export interface Hook {
   readonly path: string;
   readonly args: readonly string[];
+  readonly env?: readonly string[];
+  /** Seconds. */
+  readonly timeout?: number;
 }
 
 /** One of the step's own, or the one at `path`. */
@@ -159,7 +162,10 @@ export function ociSpec(process: ProcessSpec, setting: SpecSetting): OciSpec {
           : {
               uid: setting.user.uid,
               gid: setting.user.gid,
-              additionalGids: setting.user.additionalGids,
+              additionalGids: [
+                ...setting.user.additionalGids,
+                ...(process.additionalGids ?? []),
+              ],
             },
       args: process.args,
       env: environment(process.env, setting),
@@ -169,7 +175,7 @@ export function ociSpec(process: ProcessSpec, setting: SpecSetting): OciSpec {
       rlimits: setting.rlimits,
     },
     root: { path: setting.rootfs.path },
-    ...(sandboxed || setting.rootfs.readonly ? { hooks: rootHooks(setting, sandboxed) } : {}),
+    ...allHooks(process, sandboxed || setting.rootfs.readonly ? rootHooks(setting, sandboxed) : []),
     hostname: process.hostname || defaultHostname,
     mounts: [...kernelMounts(process, setting, sandboxed), ...setting.mounts],
     ...(compiled === undefined ? {} : { annotations: { "run.oci.seccomp_bpf_data": compiled } }),
@@ -218,12 +224,22 @@ function environment(given: readonly string[], setting: SpecSetting): readonly s
 function rootHooks(
   { rootfs, mountProgram }: SpecSetting,
   sandboxed: boolean,
-): { readonly createContainer: readonly Hook[] } {
+): readonly Hook[] {
   const flags = [...(sandboxed ? ["nodev"] : []), ...(rootfs.readonly ? ["ro"] : [])];
   const remount = [mountProgram, "-o", ["remount", "bind", ...flags].join(","), rootfs.path];
   // A hook must take the state that the runtime writes to it: one that ends before fails the step, now and then.
   const args = ["sh", "-c", 'read -r _; exec "$@"', "sh", ...remount];
-  return { createContainer: [{ path: "/bin/sh", args }] };
+  return [{ path: "/bin/sh", args }];
+}
+
+/** Our own first, then those of devices, each at its moment. */
+function allHooks({ hooks = [] }: ProcessSpec, own: readonly Hook[]): Pick<OciSpec, "hooks"> {
+  const all = new Map<string, Hook[]>(own.length === 0 ? [] : [["createContainer", [...own]]]);
+  for (const { name, path, args, env, timeout } of hooks) {
+    const hook = { path, args, env, ...(timeout === undefined ? {} : { timeout }) };
+    all.set(name, [...(all.get(name) ?? []), hook]);
+  }
+  return all.size === 0 ? {} : { hooks: Object.fromEntries(all) };
 }
 
 function namespaces({ cgroup, network }: SpecSetting): readonly Namespace[] {

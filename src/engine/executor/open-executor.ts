@@ -17,6 +17,7 @@ import {
 import { openNestedHandlers, openOwnHandlers } from "./emulation/private-handlers.ts";
 import type { Executor } from "./executor.ts";
 import { type NetworkMode, networkModes } from "./network/networks.ts";
+import type { DnsSettings } from "./network/dns.ts";
 import { openUserNetworks } from "./network/user-networks.ts";
 import { OciExecutor } from "./oci-executor.ts";
 import { ProotExecutor } from "./proot/proot-executor.ts";
@@ -32,6 +33,8 @@ export interface ExecutorOptions {
   readonly path?: string;
   /** What steps with the default network get; `auto`: one of their own where the machine can do that. */
   readonly network?: NetworkMode;
+  /** Name servers of steps, instead of the machine's. */
+  readonly dns?: DnsSettings;
   /** How this process is kept apart from the machine; as root where absent. */
   readonly standing?: Standing;
   /** Emulators as in KILN_QEMU, which go after those that the variable names. */
@@ -62,6 +65,7 @@ export async function openExecutor(options: ExecutorOptions): Promise<Executor> 
             openUserNetworks({ directory: at, find: (name) => findInPath(name, path) }),
         }
       : {}),
+    ...(options.dns === undefined ? {} : { dns: options.dns }),
     network: options.network ?? networkFromEnvironment(process.env["KILN_NETWORK"]),
     platforms: new Platforms(platformsOptions(options, directory.path)),
     owners: options.standing?.owners ?? "many",

@@ -129,7 +129,9 @@ async function place(mount: ExecMount | ReadyMount, tree: Tree): Promise<readonl
   }
   const source = await sourceOf(mount, tree);
   if (kernelDirectoryOf(target) !== undefined) {
-    const options = ["rbind", mount.readonly ? "ro" : "rw", "nodev", "rprivate"];
+    const devices = "what" in mount && mount.what.type === "directory" && mount.what.devices;
+    const kept = devices ? ["nosuid", "noexec"] : ["nodev"];
+    const options = ["rbind", mount.readonly ? "ro" : "rw", ...kept, "rprivate"];
     return [{ destination: target, type: "none", source: source.path, options }];
   }
   using at = points.ensure(root, target, source.kind);

@@ -7,10 +7,14 @@ import { join } from "node:path";
 import type { StepCall } from "../../api/index.ts";
 import { KilnError, throwIfAborted } from "../../base/index.ts";
 import { canChown, loadSyscalls } from "../../storage/snapshot/index.ts";
+import { attach } from "./attach.ts";
+import type { ProcessIo } from "./executor.ts";
 
 export interface SuperviseOptions {
   /** `inherit` attaches the process to our own terminal or streams, `output` to all but the input. */
   readonly stdio: "log" | "inherit" | "output";
+  /** In the place of `stdio`. */
+  readonly io?: ProcessIo | undefined;
   /** A directory of the caller's own, for names that live for a moment. */
   readonly directory: string;
   /** Who has to be able to open /dev/stdout. */
@@ -27,6 +31,8 @@ export type StartCommand = (
   stdio: ("ignore" | "inherit" | number)[],
   environment: Readonly<Record<string, string>>,
   call: StepCall,
+  /** Told the command's process. */
+  started?: (pid: number) => void,
 ) => Promise<number>;
 
 /**
@@ -39,7 +45,8 @@ export async function supervise(
   call: StepCall,
 ): Promise<number> {
   throwIfAborted(call);
-  const { start = startCommand, environment = {} } = options;
+  const { start = startCommand, environment = {}, io } = options;
+  if (io) return await attach(command, { ...options, io, start, openPipe }, call);
   if (options.stdio !== "log") {
     const input = options.stdio === "inherit" ? "inherit" : "ignore";
     return await start(command, [input, "inherit", "inherit"], environment, call);
@@ -64,9 +71,11 @@ async function startCommand(
   stdio: ("ignore" | "inherit" | number)[],
   env: Readonly<Record<string, string>>,
   call: StepCall,
+  started?: (pid: number) => void,
 ): Promise<number> {
   const [program = "", ...args] = command;
   const child = spawn(program, args, { stdio, env });
+  if (child.pid !== undefined) started?.(child.pid);
   const kill = () => void child.kill("SIGKILL");
   call.signal.addEventListener("abort", kill, { once: true });
   try {
@@ -92,7 +101,7 @@ async function startCommand(
 const S_IFIFO = 0o010000;
 
 /** A true pipe: what Node makes for children are sockets, which programs cannot open as /dev/stdout. */
-function openPipe({ directory, owner }: SuperviseOptions): {
+function openPipe({ directory, owner }: Pick<SuperviseOptions, "directory" | "owner">): {
   readonly input: number;
   readonly output: Socket;
 } {

@@ -25,6 +25,8 @@ export interface ExecParts {
   readonly session: Session;
   /** Limits of the build's processes. */
   readonly resources?: StepResources;
+  /** Devices of the machine that steps may ask for; none where absent. */
+  readonly devices?: Pick<CdiDevices, "lend">;
   /** Slots for processes. */
   readonly slots: ProcessSlots;
   /** Told of a process that failed; what it is given becomes its own. */
@@ -131,12 +133,8 @@ class ExecRun implements AsyncDisposable {
   }
 
   async perform(call: StepCall): Promise<readonly OpResult[]> {
-    const device = this.#op.devices.find(({ optional }) => !optional);
-    if (device) {
-      throw new KilnError("UNSUPPORTED", `devices (${device.name}) cannot be lent to steps yet`, {
-        hint: "Leave --device out, or mark the device as not required.",
-      });
-    }
+    const { devices } = this.#op;
+    const lent = devices.length === 0 ? undefined : await this.#parts.devices?.lend(devices);
     const root = this.#op.mounts.find((mount) => mount.target === "/");
     if (!root) throw new KilnError("DEFINITION_INVALID", "exec op: no mount at /");
     if (root.selector !== "" && root.selector !== "/") {

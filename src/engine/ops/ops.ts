@@ -1,12 +1,12 @@
 // From an LLB vertex to the work behind it.
 import type { Session, StepResources } from "../../api/index.ts";
-import type { Call, Digest } from "../../base/index.ts";
+import { actingFor, type Call, type Digest } from "../../base/index.ts";
 import type { LlbVertex } from "../../formats/llb/index.ts";
 import type { Platform } from "../../formats/oci/index.ts";
 import type { Snapshotter } from "../../storage/snapshot/index.ts";
 import type { Op } from "../solver/index.ts";
 import { createBuildOp, type SolveNested } from "./build-op.ts";
-import { createExecOp, type ExecParts } from "./exec-op.ts";
+import { createExecOp, type ExecParts, type FailedExec } from "./exec-op.ts";
 import type { EarlierCopies } from "./file/earlier-copy.ts";
 import { createFileOp } from "./file-op.ts";
 import { locateFailures } from "./locate-failures.ts";
@@ -18,12 +18,16 @@ import { createDiffOp, createMergeOp } from "./stack-ops.ts";
 export interface OpDefinition {
   readonly vertex: LlbVertex;
   readonly session: Session;
+  /** Others build here too, who must get nothing by way of this session. */
+  readonly manyClients?: boolean;
   /** Limits of that build's processes; no part of what a step is. */
   readonly resources?: StepResources;
   /** Awaited before anything is executed: for checks that are in vain when all is cached. */
   readonly beforeWork?: (call: Call) => Promise<void>;
   /** Told when the op was executed, and lent its outputs until it returns. */
   readonly afterWork?: (vertex: LlbVertex, outputs: readonly OpResult[]) => void;
+  /** Told of a process that failed; what it is given becomes its own. */
+  readonly onFailure?: (vertex: LlbVertex, failed: FailedExec) => void;
   /** For ops that are builds themselves. */
   readonly solve?: SolveNested;
   /** The build ops that the vertex is built in, outermost first. */
@@ -32,7 +36,7 @@ export interface OpDefinition {
   readonly onPin?: (vertex: LlbVertex, pin: string) => void;
 }
 
-export interface OpParts extends Omit<ExecParts, "session" | "resources"> {
+export interface OpParts extends Omit<ExecParts, "session" | "resources" | "onFailure"> {
   readonly snapshotter: Snapshotter;
   /** What earlier builds copied out of large directories. */
   readonly copies?: EarlierCopies;
@@ -43,7 +47,10 @@ export interface OpParts extends Omit<ExecParts, "session" | "resources"> {
 
 /** Failures say where in the user's file the op was written. */
 export function createOp(definition: OpDefinition, parts: OpParts): Op<OpResult> {
-  const op = locateFailures(createBareOp(definition, parts), definition.vertex);
+  const op = onBehalf(
+    locateFailures(createBareOp(definition, parts), definition.vertex),
+    definition.session,
+  );
   const { vertex, beforeWork, afterWork } = definition;
   if (!beforeWork && !afterWork) return op;
   return {
@@ -57,8 +64,27 @@ export function createOp(definition: OpDefinition, parts: OpParts): Op<OpResult>
   };
 }
 
+/** Layers that are fetched on the way are asked for with what this build's side has to get them. */
+function onBehalf(op: Op<OpResult>, session: Session): Op<OpResult> {
+  return {
+    ...op,
+    exec: (inputs, call) => actingFor(session, () => op.exec(inputs, call)),
+    async cacheMap(call) {
+      const map = await actingFor(session, () => op.cacheMap(call));
+      const inputs = map.inputs.map((input) => {
+        const { contentDigest } = input;
+        if (!contentDigest) return input;
+        const digest: typeof contentDigest = (result, digesting) =>
+          actingFor(session, () => contentDigest(result, digesting));
+        return { ...input, contentDigest: digest };
+      });
+      return { ...map, inputs };
+    },
+  };
+}
+
 function createBareOp(
-  { vertex, session, resources, onPin, inside = [], solve }: OpDefinition,
+  { vertex, session, resources, onPin, onFailure, inside = [], solve }: OpDefinition,
   parts: OpParts,
 ): Op<OpResult> {
   const { op } = vertex;
@@ -72,6 +98,7 @@ function createBareOp(
         ...parts,
         session,
         ...(resources === undefined ? {} : { resources }),
+        ...(onFailure ? { onFailure: (failed: FailedExec) => onFailure(vertex, failed) } : {}),
       });
     case "file":
       return createFileOp(op, vertex.encoded, inputCount, parts);

@@ -46,7 +46,7 @@ export async function socketFromAgent(
 
 /** `NAME=value` for each secret that is wanted as a variable. */
 export async function secretEnvironment(
-  op: ExecOp,
+  op: Pick<ExecOp, "secretEnv">,
   session: Session,
   call: Call,
 ): Promise<string[]> {

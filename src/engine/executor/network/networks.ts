@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { AsyncStack, KilnError, unreachable } from "../../../base/index.ts";
 import type { ProcessSpec } from "../executor.ts";
 import type { SpecSetting } from "../oci-spec.ts";
+import { type DnsSettings, withDns } from "./dns.ts";
 import { openStepNetworks, type StepNetworks } from "./step-networks.ts";
 
 /** What `network: "default"` means: a network of the step's own or the machine's; `auto` takes the first that works. */
@@ -22,6 +23,7 @@ export class Networks implements AsyncDisposable {
   readonly #mode: NetworkMode;
   readonly #directory: string;
   readonly #openNetworks: (directory: string) => Promise<StepNetworks>;
+  readonly #dns: DnsSettings | undefined;
   readonly #owned = new AsyncStack();
   #opened: Promise<StepNetworks | undefined> | undefined;
 
@@ -30,8 +32,10 @@ export class Networks implements AsyncDisposable {
     mode: NetworkMode,
     directory: string,
     openNetworks: (directory: string) => Promise<StepNetworks> = openStepNetworks,
+    dns?: DnsSettings,
   ) {
     this.#mode = mode;
+    this.#dns = dns;
     this.#directory = directory;
     this.#openNetworks = openNetworks;
   }
@@ -41,6 +45,13 @@ export class Networks implements AsyncDisposable {
    * they must not.
    */
   async lend(process: ProcessSpec, warn: (message: string) => void): Promise<Network> {
+    const lent = await this.#lend(process, warn);
+    return process.network === "none"
+      ? lent
+      : { ...lent, resolver: withDns(lent.resolver, this.#dns) };
+  }
+
+  async #lend(process: ProcessSpec, warn: (message: string) => void): Promise<Network> {
     switch (process.network) {
       case "none":
         return { ...machine("none"), setting: { type: "new" }, gateway: undefined };

@@ -121,6 +121,7 @@ export class ProotExecutor implements Executor {
       command,
       {
         stdio: process.stdio ?? "log",
+        io: process.io,
         directory,
         owner: user,
         now,
@@ -144,7 +145,6 @@ export class ProotExecutor implements Executor {
     this.#options.directory[Symbol.dispose]();
   }
 
-  #find(platform: Platform): Emulation {
   /** The ways of a platform one after the other; those of the processor itself have no others. */
   #attempt(platform: Platform, attempt: number): Emulation | undefined {
     const first = this.#find(platform);
@@ -155,6 +155,7 @@ export class ProotExecutor implements Executor {
     return named[attempt];
   }
 
+  #find(platform: Platform): Emulation {
     const wanted = normalizePlatform(platform);
     const way = findEmulation(this.#options.ways, wanted);
     if (way === undefined) throw this.#options.missing(wanted);
@@ -210,9 +211,11 @@ async function startProot(
   stdio: ("ignore" | "inherit" | number)[],
   env: Readonly<Record<string, string>>,
   call: Call,
+  started?: (pid: number) => void,
 ): Promise<number> {
   const [program = "", ...args] = command;
   const child = spawn(program, args, { stdio: [...stdio, "pipe"], env, cwd: "/" });
+  if (child.pid !== undefined) started?.(child.pid);
   const kill = () => void child.kill(killSignal);
   call.signal.addEventListener("abort", kill, { once: true });
   let status: number | undefined;

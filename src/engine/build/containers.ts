@@ -1,0 +1,154 @@
+// Containers of one build: what they may do, what runs in them, and the steps that failed and can be entered.
+import type {
+  BuildEvent,
+  Container,
+  ContainerProcess,
+  ContainerRequest,
+  FailedStep,
+  ResultRef,
+  RunningProcess,
+  Session,
+  StepCall,
+} from "../../api/index.ts";
+import { AsyncStack, abortReason, type Call, digestOf, KilnError } from "../../base/index.ts";
+import type { LlbVertex } from "../../formats/llb/index.ts";
+import type { Platform } from "../../formats/oci/index.ts";
+import type { ProcessControl } from "../executor/index.ts";
+import {
+  type ContainerParts,
+  type FailedExec,
+  type OpenContainer,
+  type OpResult,
+  openContainer,
+} from "../ops/index.ts";
+import { checkPrivileges, type Entitlement } from "./entitlements.ts";
+
+/** Containers that one build may have at once, and processes of one of them. */
+const maxContainers = 64;
+const maxProcesses = 64;
+/** Failed steps whose files are kept. */
+const maxFailed = 16;
+
+export interface BuildContainersParts extends ContainerParts {
+  readonly session: Session;
+  readonly granted: ReadonlySet<Entitlement>;
+  /** The result behind a reference; throws for one that is not of this build. */
+  readonly resultOf: (ref: ResultRef) => OpResult;
+  readonly refOf: (result: OpResult) => ResultRef | undefined;
+  readonly refOfView: (view: OpenContainer["view"]) => ResultRef;
+  readonly native: Platform;
+}
+
+/** Disposing it ends all containers, and lets go of what failed steps left. */
+export interface BuildContainers extends AsyncDisposable {
+  open(request: ContainerRequest, call: Call): Promise<Container>;
+  /** In the order in which they failed. */
+  readonly failures: readonly FailedStep[];
+  /** Takes what a failed process left. */
+  failed(vertex: LlbVertex, failed: FailedExec): void;
+}
+
+export function buildContainers(parts: BuildContainersParts): BuildContainers {
+  const failures: FailedStep[] = [];
+  const open = new Set<Container>();
+  const kept = new AsyncStack();
+  return {
+    failures,
+    failed(vertex, { states, inputs }) {
+      for (const result of [...states, ...inputs]) if (result) kept.use(result);
+      if (vertex.op.kind !== "exec" || failures.length >= maxFailed) return;
+      failures.push({
+        step: vertex.digest,
+        name: vertex.name,
+        op: vertex.op,
+        encoded: vertex.encoded,
+        platform: vertex.platform ?? parts.native,
+        states: states.map(parts.refOf),
+        inputs: inputs.map(parts.refOf),
+      });
+    },
+    async open(request, call) {
+      if (open.size >= maxContainers)
+        throw new KilnError(
+          "REQUEST_INVALID",
+          `more than ${maxContainers} containers in one build`,
+        );
+      const { network } = request.op;
+      const privileges = { network: network === "sandbox" ? "default" : network } as const;
+      checkPrivileges({ ...privileges, security: "sandbox" }, parts.granted);
+      const run = {
+        request,
+        results: request.op.mounts.map((_, at) => {
+          const ref = request.refs[at];
+          return ref && parts.resultOf(ref);
+        }),
+        platform: request.platform ?? parts.native,
+        session: parts.session,
+      };
+      const files = await openContainer(run, parts, call);
+      const container = containerOver(files, parts, () => open.delete(container));
+      open.add(container);
+      return container;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const one of [...open]) await one[Symbol.asyncDispose]();
+      await kept[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function containerOver(
+  files: OpenContainer,
+  { granted, refOfView }: BuildContainersParts,
+  closed: () => void,
+): Container {
+  const over = new AbortController();
+  const running = new Set<Promise<number>>();
+  let ended = false;
+  const start = (process: ContainerProcess, call: Call): RunningProcess => {
+    checkPrivileges({ network: "default", security: process.op.security }, granted);
+    if (ended) throw new KilnError("REQUEST_INVALID", "the container has ended");
+    if (running.size >= maxProcesses)
+      throw new KilnError("REQUEST_INVALID", `more than ${maxProcesses} processes in a container`);
+    const isFirst = running.size === 0;
+    const control: { now?: ProcessControl } = {};
+    const signal = AbortSignal.any([call.signal, over.signal]);
+    const exit = files.run(
+      process,
+      (told) => {
+        control.now = told;
+      },
+      silent(process, { signal }),
+    );
+    running.add(exit);
+    const left = () => {
+      running.delete(exit);
+      if (!isFirst) return;
+      ended = true;
+      over.abort(abortReason("the container's first process has ended"));
+    };
+    exit.then(left, left);
+    return {
+      exit,
+      signal: (name) => control.now?.signal(name),
+      resize: (size) => control.now?.resize(size),
+    };
+  };
+  return {
+    start,
+    files: refOfView(files.view),
+    async [Symbol.asyncDispose]() {
+      ended = true;
+      over.abort(abortReason("the container was released"));
+      await Promise.allSettled(running);
+      closed();
+      await files[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** What a container says goes to whoever started it, and is no step's log. */
+function silent({ op }: ContainerProcess, { signal }: Call): StepCall {
+  const emit = (_event: BuildEvent): void => {};
+  return { signal, step: digestOf(`container ${op.args.join(" ")}`), emit };
+}
