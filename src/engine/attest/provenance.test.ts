@@ -1,5 +1,5 @@
 // Provenance tells what went in, in the reference's fields, and never a secret.
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import { type Definition, git, http, image, readDefinition } from "../../formats/llb/index.ts";
 import { captureBuild } from "./capture.ts";
 import { fullProvenance, parseAttestOptions } from "./options.ts";
@@ -36,6 +36,7 @@ function facts(more: Partial<ProvenanceFacts> = {}): ProvenanceFacts {
     definition: made,
     fileDefinition: undefined,
     builderPlatform: "linux/amd64",
+    emulators: {},
     invocationId: "ref",
     startedOn: new Date(0),
     finishedOn: new Date(1000),
@@ -116,6 +117,14 @@ it("repositories and files are named with what they stood for", () => {
   });
   expect(materials.map(({ digest }) => digest)).toEqual([{ sha1: "c0ffee" }, { sha256: pin }]);
   expect(JSON.stringify(materials)).not.toContain("u:p");
+});
+
+test.each(["v1", "v0.2"] as const)("%s names what emulated steps", (version) => {
+  const emulators = { "linux/arm64": "qemu-aarch64 7.2" };
+  const said = (more: Partial<ProvenanceFacts>) =>
+    JSON.stringify(provenancePredicate(facts(more), { ...fullProvenance, version }));
+  expect(said({ emulators })).toContain('"emulators":{"linux/arm64":"qemu-aarch64 7.2"}');
+  expect(said({})).not.toContain("emulators");
 });
 
 describe("options", () => {

@@ -19,6 +19,8 @@ export interface ProvenanceFacts {
   readonly fileDefinition: Definition | undefined;
   /** The builder's own. */
   readonly builderPlatform: string;
+  /** Name and version of what emulated steps, by their platform. */
+  readonly emulators: Readonly<Record<string, string>>;
   readonly invocationId: string;
   readonly startedOn: Date;
   readonly finishedOn: Date;
@@ -102,7 +104,10 @@ function predicateV02(facts: ProvenanceFacts, options: ProvenanceOptions, told: 
     invocation: {
       configSource: defined({ uri, digest, entryPoint: path }),
       parameters: told.request,
-      environment: { platform: facts.builderPlatform },
+      environment: defined({
+        platform: facts.builderPlatform,
+        emulators: nonEmptyRecord(facts.emulators),
+      }),
     },
     buildConfig: told.steps,
     metadata: defined({
@@ -134,6 +139,7 @@ function predicateV1(facts: ProvenanceFacts, options: ProvenanceOptions, told: T
           llbDefinition: steps.llbDefinition,
         },
         builderPlatform: facts.builderPlatform,
+        emulators: nonEmptyRecord(facts.emulators),
       }),
     }),
     runDetails: {
@@ -185,6 +191,12 @@ function readAttrs({ attrs, capture, frontend }: ProvenanceFacts) {
 function findMaterial(uri: string, materials: readonly Material[]): Material | undefined {
   const plain = uri.replace(/(#[^:]*):.*$/, "$1").replace(/#$/, "");
   return materials.find((one) => one.uri === uri || one.uri === plain);
+}
+
+function nonEmptyRecord(
+  record: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> | undefined {
+  return Object.keys(record).length === 0 ? undefined : record;
 }
 
 function nonEmpty<T>(list: readonly T[]): readonly T[] | undefined {

@@ -1,6 +1,6 @@
 // What a build says about its results beside them: collected while it runs, written down when results are exported.
 import type { BuildRequest } from "../../api/index.ts";
-import { KilnError } from "../../base/index.ts";
+import { type Call, KilnError, sortedRecord } from "../../base/index.ts";
 import type { Definition, LlbEdge, LlbGraph, LlbVertex } from "../../formats/llb/index.ts";
 import { descriptorJson, formatPlatform, type Platform } from "../../formats/oci/index.ts";
 import type { LayerBlob } from "../../storage/snapshot/index.ts";
@@ -12,18 +12,40 @@ import {
   predicateTypes,
   provenancePredicate,
 } from "../attest/index.ts";
+import type { Executor } from "../executor/index.ts";
 import type { ResultAttestation } from "../exporter/index.ts";
 import { baseOf } from "./early-packing.ts";
+
+/** Pins of sources by vertex, from all builds: one that builds share is asked for one of them only. */
+export class SharedPins {
+  readonly #pins = new Map<string, string>();
+
+  set(vertex: string, pin: string): void {
+    // Last in the order of what is forgotten.
+    this.#pins.delete(vertex);
+    this.#pins.set(vertex, pin);
+    const [oldest] = this.#pins.keys();
+    if (this.#pins.size > maxSharedPins && oldest !== undefined) this.#pins.delete(oldest);
+  }
+
+  get(vertex: string): string | undefined {
+    return this.#pins.get(vertex);
+  }
+}
+
+const maxSharedPins = 10_000;
 
 /** What is learnt of a build on its way, for what is said about its results. */
 export class BuildNotes {
   readonly startedOn: Date;
+  readonly #shared: SharedPins;
   readonly #written = new Map<string, string>();
   readonly #pins = new Map<string, string>();
   readonly #read: { readonly graph: LlbGraph; readonly definition: Definition }[] = [];
 
-  constructor(startedOn: Date) {
+  constructor(startedOn: Date, shared: SharedPins) {
     this.startedOn = startedOn;
+    this.#shared = shared;
   }
 
   /** A name was looked up, and stands for an image. */
@@ -34,7 +56,9 @@ export class BuildNotes {
   /** A source was asked what it is now. */
   pinned({ digest }: LlbVertex, pin: string): void {
     // Pins name what they pin: `URL#COMMIT`, `URL@DIGEST`.
-    this.#pins.set(digest, pin.slice(Math.max(pin.lastIndexOf("#"), pin.lastIndexOf("@")) + 1));
+    const fixed = pin.slice(Math.max(pin.lastIndexOf("#"), pin.lastIndexOf("@")) + 1);
+    this.#pins.set(digest, fixed);
+    this.#shared.set(digest, fixed);
   }
 
   /** The frontend read these files. */
@@ -55,7 +79,8 @@ export class BuildNotes {
     return captureBuild(vertices, {
       platform,
       written: (pinned) => this.#written.get(pinned),
-      pinOf: ({ digest }) => this.#pins.get(digest),
+      // What this build did not ask itself, it shares with one that did.
+      pinOf: ({ digest }) => this.#pins.get(digest) ?? this.#shared.get(digest),
     });
   }
 }
@@ -71,6 +96,8 @@ export interface AttestParts {
   /** Native first. */
   readonly platforms: readonly Platform[];
   readonly now: () => Date;
+  /** What emulated steps of other platforms, by platform. */
+  readonly emulators: Readonly<Record<string, string>>;
   /** Blots out secrets that the build has seen. */
   readonly masked: (text: string) => string;
 }
@@ -95,7 +122,7 @@ export function describeProvenance(
   request: BuildRequest,
   { definition, graph }: DescribedResult,
   options: ProvenanceOptions,
-  { notes, platforms, now, masked }: AttestParts,
+  { notes, platforms, now, emulators, masked }: AttestParts,
   layers: readonly LayerBlob[],
 ): unknown {
   const native = platforms[0] ?? { os: "linux", architecture: "amd64" };
@@ -108,12 +135,47 @@ export function describeProvenance(
     definition,
     fileDefinition: notes.fileDefinition,
     builderPlatform: formatPlatform(native),
+    emulators: emulatorsIn(graph, emulators),
     invocationId: request.ref,
     startedOn: notes.startedOn,
     finishedOn: now(),
     layers: definition ? layersOfSteps(definition, graph?.result, layers) : {},
   };
   return JSON.parse(masked(JSON.stringify(provenancePredicate(facts, options))));
+}
+
+/** Those that this result's own steps needed. */
+function emulatorsIn(
+  graph: LlbGraph | undefined,
+  emulators: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  const platforms = new Set(execPlatforms(graph).map((platform) => formatPlatform(platform)));
+  return Object.fromEntries(Object.entries(emulators).filter(([name]) => platforms.has(name)));
+}
+
+function execPlatforms(graph: LlbGraph | undefined): readonly Platform[] {
+  return (graph?.vertices ?? []).flatMap(({ op, platform }) =>
+    op.kind === "exec" && platform ? [platform] : [],
+  );
+}
+
+/** Name and version of what emulates the steps of these results, by platform; without those that run natively. */
+export async function emulatorsOf(
+  graphs: readonly (LlbGraph | undefined)[],
+  executor: () => Promise<Executor>,
+  call: Call,
+): Promise<Readonly<Record<string, string>>> {
+  const all = new Map(
+    graphs.flatMap(execPlatforms).map((platform) => [formatPlatform(platform), platform]),
+  );
+  if (all.size === 0) return {};
+  const running = await executor();
+  const found: [string, string][] = [];
+  for (const [name, platform] of all) {
+    const emulator = await running.emulatorOf(platform, call);
+    if (emulator !== undefined) found.push([name, emulator]);
+  }
+  return sortedRecord(Object.fromEntries(found));
 }
 
 /** What `complete-materials` demands: everything that went in has a name and a digest. */

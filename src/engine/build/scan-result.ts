@@ -13,7 +13,7 @@ import {
 import type { Platform } from "../../formats/oci/index.ts";
 import type { Snapshot, Snapshotter } from "../../storage/snapshot/index.ts";
 import { type SbomOptions, type ScanView, scanFiles, spdxPredicateType } from "../attest/index.ts";
-import type { Executor, ProcessSpec } from "../executor/index.ts";
+import type { ExecMount, Executor, ProcessSpec } from "../executor/index.ts";
 import type { ResultAttestation } from "../exporter/index.ts";
 import { type FileView, type OpResult, readView, resolveInView, withView } from "../ops/index.ts";
 import type { ImageSource } from "../source/index.ts";
@@ -34,12 +34,15 @@ export interface ScannedResult {
   /** `linux/arm64` */
   readonly id: string;
   readonly snapshot: OpResult;
+  /** Stages and contexts that are to be scanned, too. */
+  readonly extras: readonly { readonly name: string; readonly snapshot: OpResult }[];
   /** Seconds since 1970 that the document says it is from. */
   readonly created: number;
 }
 
 /** Where things are in the scanner's container: the reference's own places. */
 const sourcePlace = "/run/src/core/sbom";
+const extrasPlace = "/run/src/extras";
 const destination = "/run/out";
 /** Largest document that is taken, in bytes. */
 const maxDocumentSize = 40 * 1024 * 1024;
@@ -72,7 +75,7 @@ async function scanResult(
     async (step) => {
       const documents =
         generator === undefined
-          ? [await withView(result.snapshot, step, (view) => scan(view, result))]
+          ? await scanHere(result, step)
           : await runScanner(generator, parameters, result, session, parts, step);
       return documents.map((document, index) => attestationOf(document, index));
     },
@@ -80,8 +83,17 @@ async function scanResult(
   );
 }
 
-function scan(view: FileView, { id, created }: ScannedResult): unknown {
-  return scanFiles(scanView(view), { name: `image (${id})`, created });
+/** One document for the result, and one for each of the others. */
+function scanHere(
+  { id, snapshot, extras, created }: ScannedResult,
+  call: StepCall,
+): Promise<readonly unknown[]> {
+  const all = [
+    { name: `image (${id})`, snapshot },
+    ...extras.map((one) => ({ name: `${one.name} (${id})`, snapshot: one.snapshot })),
+  ];
+  const scan = (view: FileView, name: string) => scanFiles(scanView(view), { name, created });
+  return runAll(all, (one, c) => withView(one.snapshot, c, (view) => scan(view, one.name)), call);
 }
 
 function attestationOf(predicate: unknown, index: number): ResultAttestation {
@@ -108,7 +120,7 @@ function scanView(view: FileView): ScanView {
 async function runScanner(
   generator: string,
   parameters: Attrs,
-  { snapshot }: ScannedResult,
+  { snapshot, extras }: ScannedResult,
   session: Session,
   parts: ScanParts,
   call: StepCall,
@@ -127,10 +139,16 @@ async function runScanner(
   if (files) owned.use(files);
   const root = owned.use(await parts.snapshotter.active(files, call));
   const out = owned.use(await parts.snapshotter.active(undefined, call));
-  const core = await resultMounts(snapshot, parts.snapshotter, owned, call);
+  const sources = [{ target: sourcePlace, snapshot }, ...extras.map(extraSource)];
+  const mounts: ExecMount[] = [];
+  for (const one of sources) {
+    const files = await resultMounts(one.snapshot, parts.snapshotter, owned, call);
+    const what = { type: "snapshot", mounts: await files.mounts(call) } as const;
+    mounts.push({ target: one.target, readonly: true, what });
+  }
   const process: ProcessSpec = {
     args,
-    env: [...Env, ...scannerEnv(parameters)],
+    env: [...Env, ...scannerEnv(parameters, extras.length > 0)],
     cwd: WorkingDir || "/",
     network: "none",
     security: "sandbox",
@@ -141,11 +159,7 @@ async function runScanner(
     process,
     await root.mounts(call),
     [
-      {
-        target: sourcePlace,
-        readonly: true,
-        what: { type: "snapshot", mounts: await core.mounts(call) },
-      },
+      ...mounts,
       {
         target: destination,
         readonly: false,
@@ -156,6 +170,11 @@ async function runScanner(
   );
   const written = owned.use(await out.commit(call));
   return withView(written, call, (view) => readDocuments(view, generator));
+}
+
+function extraSource({ name, snapshot }: ScannedResult["extras"][number]) {
+  // Names of stages are of letters, digits and a few signs, none of them a slash.
+  return { target: `${extrasPlace}/sbom-${name.replaceAll("/", "_")}`, snapshot };
 }
 
 /** Scratch is scanned, too. */
@@ -170,10 +189,11 @@ async function resultMounts(
   return owned.use(await empty.commit(call));
 }
 
-function scannerEnv(parameters: Attrs): readonly string[] {
+function scannerEnv(parameters: Attrs, extras: boolean): readonly string[] {
   return [
     `BUILDKIT_SCAN_DESTINATION=${destination}`,
     `BUILDKIT_SCAN_SOURCE=${sourcePlace}`,
+    ...(extras ? [`BUILDKIT_SCAN_SOURCE_EXTRAS=${extrasPlace}/`] : []),
     ...sortedPairs(parameters).map(([key, value]) => `BUILDKIT_SCAN_${key}=${value}`),
   ];
 }

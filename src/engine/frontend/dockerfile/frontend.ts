@@ -118,6 +118,7 @@ async function convertFor(
     definition: converted.definition,
     config: converted.image,
     ...(converted.baseImage ? { baseConfig: converted.baseImage } : {}),
+    ...(converted.sbomExtras.size > 0 ? { sbomExtras: converted.sbomExtras } : {}),
     ...(converted.epoch ? { epoch: converted.epoch } : {}),
   };
 }
