@@ -14,4 +14,6 @@ export interface Entry {
   readonly children?: readonly Entry[];
   /** Flags that all children take, also before their names; their own sets hold them too. */
   readonly flags?: FlagSet;
+  /** The program that a group stands for: `--version` says so. */
+  readonly program?: string;
 }

@@ -308,6 +308,11 @@ export async function runCommandLine(argv: readonly string[], world: World): Pro
     });
     const { values } = parsed.flags;
     before.push(...rest.slice(0, rest.length - parsed.args.length).filter((word) => word !== "--"));
+    if (values.version && entry.program !== undefined) {
+      const { kilnVersion } = await import("./version.ts");
+      world.stdout.write(`${entry.program} kiln v${kilnVersion}\n`);
+      return 0;
+    }
     if (values.version) return runCommand([root, versionEntry()], [], world);
     const [word, ...after] = parsed.args;
     if (word === undefined) {

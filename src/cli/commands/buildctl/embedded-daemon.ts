@@ -44,7 +44,6 @@ export async function openEmbeddedDaemon(
     workerId: number.toString(36).padStart(25, "0").slice(-25),
     version: { package: "kiln", version: `v${kilnVersion}`, revision: "" },
     labels: settings.labels,
-    ...(settings.platforms ? { platforms: settings.platforms } : {}),
     now: world.now,
   });
   const server = owned.use(createGrpcServer(services));

@@ -9,6 +9,7 @@ export const buildctl: Entry = {
   about:
     "Takes what buildctl takes; also when called as buildctl, through a link of that name. Without --addr and BUILDKIT_HOST it looks for the daemon at its usual socket and fails where there is none. --addr embedded:// does the work in this process, --addr docker:// asks docker's engine, --builder NAME a builder of 'kiln ls'.",
   flags: buildctlFlags,
+  program: "buildctl",
   children: [
     {
       name: "build",
