@@ -46,8 +46,8 @@ export interface RunningProcess {
 export interface Container extends AsyncDisposable {
   /** The first process decides about the container's life: when it has ended, nothing more can be started. */
   start(process: ContainerProcess, call: Call): RunningProcess;
-  /** The files as the processes see them. */
-  readonly files: ResultRef;
+  /** The files as the processes see them, by mount; undefined for what is no snapshot. */
+  readonly files: readonly (ResultRef | undefined)[];
 }
 
 /** A step that failed in this build, with the files as they were then. */

@@ -23,7 +23,7 @@ import { formatPlatform, type Platform } from "../../formats/oci/index.ts";
 import type { Snapshotter } from "../../storage/snapshot/index.ts";
 import { fullProvenance, parseAttestOptions } from "../attest/index.ts";
 import type { BuildOutcome, RemoteCaches } from "../cache/index.ts";
-import type { Executor } from "../executor/index.ts";
+import type { CdiDevices, Executor } from "../executor/index.ts";
 import type { StepHistory } from "../explain/index.ts";
 import { defaultEpoch, type Exporter, type SolvedResult } from "../exporter/index.ts";
 import type { Frontend } from "../frontend/index.ts";
@@ -51,7 +51,7 @@ import { exportCaches, findCaches, importCaches, inlineCache } from "./caches.ts
 import { checkArchitecture } from "./check-arch.ts";
 import { startEarlyPacking } from "./early-packing.ts";
 import { type BuildContainers, buildContainers } from "./containers.ts";
-import { type Entitlement, grantEntitlements, readAllowed } from "./entitlements.ts";
+import { type Entitlement, type Grants, grantEntitlements, readAllowed } from "./entitlements.ts";
 import { EventQueue } from "./event-queue.ts";
 import { type ExplainedJob, openJob } from "./explained-job.ts";
 import { checkExports, exportResult, findExporters } from "./export.ts";
@@ -76,6 +76,8 @@ export interface BuildParts {
   readonly now: () => Date;
   /** What requests may ask for beyond the sandbox. */
   readonly entitlements: readonly Entitlement[];
+  /** Of the machine. */
+  readonly devices: Pick<CdiDevices, "isAutoAllowed">;
   /** For processes beside steps. */
   readonly containers: ContainerParts;
   readonly history: StepHistory;
@@ -122,6 +124,12 @@ export function startBuild(
   return { events, result };
 }
 
+function grantedTo(request: BuildRequest, { entitlements, devices }: BuildParts): Grants {
+  return grantEntitlements(request.entitlements ?? [], entitlements, (name) =>
+    devices.isAutoAllowed(name),
+  );
+}
+
 interface RunningParts extends BuildParts {
   readonly emit: (event: BuildEvent) => void;
   /** Blots out secrets that the build has seen. */
@@ -135,7 +143,7 @@ async function runBuild(
   call: Call,
 ): Promise<BuildResult> {
   const wanted = findExporters(request.exporters, parts.exporters);
-  const granted = grantEntitlements(request.entitlements ?? [], parts.entitlements);
+  const granted = grantedTo(request, parts);
   const caches = findCaches(request, parts.caches);
   const rules = rulesOf(request, session, parts);
   if (request.plan) return await planBuild(request, session, parts, call);
@@ -267,7 +275,7 @@ async function planBuild(
   parts: RunningParts,
   call: Call,
 ): Promise<BuildResult> {
-  const granted = grantEntitlements(request.entitlements ?? [], parts.entitlements);
+  const granted = grantedTo(request, parts);
   const images = watchImages(parts.images);
   // Sources that were only asked for their key are through with it, however far a build would go.
   const emit = (event: BuildEvent) =>
@@ -325,7 +333,7 @@ function shared(
 function nesting(
   build: VertexBuild,
   job: ExplainedJob,
-  granted: ReadonlySet<Entitlement>,
+  granted: Grants,
   rules: SourceRules,
 ): VertexBuild {
   return {
@@ -355,7 +363,7 @@ async function describe(
 
 type DescribingParts = Omit<RunningParts, "images"> &
   Pick<BridgeParts, "images" | "rules" | "importCaches"> & {
-    readonly granted: ReadonlySet<Entitlement>;
+    readonly granted: Grants;
     readonly notes?: BuildNotes;
     /** Absent while nothing may run. */
     readonly beside?: BuildContainers;
@@ -363,7 +371,7 @@ type DescribingParts = Omit<RunningParts, "images"> &
 
 function containersOf(
   session: Session,
-  granted: ReadonlySet<Entitlement>,
+  granted: Grants,
   { containers, platforms }: BuildParts,
 ): BuildContainers {
   const [native] = platforms;

@@ -21,7 +21,7 @@ import {
   type OpResult,
   openContainer,
 } from "../ops/index.ts";
-import { checkPrivileges, type Entitlement } from "./entitlements.ts";
+import { checkPrivileges, type Grants } from "./entitlements.ts";
 
 /** Containers that one build may have at once, and processes of one of them. */
 const maxContainers = 64;
@@ -31,11 +31,11 @@ const maxFailed = 16;
 
 export interface BuildContainersParts extends ContainerParts {
   readonly session: Session;
-  readonly granted: ReadonlySet<Entitlement>;
+  readonly granted: Grants;
   /** The result behind a reference; throws for one that is not of this build. */
   readonly resultOf: (ref: ResultRef) => OpResult;
   readonly refOf: (result: OpResult) => ResultRef | undefined;
-  readonly refOfView: (view: OpenContainer["view"]) => ResultRef;
+  readonly refOfView: (view: NonNullable<OpenContainer["views"][number]>) => ResultRef;
   readonly native: Platform;
 }
 
@@ -136,7 +136,7 @@ function containerOver(
   };
   return {
     start,
-    files: refOfView(files.view),
+    files: files.views.map((view) => view && refOfView(view)),
     async [Symbol.asyncDispose]() {
       ended = true;
       over.abort(abortReason("the container was released"));

@@ -26,8 +26,8 @@ export interface ContainerRun {
 
 /** Disposing it takes its files away; nothing may run in it any more. */
 export interface OpenContainer extends AsyncDisposable {
-  /** The root, as processes see it but without what is mounted into it. */
-  readonly view: FileView;
+  /** By mount, as processes see them but without what is mounted into them; undefined for what is no snapshot. */
+  readonly views: readonly (FileView | undefined)[];
   /** Resolves with the exit code. `control` is told once the process is being started. */
   run(
     process: ContainerProcess,
@@ -51,7 +51,8 @@ export async function openContainer(
   await executor.checkPlatform(run.platform, call);
   const directory = mkdtempSync(join(tmpdir(), "kiln-container-"));
   stack.defer(() => rmSync(directory, { recursive: true, force: true }));
-  const place: Place = { run, parts, stack, directory };
+  const paths = new Map<number, string>();
+  const place: Place = { run, parts, stack, directory, paths };
   const rootPath = await placed(root, at, place, call);
   const mounts: ExecMount[] = [];
   for (const [number, mount] of op.mounts.entries())
@@ -60,7 +61,10 @@ export async function openContainer(
   const rootfs: Mount[] = [{ type: "bind", source: rootPath, readonly: root.readonly }];
   const owned = stack.move();
   return {
-    view: directoryView(rootPath),
+    views: op.mounts.map((_, number) => {
+      const path = paths.get(number);
+      return path === undefined ? undefined : directoryView(path);
+    }),
     async run(process, control, stepCall) {
       const spec = await specOf(process, control, run, stepCall);
       try {
@@ -83,19 +87,23 @@ interface Place {
   readonly stack: AsyncStack;
   /** The container's own. */
   readonly directory: string;
+  /** Where snapshots are mounted, by mount. */
+  readonly paths: Map<number, string>;
 }
 
 /** Mounted once, for all processes to share. */
 async function placed(mount: LlbMount, number: number, place: Place, call: Call): Promise<string> {
-  const { run, parts, stack, directory } = place;
+  const { run, parts, stack, directory, paths } = place;
   const result = run.results[number];
   const files =
     mount.readonly && result
       ? await result.mounts(call)
       : await stack.use(await parts.snapshotter.active(result, call)).mounts(call);
   const [only, second] = files;
-  if (only?.type === "bind" && !second) return only.source;
-  const path = join(directory, `${number}`);
+  const isPlain = only?.type === "bind" && !second;
+  const path = isPlain ? only.source : join(directory, `${number}`);
+  paths.set(number, path);
+  if (isPlain) return path;
   mkdirSync(path);
   stack.use(mountAt(files, path));
   return path;

@@ -8,7 +8,7 @@ export {
   stackIdentity,
 } from "./cache-key.ts";
 export { MAX_INPUTS, MAX_OP_BYTES } from "./decode.ts";
-export { MAX_MOUNTS } from "./decode-exec.ts";
+export { decodeExec, MAX_MOUNTS } from "./decode-exec.ts";
 export { MAX_ACTIONS } from "./decode-file.ts";
 export * from "./definition.ts";
 export { stateOf } from "./definition-state.ts";

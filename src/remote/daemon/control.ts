@@ -11,6 +11,7 @@ import {
   type Service,
 } from "../grpc/index.ts";
 import { DrivenBuild } from "./driven-build.ts";
+import type { Figures } from "./figures.ts";
 import { eventMessage } from "./history-service.ts";
 import { absentSession, type Sessions } from "./sessions.ts";
 import { buildRequestOf } from "./solve-request.ts";
@@ -25,6 +26,7 @@ export interface ControlParts {
   readonly version: DaemonVersion;
   readonly worker: (call: Call) => Promise<workers.WorkerRecord>;
   readonly now: () => Date;
+  readonly figures: Figures;
 }
 
 /** Milliseconds in which a build must begin whose status is asked for. */
@@ -52,7 +54,7 @@ export function controlService(parts: ControlParts): Service {
     }
   };
   const implementation: Control = {
-    solve: (request, call) => solve(request, parts, call),
+    solve: (request, call) => counted(solve(request, parts, call), parts.figures, call),
     status: (request, call) => status(request.Ref, builder, call),
     session: (requests, call) => sessions.serve(requests, call),
     info: async () => ({ buildkitVersion: { ...parts.version } }),
@@ -77,6 +79,20 @@ export function controlService(parts: ControlParts): Service {
     ...history(parts),
   };
   return bind(definition, implementation);
+}
+
+async function counted<T>(work: Promise<T>, figures: Figures, call: Call): Promise<T> {
+  figures.builds++;
+  try {
+    const result = await work;
+    figures.ended.succeeded++;
+    return result;
+  } catch (error) {
+    figures.ended[call.signal.aborted ? "cancelled" : "failed"]++;
+    throw error;
+  } finally {
+    figures.builds--;
+  }
 }
 
 async function solve(

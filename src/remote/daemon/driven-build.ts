@@ -3,6 +3,8 @@ import { randomUUID } from "node:crypto";
 import type {
   Attrs,
   BuildBridge,
+  Container,
+  FailedStep,
   FrontendResult,
   PlatformResult,
   ResultRef,
@@ -10,7 +12,7 @@ import type {
 import { abortable, type Call, isRecord, KilnError } from "../../base/index.ts";
 import { type Definition, encodeDefinition } from "../../formats/llb/index.ts";
 import { formatPlatform, type ImageConfig, type Platform } from "../../formats/oci/index.ts";
-import { gateway, pb, type rpc } from "../../formats/proto/index.ts";
+import { errdefs, gateway, pb, type rpc } from "../../formats/proto/index.ts";
 import { StatusError } from "../grpc/index.ts";
 
 /** Keys of a result's metadata (exporter/containerimage/exptypes). */
@@ -32,6 +34,10 @@ export class DrivenBuild {
   readonly bridge: BuildBridge;
   readonly #call: Call;
   readonly #refs = new Map<string, Known>();
+  /** Names that are taken, also by containers that are being opened. */
+  readonly #containers = new Map<string, Promise<Container>>();
+  readonly #open = new Map<string, Container>();
+  readonly #failures = new Map<FailedStep, errdefs.Solve>();
   #settle: { resolve(result: FrontendResult): void; reject(error: unknown): void } = {
     resolve() {},
     reject() {},
@@ -66,8 +72,9 @@ export class DrivenBuild {
   /** The files behind a reference, solved now. Throws when the client made the reference up. */
   async files(id: string, call: Call): Promise<ResultRef | undefined> {
     const known = this.#known(id);
+    if (known.solved) return await abortable(known.solved, call);
     if (!known.definition) return undefined;
-    known.solved ??= this.bridge.solve(known.definition, this.#call);
+    known.solved = this.bridge.solve(known.definition, this.#call);
     known.solved.catch(() => {
       delete known.solved;
     });
@@ -103,6 +110,61 @@ export class DrivenBuild {
       ? { $case: "refs", value: { refs: new Map(held) } }
       : first && { $case: "ref", value: first[1] };
     return gateway.Result.create({ metadata, ...(refs ? { result: refs } : {}) });
+  }
+
+  /** The build's own. */
+  get call(): Call {
+    return this.#call;
+  }
+
+  /** Opens a container under a name. Throws when the name is taken. */
+  async openContainer(id: string, open: () => Promise<Container>): Promise<void> {
+    if (id === "" || this.#containers.has(id))
+      throw new KilnError("REQUEST_INVALID", `container ${JSON.stringify(id)} exists already`);
+    const opening = open();
+    this.#containers.set(id, opening);
+    try {
+      this.#open.set(id, await opening);
+    } catch (error) {
+      this.#containers.delete(id);
+      throw error;
+    }
+  }
+
+  /** Throws when there is none of that name. */
+  container(id: string): Container {
+    const found = this.#open.get(id);
+    if (found) return found;
+    throw new KilnError("REQUEST_INVALID", `no container ${JSON.stringify(id)}`);
+  }
+
+  async releaseContainer(id: string): Promise<void> {
+    const found = this.container(id);
+    this.#open.delete(id);
+    this.#containers.delete(id);
+    await found[Symbol.asyncDispose]();
+  }
+
+  /** What a failed step left, under names that containers can be made of; the last that failed. */
+  failure(): errdefs.Solve | undefined {
+    const failed = this.bridge.failures().at(-1);
+    if (!failed) return undefined;
+    const known = this.#failures.get(failed);
+    if (known) return known;
+    const name = (ref: ResultRef | undefined): string => {
+      if (!ref) return "";
+      const id = randomUUID();
+      this.#refs.set(id, { definition: undefined, solved: Promise.resolve(ref) });
+      return id;
+    };
+    const solve = errdefs.Solve.create({
+      inputIDs: failed.inputs.map(name),
+      mountIDs: failed.states.map(name),
+      op: pb.Op.decode(failed.encoded),
+      description: new Map(),
+    });
+    this.#failures.set(failed, solve);
+    return solve;
   }
 
   /** The client's last word. Later ones are ignored. Throws where it makes no sense. */

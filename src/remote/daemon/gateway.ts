@@ -4,10 +4,18 @@ import { type Call, KilnError } from "../../base/index.ts";
 import { encodeDefinition } from "../../formats/llb/index.ts";
 import type { Platform } from "../../formats/oci/index.ts";
 import { gateway, pb, type workers } from "../../formats/proto/index.ts";
-import { bind, type Implementation, type ServerCall, type Service } from "../grpc/index.ts";
+import {
+  bind,
+  type Implementation,
+  type ServerCall,
+  type Service,
+  StatusError,
+} from "../grpc/index.ts";
 import { metaMessage, readPlatform, readPolicies, readSource } from "../session/index.ts";
 import { gatewayCaps, llbCaps } from "./caps.ts";
+import { containerMethods } from "./containers.ts";
 import type { DrivenBuild } from "./driven-build.ts";
+import { messageJson } from "./error-json.ts";
 import { statOf } from "./file-stat.ts";
 import { definitionOf, definitionsOf } from "./solve-request.ts";
 import { toStatus } from "./statuses.ts";
@@ -23,17 +31,17 @@ type Bridge = Implementation<typeof gateway.LLBBridgeDefinition>;
 
 const modes: readonly ResolveMode[] = ["default", "pull", "local"];
 
-/** The service without containers: NewContainer and its kin are answered with UNIMPLEMENTED, and their capabilities are absent. */
 export function gatewayService(parts: GatewayParts): Service {
   /** Finds the build and tells failures in the reference's form. */
   const on = async <T>(
     call: ServerCall,
     work: (build: DrivenBuild) => Promise<T> | T,
   ): Promise<T> => {
+    const build = await parts.buildOf(call);
     try {
-      return await work(await parts.buildOf(call));
+      return await work(build);
     } catch (error) {
-      throw toStatus(error);
+      throw withFailure(toStatus(error), build);
     }
   };
   const implementation: Bridge = {
@@ -68,8 +76,19 @@ export function gatewayService(parts: GatewayParts): Service {
     resolveSourceMeta: (request, call) =>
       on(call, ({ bridge }) => resolveSourceMeta(bridge, request, call)),
     ...files(on),
+    ...containerMethods(on, parts.buildOf),
   };
   return bind(gateway.LLBBridgeDefinition, implementation);
+}
+
+/** Clients that debug ask for what the failed step left. */
+function withFailure(error: unknown, build: DrivenBuild): unknown {
+  if (!(error instanceof StatusError)) return error;
+  const left = build.failure();
+  if (!left) return error;
+  const value = new TextEncoder().encode(JSON.stringify(messageJson(left)));
+  const detail = { typeUrl: "github.com/moby/buildkit/errdefs.Solve+json", value };
+  return new StatusError(error.code, error.message, [...error.details, detail]);
 }
 
 type On = <T>(call: ServerCall, work: (build: DrivenBuild) => Promise<T> | T) => Promise<T>;

@@ -1,4 +1,5 @@
 // A builder served over gRPC as BuildKit's daemon is.
+export { Figures, type FiguresServer, serveFigures } from "./figures.ts";
 export { type Address, type Listening, listen, parseAddress } from "./listen.ts";
 export { type ServeOptions, serveBuilder } from "./serve-builder.ts";
 export { inheritedSockets, notifyReady } from "./systemd.ts";

@@ -5,6 +5,7 @@ import { type ServerCall, type Service, StatusError, statusCodes } from "../grpc
 import { remoteSession } from "../session/index.ts";
 import { controlService } from "./control.ts";
 import type { DrivenBuild } from "./driven-build.ts";
+import { Figures } from "./figures.ts";
 import { gatewayService } from "./gateway.ts";
 import { healthService, reflectionServices, traceService } from "./health.ts";
 import { contentService } from "./history-service.ts";
@@ -17,9 +18,9 @@ export interface ServeOptions {
   readonly version: DaemonVersion;
   /** Added to the builder's own labels. */
   readonly labels?: Readonly<Record<string, string>>;
-  /** Told to clients instead of what the builder finds, where a user names platforms. */
-  readonly platforms?: Awaited<ReturnType<Builder["info"]>>["platforms"];
   readonly now: () => Date;
+  /** Counted on; of no interest where absent. */
+  readonly figures?: Figures;
 }
 
 /** Milliseconds in which a build must have begun that calls of LLBBridge are about: the reference's. */
@@ -29,13 +30,13 @@ const buildIdKey = "buildkit-controlapi-buildid";
 
 /** All services of a daemon. The builder stays its owner's. */
 export function serveBuilder(builder: Builder, options: ServeOptions): readonly Service[] {
-  const sessions = new Sessions(remoteSession);
+  const { figures = new Figures() } = options;
+  const sessions = new Sessions(remoteSession, figures);
   const driven = new Map<string, DrivenBuild>();
   const worker = async (call: Call) => {
     const info = await builder.info(call);
     const labels = { ...info.labels, ...options.labels };
-    const { platforms = info.platforms } = options;
-    return workerRecord({ ...info, labels, platforms }, options.workerId, options.version);
+    return workerRecord({ ...info, labels }, options.workerId, options.version);
   };
   const buildOf = async (call: ServerCall): Promise<DrivenBuild> => {
     const id = call.metadata.get(buildIdKey)?.[0] ?? "";
@@ -55,6 +56,7 @@ export function serveBuilder(builder: Builder, options: ServeOptions): readonly 
       worker,
       version: options.version,
       now: options.now,
+      figures,
     }),
     gatewayService({ buildOf, worker }),
     ...(builder.history ? [contentService(builder.history)] : []),

@@ -11,6 +11,7 @@ import {
   tunnel,
 } from "../grpc/index.ts";
 import { readSessionInfo, type SessionInfo } from "../session/index.ts";
+import type { Figures } from "./figures.ts";
 
 /** Turns a channel to a client into what it lends. Whoever gets it disposes of it, before the channel. */
 export type OpenSession = (channel: Channel, info: SessionInfo) => Session & AsyncDisposable;
@@ -30,15 +31,12 @@ interface Open {
 export class Sessions {
   readonly #open: OpenSession;
   readonly #sessions = new Map<string, Open>();
+  readonly #figures: Figures;
   readonly #waiting = new Set<() => void>();
 
-  constructor(open: OpenSession) {
+  constructor(open: OpenSession, figures: Figures) {
     this.#open = open;
-  }
-
-  /** How many there are. */
-  get count(): number {
-    return this.#sessions.size;
+    this.#figures = figures;
   }
 
   /** Control.Session: serves as long as the client stays. */
@@ -58,12 +56,14 @@ export class Sessions {
     const leave = () => socket.destroy();
     call.signal.addEventListener("abort", leave, { once: true });
     this.#sessions.set(info.id, { session, info, gone: gone.signal });
+    this.#figures.sessions = this.#sessions.size;
     for (const wake of this.#waiting) wake();
     call.sendHeaders(new Map());
     try {
       yield* outgoing;
     } finally {
       this.#sessions.delete(info.id);
+      this.#figures.sessions = this.#sessions.size;
       gone.abort(abortReason("the client's session has ended"));
       await session[Symbol.asyncDispose]();
       await channel[Symbol.asyncDispose]();

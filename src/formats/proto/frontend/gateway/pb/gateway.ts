@@ -228,7 +228,11 @@ export interface SolveResponse {
 export interface ReadFileRequest {
   Ref: string;
   FilePath: string;
-  Range: FileRange | undefined;
+  Range:
+    | FileRange
+    | undefined;
+  /** Of containers: which of their mounts. */
+  MountIndex: number;
 }
 
 export interface FileRange {
@@ -244,6 +248,7 @@ export interface ReadDirRequest {
   Ref: string;
   DirPath: string;
   IncludePattern: string;
+  MountIndex: number;
 }
 
 export interface ReadDirResponse {
@@ -253,6 +258,7 @@ export interface ReadDirResponse {
 export interface StatFileRequest {
   Ref: string;
   Path: string;
+  MountIndex: number;
 }
 
 export interface StatFileResponse {
@@ -2828,7 +2834,7 @@ export const SolveResponse: MessageFns<SolveResponse> = {
 };
 
 function createBaseReadFileRequest(): ReadFileRequest {
-  return { Ref: "", FilePath: "", Range: undefined };
+  return { Ref: "", FilePath: "", Range: undefined, MountIndex: 0 };
 }
 
 export const ReadFileRequest: MessageFns<ReadFileRequest> = {
@@ -2841,6 +2847,9 @@ export const ReadFileRequest: MessageFns<ReadFileRequest> = {
     }
     if (message.Range !== undefined) {
       FileRange.encode(message.Range, writer.uint32(26).fork()).join();
+    }
+    if (message.MountIndex !== 0) {
+      writer.uint32(32).int32(message.MountIndex);
     }
     return writer;
   },
@@ -2882,6 +2891,14 @@ export const ReadFileRequest: MessageFns<ReadFileRequest> = {
             message.Range = FileRange.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.MountIndex = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2904,6 +2921,7 @@ export const ReadFileRequest: MessageFns<ReadFileRequest> = {
     message.Range = (object.Range !== undefined && object.Range !== null)
       ? FileRange.fromPartial(object.Range)
       : undefined;
+    message.MountIndex = object.MountIndex ?? 0;
     return message;
   },
 };
@@ -3031,7 +3049,7 @@ export const ReadFileResponse: MessageFns<ReadFileResponse> = {
 };
 
 function createBaseReadDirRequest(): ReadDirRequest {
-  return { Ref: "", DirPath: "", IncludePattern: "" };
+  return { Ref: "", DirPath: "", IncludePattern: "", MountIndex: 0 };
 }
 
 export const ReadDirRequest: MessageFns<ReadDirRequest> = {
@@ -3044,6 +3062,9 @@ export const ReadDirRequest: MessageFns<ReadDirRequest> = {
     }
     if (message.IncludePattern !== "") {
       writer.uint32(26).string(message.IncludePattern);
+    }
+    if (message.MountIndex !== 0) {
+      writer.uint32(32).int32(message.MountIndex);
     }
     return writer;
   },
@@ -3085,6 +3106,14 @@ export const ReadDirRequest: MessageFns<ReadDirRequest> = {
             message.IncludePattern = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.MountIndex = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3105,6 +3134,7 @@ export const ReadDirRequest: MessageFns<ReadDirRequest> = {
     message.Ref = object.Ref ?? "";
     message.DirPath = object.DirPath ?? "";
     message.IncludePattern = object.IncludePattern ?? "";
+    message.MountIndex = object.MountIndex ?? 0;
     return message;
   },
 };
@@ -3165,7 +3195,7 @@ export const ReadDirResponse: MessageFns<ReadDirResponse> = {
 };
 
 function createBaseStatFileRequest(): StatFileRequest {
-  return { Ref: "", Path: "" };
+  return { Ref: "", Path: "", MountIndex: 0 };
 }
 
 export const StatFileRequest: MessageFns<StatFileRequest> = {
@@ -3175,6 +3205,9 @@ export const StatFileRequest: MessageFns<StatFileRequest> = {
     }
     if (message.Path !== "") {
       writer.uint32(18).string(message.Path);
+    }
+    if (message.MountIndex !== 0) {
+      writer.uint32(24).int32(message.MountIndex);
     }
     return writer;
   },
@@ -3208,6 +3241,14 @@ export const StatFileRequest: MessageFns<StatFileRequest> = {
             message.Path = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.MountIndex = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3227,6 +3268,7 @@ export const StatFileRequest: MessageFns<StatFileRequest> = {
     const message = createBaseStatFileRequest();
     message.Ref = object.Ref ?? "";
     message.Path = object.Path ?? "";
+    message.MountIndex = object.MountIndex ?? 0;
     return message;
   },
 };
