@@ -1,5 +1,6 @@
 // Words without a domain: what every floor above may use.
 export * from "./abort.ts";
+export * from "./acting.ts";
 export * from "./bytes.ts";
 export * from "./closest.ts";
 export * from "./csv.ts";

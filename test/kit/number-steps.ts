@@ -33,6 +33,7 @@ export interface StepOptions {
   readonly selectors?: readonly (string | undefined)[];
   readonly run?: (inputs: readonly number[], call: StepCall) => number[] | Promise<number[]>;
   readonly ignoreCache?: boolean;
+  readonly apart?: Vertex<NumberStep>["apart"];
   /** Waited for inside `cacheMap`. */
   readonly resolving?: (call: StepCall) => Promise<void>;
 }
@@ -54,6 +55,7 @@ export function step(name: string, options: StepOptions = {}): Vertex<NumberStep
     def: { name, options },
     inputs,
     ...(options.ignoreCache ? { ignoreCache: true } : {}),
+    ...(options.apart ? { apart: options.apart } : {}),
   };
 }
 

@@ -12,7 +12,19 @@ import { kilnVersion } from "./version.ts";
 
 /** What a command may set of the engine besides what configuration says. */
 type EngineLimits = Partial<
-  Pick<EngineOptions, "entitlements" | "gc" | "history" | "jobs" | "runtime" | "snapshotter">
+  Pick<
+    EngineOptions,
+    | "dns"
+    | "entitlements"
+    | "gc"
+    | "history"
+    | "jobs"
+    | "manyClients"
+    | "network"
+    | "platforms"
+    | "runtime"
+    | "snapshotter"
+  >
 >;
 
 /**
@@ -62,7 +74,7 @@ export async function openEmbedded(
   { root: own, ...limits }: EngineLimits & { readonly root?: string } = {},
 ): Promise<Builder> {
   if (world.openBuilder) return world.openBuilder(world);
-  const { root: usual, hosts, gc, emulators } = await openClientConfig(world);
+  const { root: usual, hosts, gc, emulators, lent } = await openClientConfig(world);
   const root = own ?? usual;
   const snapshotter = wantedSnapshotter(world);
   const { openEngine } = await import("../../engine/engine.ts");
@@ -70,14 +82,33 @@ export async function openEmbedded(
     root,
     hosts,
     gc,
+    ...(emulators === undefined ? {} : { emulators }),
+    ...(lent.cdi === undefined ? {} : { cdi: lent.cdi }),
+    ...(lent.entitlements === undefined
+      ? {}
+      : { entitlements: readEntitlements(lent.entitlements) }),
     version: kilnVersion,
     now: world.now,
     ...snapshotter,
-    ...(emulators === undefined ? {} : { emulators }),
     ...(world.standing && { standing: world.standing }),
     ...limits,
   });
 }
+
+/** Of `insecure-entitlements` and --allow-insecure-entitlement. Throws `FLAG_INVALID`. */
+export function readEntitlements(
+  names: readonly string[],
+): NonNullable<EngineOptions["entitlements"]> {
+  return names.map((name) => {
+    const found = entitlements.find((one) => one === name);
+    if (found) return found;
+    throw new KilnError("FLAG_INVALID", `there is no entitlement ${JSON.stringify(name)}`, {
+      hint: `Entitlements are ${entitlements.join(", ")}.`,
+    });
+  });
+}
+
+const entitlements = ["network.host", "security.insecure", "device"] as const;
 
 /** KILN_SNAPSHOTTER, for machines where the choice of the engine is not the best, and for tests; else what the isolation says. */
 function wantedSnapshotter({ env, standing }: RunWorld): Pick<EngineOptions, "snapshotter"> {

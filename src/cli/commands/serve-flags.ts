@@ -23,7 +23,7 @@ export const serveFlags = {
   debugaddr: {
     type: "string",
     value: "address",
-    usage: "Debugging address; taken, nothing is served there",
+    usage: "Debugging address (HOST:PORT): /debug/vars and /metrics",
   },
   group: {
     type: "string",
@@ -63,9 +63,9 @@ export const serveFlags = {
   "oci-worker-labels": { type: "stringSlice", value: "name=value", usage: "Labels of the worker" },
   "oci-worker-net": {
     type: "string",
-    value: "auto|bridge",
+    value: "auto|bridge|host",
     default: "auto",
-    usage: "Network of steps",
+    usage: "Network of steps that ask for none: their own, or the machine's",
   },
   "oci-worker-no-process-sandbox": {
     type: "bool",
@@ -75,7 +75,8 @@ export const serveFlags = {
   "oci-worker-platform": {
     type: "stringSlice",
     value: "platform",
-    usage: "Platforms that the worker says it builds, instead of those found",
+    usage:
+      "Platforms that the worker says it builds, instead of those found; the first is the default",
   },
   "oci-worker-proxy-snapshotter-path": {
     type: "string",

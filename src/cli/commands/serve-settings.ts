@@ -9,6 +9,7 @@ import { hostPlatform, type Platform, parsePlatform } from "../../formats/oci/in
 import { type Address, parseAddress } from "../../remote/daemon/index.ts";
 import type { DaemonTables, KilnConfig } from "../config/index.ts";
 import type { Flags } from "../flags/index.ts";
+import { readEntitlements } from "./builder.ts";
 import type { RunWorld } from "./command.ts";
 import type { serveFlags } from "./serve-flags.ts";
 
@@ -19,10 +20,23 @@ export interface DaemonSettings {
   readonly tls?: { readonly cert: string; readonly key: string; readonly ca?: string };
   readonly uid?: number;
   readonly gid?: number;
-  readonly platforms?: readonly Platform[];
+  /** Host and port, where figures are told. */
+  readonly debugAddress?: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly engine: Partial<
-    Pick<EngineOptions, "entitlements" | "history" | "jobs" | "runtime" | "gc" | "snapshotter">
+    Pick<
+      EngineOptions,
+      | "cdi"
+      | "dns"
+      | "entitlements"
+      | "gc"
+      | "history"
+      | "jobs"
+      | "network"
+      | "platforms"
+      | "runtime"
+      | "snapshotter"
+    >
   >;
   readonly logFormat: "text" | "json";
   /** What is taken but has no effect, in words for the log. */
@@ -38,8 +52,7 @@ export function daemonSettings(
   const { values } = flags;
   const tables = config.daemon();
   refuseWorkers(values, tables);
-  const platforms = values["oci-worker-platform"];
-  const named = platforms.length > 0 ? platforms : tables.worker.platforms;
+  const debugAddress = values.debugaddr || tables.grpc.debugAddress;
   const tls = readTls(values, tables, world.cwd);
   const gid = values.group === "" ? tables.grpc.gid : groupId(values.group);
   const format = values["log-format"] || tables.log.format || "text";
@@ -50,11 +63,9 @@ export function daemonSettings(
     ...(tls ? { tls } : {}),
     ...(tables.grpc.uid === undefined ? {} : { uid: tables.grpc.uid }),
     ...(gid === undefined ? {} : { gid }),
-    ...(named
-      ? { platforms: named.map((text) => parsePlatform(text, hostPlatform(process.arch))) }
-      : {}),
+    ...(debugAddress ? { debugAddress } : {}),
     labels: { ...tables.worker.labels, ...labelsOf(values["oci-worker-labels"]) },
-    engine: engineOptions(flags, tables, config.gc),
+    engine: engineOptions(flags, tables, config),
     logFormat: format,
     notes: notesOf(values, tables),
   };
@@ -135,12 +146,10 @@ function labelsOf(texts: readonly string[]): Readonly<Record<string, string>> {
   );
 }
 
-const entitlements = ["network.host", "security.insecure", "device"] as const;
-
 function engineOptions(
   { values, given }: ServeFlags,
   tables: DaemonTables,
-  gc: GcOptions,
+  { gc, lent }: KilnConfig,
 ): DaemonSettings["engine"] {
   const allowed = given("allow-insecure-entitlement")
     ? values["allow-insecure-entitlement"]
@@ -152,15 +161,19 @@ function engineOptions(
       : (tables.worker.snapshotter ?? "auto"),
   );
   const runtime = values["oci-worker-binary"] || tables.worker.binary;
+  const network = networkOf(values, tables);
+  const platforms = platformsOf(values, tables);
   return {
-    entitlements: allowed.map((name) => {
-      const found = entitlements.find((one) => one === name);
-      if (found) return found;
-      throw new KilnError("FLAG_INVALID", `there is no entitlement ${JSON.stringify(name)}`, {
-        hint: `Entitlements are ${entitlements.join(", ")}.`,
-      });
-    }),
+    entitlements: readEntitlements(allowed),
+    cdi: {
+      ...lent.cdi,
+      ...(values["cdi-disabled"] ? { disabled: true } : {}),
+      ...(values["cdi-spec-dir"].length > 0 ? { specDirs: values["cdi-spec-dir"] } : {}),
+    },
     history: tables.history,
+    ...(network === undefined ? {} : { network }),
+    ...(platforms.length > 0 ? { platforms } : {}),
+    ...(tables.dns === undefined ? {} : { dns: tables.dns }),
     gc: {
       ...gc,
       ...keepStorage(values["oci-worker-gc-keepstorage"]),
@@ -210,20 +223,40 @@ function keepStorage(text: string): GcOptions {
   };
 }
 
+/** `bridge` is a network of the step's own, as `auto` gives where it can. */
+const networks = { auto: undefined, bridge: "sandbox", host: "host" } as const;
+
+function networkOf(values: Values, tables: DaemonTables): EngineOptions["network"] {
+  const given = values["oci-worker-net"];
+  const name = given === "auto" ? (tables.worker.networkMode ?? "auto") : given;
+  if (Object.hasOwn(networks, name)) return networks[name as keyof typeof networks];
+  throw new KilnError("UNSUPPORTED", `there is no network mode ${JSON.stringify(name)}`, {
+    hint: "Use --oci-worker-net=bridge: every step gets a network of its own.",
+  });
+}
+
+/** None where nobody named any. */
+function platformsOf(values: Values, tables: DaemonTables): readonly Platform[] {
+  const given = values["oci-worker-platform"];
+  const named = given.length > 0 ? given : (tables.worker.platforms ?? []);
+  return named.map((text) => parsePlatform(text, hostPlatform(process.arch)));
+}
+
 function notesOf(values: Values, tables: DaemonTables): string[] {
-  const net =
-    values["oci-worker-net"] === "auto" ? tables.worker.networkMode : values["oci-worker-net"];
-  if (net === "cni") {
-    throw new KilnError("UNSUPPORTED", "CNI networks are not supported", {
-      hint: "Use --oci-worker-net=bridge: every step gets a network of its own.",
-    });
-  }
-  return [
-    ...(net === "host"
-      ? ["network mode host is left to steps that ask for it (RUN --network=host)"]
-      : []),
-    ...(values.debugaddr || tables.grpc.debugAddress
-      ? ["nothing is served on the debugging address"]
-      : []),
-  ];
+  const asked = {
+    "--otel-socket-path: traces of steps are not passed on":
+      values["otel-socket-path"] !== "" || tables.otelSocket !== undefined,
+    "--oci-worker-apparmor-profile has no effect: steps run without a profile of their own":
+      values["oci-worker-apparmor-profile"] !== "" || tables.worker.apparmor !== undefined,
+    "--oci-worker-selinux has no effect: steps are not labelled":
+      values["oci-worker-selinux"] || tables.worker.selinux === true,
+    "--oci-worker-no-process-sandbox has no effect: steps have processes of their own":
+      values["oci-worker-no-process-sandbox"] || tables.worker.noProcessSandbox === true,
+    "--oci-worker-proxy-snapshotter-path has no effect: there are no snapshotters elsewhere":
+      values["oci-worker-proxy-snapshotter-path"] !== "",
+    "--save-cache-debug has no effect: kiln build --explain says why a step was not cached":
+      values["save-cache-debug"],
+    "securityDescriptor has no effect: it is of Windows": tables.grpc.securityDescriptor === true,
+  };
+  return Object.entries(asked).flatMap(([note, is]) => (is ? [note] : []));
 }

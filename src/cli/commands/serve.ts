@@ -11,7 +11,14 @@ import {
   processTag,
   writeFileAtomic,
 } from "../../base/index.ts";
-import { inheritedSockets, listen, notifyReady, serveBuilder } from "../../remote/daemon/index.ts";
+import {
+  Figures,
+  inheritedSockets,
+  listen,
+  notifyReady,
+  serveBuilder,
+  serveFigures,
+} from "../../remote/daemon/index.ts";
 import { createGrpcServer, type GrpcServer } from "../../remote/grpc/index.ts";
 import { readConfig } from "../config/index.ts";
 import { openEmbedded } from "./builder.ts";
@@ -81,13 +88,16 @@ async function run(
   world: RunWorld,
 ): Promise<void> {
   const say = logger(settings.logFormat, world);
-  const builder = owned.use(await openEmbedded(world, { root, ...settings.engine }));
+  const builder = owned.use(
+    await openEmbedded(world, { root, manyClients: true, ...settings.engine }),
+  );
+  const figures = new Figures();
   const services = serveBuilder(builder, {
     workerId: workerId(root),
     version,
     labels: settings.labels,
-    ...(settings.platforms ? { platforms: settings.platforms } : {}),
     now: world.now,
+    figures,
   });
   const server = owned.use(
     createGrpcServer(services, {
@@ -107,12 +117,19 @@ async function run(
       ...settings,
       ...(tls ? { tls } : {}),
       inherited: inheritedSockets(world.env),
-      accept: (socket) => void server.accept(socket),
+      accept: (socket) => {
+        figures.connections++;
+        void server.accept(socket).finally(() => figures.connections--);
+      },
     });
     for (const place of places) {
       owned.use(place);
       say("info", `running server on ${place.address}`);
     }
+  }
+  if (settings.debugAddress !== undefined) {
+    const debugging = owned.use(await serveFigures(settings.debugAddress, figures));
+    say("info", `running debug server on ${debugging.address}`);
   }
   notifyReady(world.env);
   await stopped(world);

@@ -14,6 +14,8 @@ export interface DaemonTables {
     readonly debugAddress?: string;
     readonly uid?: number;
     readonly gid?: number;
+    /** It says who may open a named pipe. */
+    readonly securityDescriptor?: boolean;
     /** Absolute paths. */
     readonly tls?: { readonly cert?: string; readonly key?: string; readonly ca?: string };
   };
@@ -29,7 +31,16 @@ export interface DaemonTables {
     readonly maxParallelism?: number;
     readonly rootless?: boolean;
     readonly noProcessSandbox?: boolean;
+    readonly apparmor?: string;
+    readonly selinux?: boolean;
   };
+  /** Of steps, in the place of the machine's. */
+  readonly dns?: {
+    readonly nameservers: readonly string[];
+    readonly options: readonly string[];
+    readonly searchDomains: readonly string[];
+  };
+  readonly otelSocket?: string;
   /** `[worker.containerd] enabled = true`: there is no such worker. */
   readonly wantsContainerd: boolean;
 }
@@ -84,7 +95,7 @@ export function readDaemonTables(
   const tls = grpc.table("tls");
   const worker = top.table("worker");
   const oci = worker.table("oci");
-  for (const name of ["log", "otel", "cdi", "dns", "system"]) top.table(name);
+  for (const name of ["cdi", "system"]) top.table(name);
   const history = top.table("history");
   const log = top.table("log");
   const file = (name: string) => {
@@ -101,6 +112,7 @@ export function readDaemonTables(
       debugAddress: grpc.string("debugAddress"),
       uid: grpc.number("uid"),
       gid: grpc.number("gid"),
+      securityDescriptor: grpc.string("securityDescriptor") ? true : undefined,
       tls: { ...file("cert"), ...file("key"), ...file("ca") },
     }),
     history: defined({
@@ -117,9 +129,57 @@ export function readDaemonTables(
       maxParallelism: oci.number("max-parallelism"),
       rootless: oci.boolean("rootless"),
       noProcessSandbox: oci.boolean("noProcessSandbox"),
+      apparmor: oci.string("apparmor-profile"),
+      selinux: oci.boolean("selinux"),
     }),
+    dns: dnsOf(top.table("dns"), document["dns"] !== undefined),
+    otelSocket: top.table("otel").string("socketPath"),
     wantsContainerd: worker.table("containerd").auto("enabled") === true,
   }) as unknown as DaemonTables;
+}
+
+/** What steps may be lent beyond the sandbox, by daemons and single builds alike. */
+export interface LentByConfig {
+  /** `insecure-entitlements`: where present, no others can be asked for. */
+  readonly entitlements?: readonly string[];
+  /** `[cdi]`, with absolute directories. */
+  readonly cdi?: {
+    readonly disabled?: boolean;
+    readonly specDirs?: readonly string[];
+    readonly autoAllowed?: readonly string[];
+  };
+}
+
+/** Throws `CONFIG_INVALID`. */
+export function readLent(
+  { cdi, "insecure-entitlements": entitlements }: Readonly<Record<string, unknown>>,
+  config: ConfigText,
+): LentByConfig {
+  const given = defined({ cdi, "insecure-entitlements": entitlements });
+  const top = new Table("", given, config);
+  const table = top.table("cdi");
+  const dirs = table.strings("specDirs")?.map((path) => resolve(dirname(config.file), path));
+  return defined({
+    entitlements: top.strings("insecure-entitlements"),
+    ...(cdi === undefined
+      ? {}
+      : {
+          cdi: defined({
+            disabled: table.boolean("disabled"),
+            specDirs: dirs,
+            autoAllowed: table.strings("autoAllowed"),
+          }),
+        }),
+  });
+}
+
+function dnsOf(dns: Table, given: boolean): DaemonTables["dns"] {
+  if (!given) return undefined;
+  return {
+    nameservers: dns.strings("nameservers") ?? [],
+    options: dns.strings("options") ?? [],
+    searchDomains: dns.strings("searchDomains") ?? [],
+  };
 }
 
 /** Members that have a value. */

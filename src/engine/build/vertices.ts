@@ -25,16 +25,26 @@ function toVertex(
   const seen = known.get(vertex.digest);
   if (seen) return seen;
   const { ignoreCache, progressGroup } = vertex.metadata;
+  const apart = build.manyClients ? apartOf(vertex) : undefined;
   const made: Vertex<OpDefinition> = {
     digest: vertex.digest,
     name: vertex.name,
     def: { vertex: writtenWhere(vertex, user), ...build },
     inputs: vertex.inputs.map((input) => toVertexEdge(input, build, known, vertex)),
     ...(ignoreCache ? { ignoreCache } : {}),
+    ...(apart ? { apart } : {}),
     ...(progressGroup ? { group: progressGroup } : {}),
   };
   known.set(vertex.digest, made);
   return made;
+}
+
+/** Names are looked up with a client's own credentials; its secrets and agents serve its own steps. */
+function apartOf({ op }: LlbVertex): Vertex<OpDefinition>["apart"] {
+  if (op.kind === "source") return "lookup";
+  if (op.kind !== "exec") return undefined;
+  const lends = op.mounts.some(({ type }) => type === "secret" || type === "ssh");
+  return lends || op.secretEnv.length > 0 ? "work" : undefined;
 }
 
 /** Only the step that ADD becomes says where it was written: what it fetches was written there too. */

@@ -16,8 +16,8 @@ import {
 } from "./emulation/platforms.ts";
 import { openNestedHandlers, openOwnHandlers } from "./emulation/private-handlers.ts";
 import type { Executor } from "./executor.ts";
-import { type NetworkMode, networkModes } from "./network/networks.ts";
 import type { DnsSettings } from "./network/dns.ts";
+import { type NetworkMode, networkModes } from "./network/networks.ts";
 import { openUserNetworks } from "./network/user-networks.ts";
 import { OciExecutor } from "./oci-executor.ts";
 import { ProotExecutor } from "./proot/proot-executor.ts";

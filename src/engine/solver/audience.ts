@@ -44,6 +44,11 @@ export class Audience<Def, Result> {
     return this.#firstJob() !== undefined;
   }
 
+  /** More than one job wants it now. */
+  get isShared(): boolean {
+    return [...this.demand.holders].length > 1;
+  }
+
   /** Whether the op has told anything of its work. */
   get hasSpoken(): boolean {
     return this.#hasSpoken;

@@ -63,7 +63,7 @@ export class SolverGraph<Def, Result> {
     return state;
   }
 
-  /** Steps that ignore the cache, and all that use them, are their job's own. */
+  /** Steps that ignore the cache or use what only their job has, and all that use them, are their job's own. */
   #identify(
     vertex: Vertex<Def>,
     inputs: readonly EdgeState<Def, Result>[],
@@ -71,7 +71,7 @@ export class SolverGraph<Def, Result> {
   ): string {
     const below = inputs.map((input) => input.vertex.identity);
     const shared = vertex.inputs.every((input, index) => below[index] === input.vertex.digest);
-    if (!vertex.ignoreCache && shared) return vertex.digest;
+    if (!vertex.ignoreCache && !vertex.apart && shared) return vertex.digest;
     const own = `${vertex.digest} ${vertex.ignoreCache ?? false}\n${below.join("\n")}`;
     return `${this.#nameOf(job)} ${digestOf(own)}`;
   }

@@ -672,3 +672,36 @@ describe("two solvers on one cache", () => {
     await expect.poll(() => numbers.live.size).toBe(0);
   });
 });
+
+describe("steps that use what one job's asking side alone has", () => {
+  const two = async (apart: "lookup" | "work" | undefined) => {
+    const numbers = new NumberSolver();
+    const gates = [gate(), gate()];
+    let runs = 0;
+    const made = () =>
+      step("login", {
+        ...(apart ? { apart } : {}),
+        run: async (_inputs, call) => {
+          const mine = runs++;
+          await gates[mine]?.wait(call);
+          return [mine];
+        },
+      });
+    const first = numbers.build(made(), uncancelled);
+    await gates[0]?.entered;
+    const second = numbers.build(made(), uncancelled);
+    if (apart === "work") await gates[1]?.entered;
+    for (const one of gates) one.open();
+    const values = await Promise.all([first, second]);
+    return { values, resolved: numbers.taken("map").length };
+  };
+
+  it("are run for each job that wants them at the same time", async () => {
+    expect((await two("work")).values).toEqual([0, 1]);
+  });
+
+  it("are looked up for each, and then run once, where only the looking up is its own", async () => {
+    expect((await two("lookup")).values).toEqual([0, 0]);
+    expect((await two(undefined)).values).toEqual([0, 0]);
+  });
+});

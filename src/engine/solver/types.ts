@@ -12,6 +12,11 @@ export interface Vertex<Def> {
   readonly inputs: readonly Edge<Def>[];
   /** Runs even when cached. */
   readonly ignoreCache?: boolean;
+  /**
+   * Uses what its job's asking side alone has: `lookup` finds its key by itself, and shares the work behind it; `work` shares
+   * no work that runs either. Results in the cache are everybody's.
+   */
+  readonly apart?: "lookup" | "work";
   readonly group?: ProgressGroup;
 }
 
@@ -65,6 +70,8 @@ export interface SolverOptions<Def, Result> {
   clone(result: Result): Result;
   release(result: Result): Promise<void>;
   readonly now: () => Date;
+  /** Milliseconds in which a job is gone that has lost its client: failures of shared work are judged after them. */
+  readonly farewell?: number;
 }
 
 export interface Solver<Def, Result> {

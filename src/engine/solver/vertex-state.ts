@@ -1,5 +1,5 @@
 // One vertex of the graph that all jobs share: its op, what its inputs turned out to be, and its one execution.
-import { type Call, uncancelled } from "../../base/index.ts";
+import { type Call, delay, uncancelled } from "../../base/index.ts";
 import { Audience, type Listener } from "./audience.ts";
 import type { CacheEntry, CacheKeyId, CacheStore } from "./cache-store.ts";
 import { EdgeState } from "./edge-state.ts";
@@ -162,8 +162,8 @@ export class VertexState<Def, Result> {
     const ready = await this.ready.get(call);
     this.trace("run", edgeKey(ready.key, 0), ready.map, ready.inputs);
     const { executing } = this.around;
-    const apart = this.ignoreCache || isFresh(ready.inputs);
-    // The identity of a fresh vertex is its job's; others that ignore the cache must not get its result.
+    const apart = this.ignoreCache || this.vertex.apart === "work" || isFresh(ready.inputs);
+    // The identity of such a vertex is its job's; others that do not share its work must not get its result.
     const key = apart ? `${ready.key}@${this.identity}` : ready.key;
     for (;;) {
       const other = executing.get(key);
@@ -290,6 +290,9 @@ export class VertexState<Def, Result> {
         return await work(owner.op);
       } catch (error) {
         call.signal.throwIfAborted();
+        // What a job lends ends a moment before the job does.
+        const { farewell } = this.around.options;
+        if (farewell && this.audience.isShared) await delay(farewell, call);
         if (this.audience.isWanted && this.audience.owner() !== owner) continue;
         this.audience.announce("failed", error);
         throw error;

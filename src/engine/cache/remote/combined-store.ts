@@ -1,5 +1,5 @@
 // The machine's own cache with caches from elsewhere beside it: looked up together, written to the machine's alone.
-import type { Call, Digest } from "../../../base/index.ts";
+import { actor, type Call, type Digest } from "../../../base/index.ts";
 import type { ContentStore } from "../../../storage/content/index.ts";
 import type { BlobOrigins } from "../../../storage/image/index.ts";
 import type { LazyLayer } from "../../../storage/snapshot/index.ts";
@@ -27,6 +27,8 @@ export interface CombinedStoreParts<Result> {
   /** A result made of layers that may stay where they are. The caller owns it. */
   open(layers: readonly LazyLayer[], call: Call): Promise<Result>;
   release(result: Result): Promise<void>;
+  /** Caches are looked into by the build alone that brought them: builds are different people's. */
+  readonly apart?: boolean;
 }
 
 /** A result of an imported cache that was not loaded here. */
@@ -46,6 +48,8 @@ interface Source {
   readonly cache: ImportedCache;
   readonly keys: ImportedKeys;
   readonly place: string;
+  /** Whose build brought it; undefined is anybody's. */
+  readonly owner: object | undefined;
 }
 
 /**
@@ -59,17 +63,22 @@ export function createCombinedStore<Result>(
   const sources = new Map<string, Source>();
   const followed = new Map<CacheKeyId, { readonly from: CacheKeyId; readonly link: CacheLink }[]>();
   let count = 0;
+  const visible = () => {
+    const now = actor();
+    return [...sources.values()].filter(({ owner }) => owner === undefined || owner === now);
+  };
   const find = (record: CacheRecord) => sources.get(record.id.slice(0, record.id.indexOf("/") + 1));
   return {
     id: local.id,
     add(cache, place) {
       const prefix = `import${++count}/`;
-      sources.set(prefix, { cache, place, keys: readImportedKeys(cache.config, prefix) });
+      const owner = parts.apart ? actor() : undefined;
+      sources.set(prefix, { cache, place, owner, keys: readImportedKeys(cache.config, prefix) });
       return { [Symbol.dispose]: () => void sources.delete(prefix) };
     },
     async query(from, link, call) {
       const found = new Set(await local.query(from, link, call));
-      for (const { keys } of sources.values()) {
+      for (const { keys } of visible()) {
         for (const key of keys.follow(from, link)) {
           followed.set(key, [...(followed.get(key) ?? []), { from, link }]);
           found.add(key);
@@ -79,7 +88,7 @@ export function createCombinedStore<Result>(
     },
     async records(key, call) {
       const own = await local.records(key, call);
-      return [...own, ...importedRecords(sources, key).map(({ record }) => record)];
+      return [...own, ...importedRecords(visible(), key).map(({ record }) => record)];
     },
     async load(record, call) {
       const source = find(record);
@@ -88,11 +97,11 @@ export function createCombinedStore<Result>(
     },
     link: (entry, call) => local.link(entry, call),
     save: (entry, step, result, call) => local.save(entry, step, result, call),
-    imported: (key) => importedRecords(sources, key),
+    imported: (key) => importedRecords(visible(), key),
     backlinks() {
       const all = new Map<CacheKeyId, Backlink[]>();
       for (const [key, ways] of local.backlinks()) all.set(key, [...ways]);
-      for (const { keys } of sources.values()) {
+      for (const { keys } of visible()) {
         for (const { name, ways, digest } of keys.keys.values()) {
           const known = all.get(name) ?? [];
           known.push(...ways.map((way) => ({ ...way, digest })));
@@ -104,11 +113,8 @@ export function createCombinedStore<Result>(
   };
 }
 
-function importedRecords(
-  sources: ReadonlyMap<string, Source>,
-  key: CacheKeyId,
-): readonly ImportedResult[] {
-  return [...sources.values()].flatMap(({ cache, keys }) =>
+function importedRecords(sources: readonly Source[], key: CacheKeyId): readonly ImportedResult[] {
+  return sources.flatMap(({ cache, keys }) =>
     (keys.keys.get(key)?.records ?? []).map((record) => ({ cache, record })),
   );
 }
