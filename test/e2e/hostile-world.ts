@@ -25,6 +25,8 @@ export interface HostileOutcome {
   /** Everything that was written, to both streams. */
   readonly output: string;
   readonly seconds: number;
+  /** Seconds of processor time that Kiln's process took, which do not depend on what else runs. */
+  readonly processor: number;
   /** The most memory that Kiln's process had, in bytes. */
   readonly memory: number;
 }
@@ -192,8 +194,10 @@ function run(
     });
     let output = "";
     let memory = 0;
+    let processor = 0;
     const look = setInterval(() => {
       memory = Math.max(memory, peakMemory(child.pid));
+      processor = Math.max(processor, processorTime(child.pid));
     }, 20);
     for (const stream of [child.stdout, child.stderr])
       stream.setEncoding("utf8").on("data", (text: string) => {
@@ -202,9 +206,20 @@ function run(
     child.once("error", reject);
     child.once("close", (status) => {
       clearInterval(look);
-      settle({ status, output, memory, seconds: (performance.now() - began) / 1000 });
+      settle({ status, output, memory, processor, seconds: (performance.now() - began) / 1000 });
     });
   });
+}
+
+/** With that of children that have ended; in hundredths of seconds, as Linux tells it. */
+function processorTime(pid: number | undefined): number {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0) / 100;
+  } catch {
+    return 0;
+  }
 }
 
 function peakMemory(pid: number | undefined): number {
