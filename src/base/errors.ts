@@ -53,6 +53,7 @@ export const errorCodes = {
     "invalid-argument",
     "An LLB definition is malformed or uses what is not supported.",
   ],
+  DEVICE_NOT_FOUND: ["not-found", "A step needs a device that is not described on this machine."],
   DIGEST_INVALID: ["invalid-argument", "A digest is not of the form sha256:<64 hex>."],
   DISK_FULL: ["resource-exhausted", "The disk that holds Kiln's data is full."],
   DOCKER_FAILED: ["internal", "The docker engine answered with an error."],

@@ -53,7 +53,14 @@ import {
   createTurns,
   openCacheStore,
 } from "./cache/index.ts";
-import { createProcessSlots, openExecutor, type DnsSettings, type NetworkMode } from "./executor/index.ts";
+import {
+  CdiDevices,
+  type CdiOptions,
+  createProcessSlots,
+  type DnsSettings,
+  type NetworkMode,
+  openExecutor,
+} from "./executor/index.ts";
 import { openStepHistory } from "./explain/index.ts";
 import { createExporters, createPacker, packForCache } from "./exporter/index.ts";
 import { createDockerfileFrontend } from "./frontend/index.ts";
@@ -115,6 +122,8 @@ export interface EngineOptions {
   readonly manyClients?: boolean;
   /** What requests may ask for beyond the sandbox; everything that there is, where absent. */
   readonly entitlements?: readonly Entitlement[];
+  /** Where devices are described that steps may ask for. */
+  readonly cdi?: CdiOptions;
 }
 
 export type { RunImageRequest, RunMount } from "./build/index.ts";
@@ -213,6 +222,7 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
     hosts: options.hosts,
   }).map((source) => owned.use(source));
   const native = options.platforms?.[0] ?? hostPlatform(process.arch);
+  const devices = new CdiDevices(options.cdi);
   const opParts: OpParts = {
     snapshotter,
     executor,
@@ -243,6 +253,7 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
       directory: kept.copies.directory,
       onUse: (name, description) => kept.copies.use(name, description),
     }),
+    devices,
     slots: createProcessSlots(options.jobs === undefined ? {} : { jobs: options.jobs }),
     defaultPlatform: native,
   };
@@ -298,6 +309,7 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
     sources: opParts.sources,
     executor,
     entitlements,
+    devices,
     platforms: [native],
     now: options.now,
     history: openStepHistory(metadata),

@@ -4,7 +4,7 @@ import type { Credentials } from "../../api/index.ts";
 import type { Call } from "../../base/index.ts";
 import type { GcOptions } from "../../engine/retention/index.ts";
 import type { RegistryHostConfig } from "../../storage/registry/index.ts";
-import { createDockerCredentials, readConfig } from "../config/index.ts";
+import { createDockerCredentials, type KilnConfig, readConfig } from "../config/index.ts";
 import type { RunWorld } from "./command.ts";
 import { proxyBuildArgs } from "./proxies.ts";
 import { rootOf } from "./state-place.ts";
@@ -16,6 +16,8 @@ export interface ClientConfig {
   readonly root: string;
   readonly hosts: Readonly<Record<string, RegistryHostConfig>>;
   readonly gc: GcOptions;
+  /** What steps may be lent beyond the sandbox. */
+  readonly lent: KilnConfig["lent"];
   /** Emulators as in KILN_QEMU. */
   readonly emulators?: string;
   /** Build arguments for the proxies of docker's configuration. */
@@ -32,6 +34,7 @@ export async function openClientConfig(world: RunWorld): Promise<ClientConfig> {
     root: rootOf(world, config.root),
     hosts: config.registries,
     gc: config.gc,
+    lent: config.lent,
     ...(config.emulators === undefined ? {} : { emulators: config.emulators }),
     proxyArgs: () => proxyBuildArgs(world.env),
     credentials: (host, call) => docker.credentials(host, call),

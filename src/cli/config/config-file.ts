@@ -7,7 +7,12 @@ import type { GcOptions } from "../../engine/retention/index.ts";
 import type { RegistryHostConfig } from "../../storage/registry/index.ts";
 import { readCertsDirectories } from "./certs-directories.ts";
 import { type ConfigText, configInvalid, lineOfKey, unknownKey } from "./config-text.ts";
-import { type DaemonTables, readDaemonTables } from "./daemon-tables.ts";
+import {
+  type DaemonTables,
+  type LentByConfig,
+  readDaemonTables,
+  readLent,
+} from "./daemon-tables.ts";
 import { readEmulators } from "./emulator-tables.ts";
 import { readGc } from "./gc-tables.ts";
 import { readRegistries } from "./registry-tables.ts";
@@ -21,6 +26,8 @@ export interface KilnConfig {
   /** By host; `docker.io` for the hub. */
   readonly registries: Readonly<Record<string, RegistryHostConfig>>;
   readonly gc: GcOptions;
+  /** What steps may be lent beyond the sandbox. */
+  readonly lent: LentByConfig;
   /** Emulators as in KILN_QEMU. */
   readonly emulators?: string;
   /** Absolute. */
@@ -52,7 +59,7 @@ export async function readConfig(
   if (!found) {
     const daemon = () => readDaemonTables({}, { file: "", text: "" });
     const registries = await readCertsDirectories(environment);
-    return { file: undefined, registries, gc: {}, daemon };
+    return { file: undefined, registries, gc: {}, lent: {}, daemon };
   }
   const { parse, TomlError } = await import("smol-toml");
   let document: Readonly<Record<string, unknown>>;
@@ -103,6 +110,7 @@ function interpret(document: Readonly<Record<string, unknown>>, config: ConfigTe
     registries: readRegistries(registry, config),
     ...(emulators === undefined ? {} : { emulators }),
     gc: readGc(document["worker"], config),
+    lent: readLent(document, config),
     daemon: () => readDaemonTables(document, config),
     ...(root ? { root: resolve(dirname(config.file), root) } : {}),
   };

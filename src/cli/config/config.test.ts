@@ -45,6 +45,8 @@ root = "state"
     cert = "c.pem"
 [worker.oci]
   gc = true
+[cdi]
+  specDirs = ["cdi"]
 `,
     );
     expect(await readConfig(path, { KILN_CERTS_D: "" })).toEqual({
@@ -52,6 +54,7 @@ root = "state"
       file: path,
       root: join(home, "state"),
       gc: { enabled: true },
+      lent: { cdi: { specDirs: [join(home, "cdi")] } },
       registries: {
         "docker.io": { mirrors: ["mirror.example:5000", "registry.example/hub"] },
         "mirror.example:5000": {

@@ -81,9 +81,8 @@ it("refuses a process of any other origin by the same rule", () => {
 });
 
 it("grants what the request asks and the engine allows", () => {
-  expect(grantEntitlements(["network.host", "device=gpu"], allEntitlements)).toEqual(
-    grants("network.host", "device"),
-  );
+  const granted = grantEntitlements(["network.host", "device"], allEntitlements);
+  expect(allEntitlements.filter((one) => granted.has(one))).toEqual(["network.host", "device"]);
   expect(failureOf(() => grantEntitlements(["network.host"], ["device"])).code).toBe(
     "ENTITLEMENT_MISSING",
   );
@@ -91,4 +90,17 @@ it("grants what the request asks and the engine allows", () => {
     "Did you mean network.host?",
   );
   expect(() => grantEntitlements(["constructor"], allEntitlements)).toThrow("no entitlement");
+});
+
+it("grants a device or a kind alone, and those that are everybody's", () => {
+  const isFree = (name: string) => name === "v.com/free=0";
+  const granted = grantEntitlements(["device=v.com/gpu,alias=x"], ["device"], isFree);
+  const asking = (...names: string[]) =>
+    checkGraph(graphOf({ devices: names.map((name) => ({ name, optional: false })) }), granted);
+  asking("v.com/gpu=0", "v.com/gpu=*", "v.com/free=0");
+  for (const name of ["v.com/npu=0", "v.com/free=1"])
+    expect(failureOf(() => asking("v.com/gpu=0", name)).code).toBe("ENTITLEMENT_MISSING");
+  expect(failureOf(() => grantEntitlements(["device=v.com/gpu"], [])).code).toBe(
+    "ENTITLEMENT_MISSING",
+  );
 });

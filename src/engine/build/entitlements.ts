@@ -6,7 +6,7 @@ import {
   type LlbVertex,
   readDefinition,
 } from "../../formats/llb/index.ts";
-import type { ProcessSpec } from "../executor/index.ts";
+import { isSameOrKind, type ProcessSpec } from "../executor/index.ts";
 import { placeOf } from "../ops/index.ts";
 
 /** BuildKit's words, each with what it allows. */
@@ -20,15 +20,25 @@ export type Entitlement = keyof typeof entitlements;
 
 export const allEntitlements: readonly Entitlement[] = Object.keys(entitlements) as Entitlement[];
 
+/** What a request was granted. */
+export interface Grants {
+  has(entitlement: Entitlement): boolean;
+  /** Whether a step may have that device, by its name, though not every one; none where absent. */
+  readonly allowsDevice?: (name: string) => boolean;
+}
+
 /**
  * What a request may have: each word must be known, and allowed by the engine. Throws `FLAG_INVALID` or
- * `ENTITLEMENT_MISSING`. A word may say more after `=`, as `device=KIND` does.
+ * `ENTITLEMENT_MISSING`. `device=NAME` and `device=KIND` grant that device or kind alone; devices that `isAutoAllowed` names
+ * are everybody's.
  */
 export function grantEntitlements(
   wanted: readonly string[],
   engine: readonly Entitlement[],
-): ReadonlySet<Entitlement> {
+  isAutoAllowed: (device: string) => boolean = () => false,
+): Grants {
   const granted = new Set<Entitlement>();
+  const devices: string[] = [];
   for (const text of wanted) {
     const word = text.split("=", 1)[0] ?? "";
     if (!isEntitlement(word)) throw unknownEntitlement(text);
@@ -37,23 +47,24 @@ export function grantEntitlements(
         hint: `Add "${word}" to insecure-entitlements in its configuration.`,
       });
     }
-    granted.add(word);
+    const [which] = text.slice(word.length + 1).split(",");
+    if (word === "device" && which) devices.push(which);
+    else granted.add(word);
   }
-  return granted;
+  return {
+    has: (one) => granted.has(one),
+    allowsDevice: (name) => isAutoAllowed(name) || devices.some((one) => isSameOrKind(one, name)),
+  };
 }
 
 /** A process as far as its privileges go. Any other value than the named ones counts as the most that there is. */
 export interface Privileges extends Pick<ProcessSpec, "network" | "security"> {
-  readonly devices?: readonly unknown[];
+  readonly devices?: readonly { readonly name: string }[];
 }
 
 /** Throws `ENTITLEMENT_MISSING` for a process that asks for more than is granted. */
-export function checkPrivileges(
-  process: Privileges,
-  granted: ReadonlySet<Entitlement>,
-  at?: SourcePlace,
-): void {
-  const missing = neededBy(process).filter((one) => !granted.has(one));
+export function checkPrivileges(process: Privileges, granted: Grants, at?: SourcePlace): void {
+  const missing = missingFor(process, granted);
   if (missing.length > 0) throw refusal(missing, at);
 }
 
@@ -61,16 +72,16 @@ export function checkPrivileges(
  * Reads a definition that is to be solved, and checks every step of it, cached or not; all that are refused are told at
  * once. Nothing is solved that did not come through here.
  */
-export function readAllowed(definition: Definition, granted: ReadonlySet<Entitlement>): LlbGraph {
+export function readAllowed(definition: Definition, granted: Grants): LlbGraph {
   const graph = readDefinition(definition);
   checkGraph(graph, granted);
   return graph;
 }
 
 /** Throws `ENTITLEMENT_MISSING` for the steps that ask for more than is granted. */
-export function checkGraph(graph: LlbGraph, granted: ReadonlySet<Entitlement>): void {
+export function checkGraph(graph: LlbGraph, granted: Grants): void {
   const errors = graph.vertices.flatMap((vertex) => {
-    const missing = neededByVertex(vertex).filter((one) => !granted.has(one));
+    const missing = missingForVertex(vertex, granted);
     return missing.length === 0 ? [] : [refusal(missing, placeOf(vertex), vertex.name)];
   });
   const [first, ...others] = errors;
@@ -83,18 +94,21 @@ export function checkGraph(graph: LlbGraph, granted: ReadonlySet<Entitlement>): 
   });
 }
 
-function neededByVertex({ op }: LlbVertex): readonly Entitlement[] {
+function missingForVertex({ op }: LlbVertex, granted: Grants): readonly Entitlement[] {
   if (op.kind !== "exec") return [];
   const network = op.network === "sandbox" ? "default" : op.network;
-  return neededBy({ network, security: op.security, devices: op.devices });
+  return missingFor({ network, security: op.security, devices: op.devices }, granted);
 }
 
-function neededBy({ network, security, devices = [] }: Privileges): readonly Entitlement[] {
+function missingFor(
+  { network, security, devices = [] }: Privileges,
+  granted: Grants,
+): readonly Entitlement[] {
   const needed: Entitlement[] = [];
   if (network !== "default" && network !== "none") needed.push("network.host");
   if (security !== "sandbox") needed.push("security.insecure");
-  if (devices.length > 0) needed.push("device");
-  return needed;
+  if (devices.some(({ name }) => granted.allowsDevice?.(name) !== true)) needed.push("device");
+  return needed.filter((one) => !granted.has(one));
 }
 
 function refusal(

@@ -162,10 +162,7 @@ export function ociSpec(process: ProcessSpec, setting: SpecSetting): OciSpec {
           : {
               uid: setting.user.uid,
               gid: setting.user.gid,
-              additionalGids: [
-                ...setting.user.additionalGids,
-                ...(process.additionalGids ?? []),
-              ],
+              additionalGids: [...setting.user.additionalGids, ...(process.additionalGids ?? [])],
             },
       args: process.args,
       env: environment(process.env, setting),
@@ -221,10 +218,7 @@ function environment(given: readonly string[], setting: SpecSetting): readonly s
 }
 
 /** crun mounts the root anew without the flags that it had, so they are set again after that. */
-function rootHooks(
-  { rootfs, mountProgram }: SpecSetting,
-  sandboxed: boolean,
-): readonly Hook[] {
+function rootHooks({ rootfs, mountProgram }: SpecSetting, sandboxed: boolean): readonly Hook[] {
   const flags = [...(sandboxed ? ["nodev"] : []), ...(rootfs.readonly ? ["ro"] : [])];
   const remount = [mountProgram, "-o", ["remount", "bind", ...flags].join(","), rootfs.path];
   // A hook must take the state that the runtime writes to it: one that ends before fails the step, now and then.

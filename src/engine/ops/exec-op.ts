@@ -5,7 +5,14 @@ import { AsyncStack, type Call, digestOf, isKilnError, KilnError } from "../../b
 import { type ExecOp, execIdentity, type ExecMount as LlbMount } from "../../formats/llb/index.ts";
 import type { Platform } from "../../formats/oci/index.ts";
 import type { ActiveSnapshot, Mount, Snapshotter } from "../../storage/snapshot/index.ts";
-import type { ExecMount, Executor, ProcessSlots, ProcessSpec } from "../executor/index.ts";
+import type {
+  CdiDevices,
+  ExecMount,
+  Executor,
+  LentDevices,
+  ProcessSlots,
+  ProcessSpec,
+} from "../executor/index.ts";
 import type { CacheMap, Op } from "../solver/index.ts";
 import { ContentLister, contentDigest } from "../source/index.ts";
 import type { CacheMounts } from "./cache-mounts.ts";
@@ -114,6 +121,7 @@ class ExecRun implements AsyncDisposable {
   readonly #inputs: readonly OpResult[];
   readonly #parts: ExecParts;
   readonly #owned = new AsyncStack();
+  #lent: LentDevices | undefined;
   /** By output index. */
   readonly #writable = new Map<number, ActiveSnapshot>();
   /** Cache mounts, which are held through all attempts. */
@@ -134,7 +142,7 @@ class ExecRun implements AsyncDisposable {
 
   async perform(call: StepCall): Promise<readonly OpResult[]> {
     const { devices } = this.#op;
-    const lent = devices.length === 0 ? undefined : await this.#parts.devices?.lend(devices);
+    this.#lent = devices.length === 0 ? undefined : this.#parts.devices?.lend(devices);
     const root = this.#op.mounts.find((mount) => mount.target === "/");
     if (!root) throw new KilnError("DEFINITION_INVALID", "exec op: no mount at /");
     if (root.selector !== "" && root.selector !== "/") {
@@ -159,7 +167,7 @@ class ExecRun implements AsyncDisposable {
       if (mount !== root) mounts.push(...(await this.#execMount(mount, call)));
     }
     this.#held ??= await this.#cacheMounts(call);
-    mounts.push(...this.#held);
+    mounts.push(...(this.#lent?.mounts ?? []), ...this.#held);
     const executor = await this.#parts.executor();
     const process = { ...(await this.#process(call)), ...(attempt === 0 ? {} : { attempt }) };
     await executor.run(process, rootMounts, mounts, call);
@@ -182,6 +190,7 @@ class ExecRun implements AsyncDisposable {
     const op = this.#op;
     const env = [
       ...op.env,
+      ...(this.#lent?.env ?? []),
       ...proxyEnvironment(op),
       ...(await secretEnvironment(op, this.#parts.session, call)),
     ];
@@ -195,6 +204,7 @@ class ExecRun implements AsyncDisposable {
       ...(this.#parts.resources === undefined ? {} : { resources: this.#parts.resources }),
       extraHosts: op.extraHosts,
       ulimits: op.ulimits,
+      ...(this.#lent ? { additionalGids: this.#lent.additionalGids, hooks: this.#lent.hooks } : {}),
       ...(op.user === "" ? {} : { user: op.user }),
       ...(op.hostname === "" ? {} : { hostname: op.hostname }),
       ...(op.cgroupParent === "" ? {} : { cgroupParent: op.cgroupParent }),

@@ -1,5 +1,6 @@
 // The devices of this machine that steps may ask for: read from the directories of the Container Device Interface.
 import { readdirSync, readFileSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { closest, KilnError, log } from "../../../base/index.ts";
 import type { ExecMount, ProcessSpec } from "../executor.ts";
@@ -32,7 +33,8 @@ export interface Device {
 }
 
 /** What a process is given, on top of its own. */
-export interface LentDevices extends Required<Pick<ProcessSpec, "env" | "additionalGids" | "hooks">> {
+export interface LentDevices
+  extends Required<Pick<ProcessSpec, "env" | "additionalGids" | "hooks">> {
   readonly mounts: readonly ExecMount[];
 }
 
@@ -41,6 +43,15 @@ interface Known extends Device {
   readonly document: CdiDocument;
 }
 
+interface Found {
+  readonly devices: readonly Known[];
+  /** Files that could not be read, with why. */
+  readonly broken: readonly string[];
+}
+
+/** Devices come and go while a daemon runs; in milliseconds. */
+const freshFor = 2000;
+
 const autoAllowAnnotation = "org.mobyproject.buildkit.device.autoallow";
 const classAnnotation = "org.mobyproject.buildkit.device.class";
 
@@ -48,29 +59,31 @@ const classAnnotation = "org.mobyproject.buildkit.device.class";
 const maxFileSize = 4 * 1024 * 1024;
 const maxFiles = 1000;
 
-/** Read anew by each build, since devices come and go. */
+/** Reads the directories when it is first asked, and not again for a while. */
 export class CdiDevices {
   readonly #options: CdiOptions;
-  #known: { readonly devices: readonly Known[]; readonly broken: readonly string[] } | undefined;
+  #known: Found | undefined;
+  #readAt = 0;
 
   constructor(options: CdiOptions = {}) {
     this.#options = options;
   }
 
-  async list(): Promise<readonly Device[]> {
-    const { devices } = await this.#read();
+  list(): readonly Device[] {
+    const { devices } = this.#read();
     return devices.map(({ name, autoAllow, annotations }) => ({ name, autoAllow, annotations }));
   }
 
   /** Whether everything that is meant may be used by anybody. */
-  async isAutoAllowed(wanted: string): Promise<boolean> {
-    const { devices } = await this.#read();
-    return matches(devices, wanted).every(({ autoAllow }) => autoAllow);
+  isAutoAllowed(wanted: string): boolean {
+    const { devices } = this.#read();
+    const meant = matches(devices, wanted);
+    return meant.length > 0 && meant.every(({ autoAllow }) => autoAllow);
   }
 
   /** Throws `DEVICE_NOT_FOUND` for one that is required. */
-  async lend(wanted: readonly WantedDevice[]): Promise<LentDevices> {
-    const { devices, broken } = await this.#read();
+  lend(wanted: readonly WantedDevice[]): LentDevices {
+    const { devices, broken } = this.#read();
     const chosen = wanted.flatMap(({ name, optional }) => {
       const found = matches(devices, name);
       if (found.length === 0 && !optional) throw notFound(name, devices, broken);
@@ -81,8 +94,8 @@ export class CdiDevices {
     return lentBy([...edits]);
   }
 
-  async #read(): Promise<NonNullable<CdiDevices["#known"]>> {
-    if (this.#known) return this.#known;
+  #read(): Found {
+    if (this.#known && performance.now() - this.#readAt < freshFor) return this.#known;
     const { disabled = false, specDirs = cdiDirectories, autoAllowed = [] } = this.#options;
     const broken: string[] = [];
     const found = new Map<string, Known>();
@@ -90,9 +103,10 @@ export class CdiDevices {
       const here = new Map<string, Known>();
       for (const file of filesOf(directory)) {
         try {
-          const document = await readSpec(file);
+          const document = readSpec(file);
           for (const known of devicesOf(document, autoAllowed)) {
-            if (here.has(known.name)) throw new Error(`${known.name} is described twice in ${directory}`);
+            if (here.has(known.name))
+              throw new Error(`${known.name} is described twice in ${directory}`);
             here.set(known.name, known);
           }
         } catch (error) {
@@ -105,6 +119,7 @@ export class CdiDevices {
       for (const [name, known] of here) found.set(name, known);
     }
     const devices = [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    this.#readAt = performance.now();
     this.#known = { devices, broken };
     return this.#known;
   }
@@ -123,13 +138,13 @@ function filesOf(directory: string): readonly string[] {
   }
 }
 
-async function readSpec(file: string): Promise<CdiDocument> {
+function readSpec(file: string): CdiDocument {
   const { size } = statSync(file);
   if (size > maxFileSize) throw new Error(`larger than ${maxFileSize} bytes`);
   const text = readFileSync(file, "utf8");
   if (file.endsWith(".json")) return readCdiDocument(JSON.parse(text));
-  // Few machines have devices for builds.
-  const { parse } = await import("yaml");
+  // Few machines have devices for builds: loaded when one has, beside the program.
+  const { parse } = createRequire(import.meta.url)("yaml") as typeof import("yaml");
   return readCdiDocument(parse(text, { maxAliasCount: 100 }));
 }
 
@@ -147,7 +162,8 @@ function devicesOf(document: CdiDocument, autoAllowed: readonly string[]): reado
 
 function matches(devices: readonly Known[], wanted: string): readonly Known[] {
   const [kind = "", name] = splitOnce(wanted);
-  if (!kind.includes("/")) return devices.filter((one) => one.annotations[classAnnotation] === wanted);
+  if (!kind.includes("/"))
+    return devices.filter((one) => one.annotations[classAnnotation] === wanted);
   const ofKind = devices.filter(({ document }) => document.kind === kind);
   if (name === undefined || name === "") return ofKind.slice(0, 1);
   return name === "*" ? ofKind : ofKind.filter(({ device }) => device.name === name);
@@ -155,7 +171,9 @@ function matches(devices: readonly Known[], wanted: string): readonly Known[] {
 
 /** Whether a grant of `device=GRANT` is for what is wanted: the same device, or any of its kind. */
 export function isSameOrKind(grant: string, wanted: string): boolean {
-  return grant === wanted || grant === splitOnce(wanted)[0] || grant === `${splitOnce(wanted)[0]}=*`;
+  return (
+    grant === wanted || grant === splitOnce(wanted)[0] || grant === `${splitOnce(wanted)[0]}=*`
+  );
 }
 
 function splitOnce(text: string): readonly [string, string | undefined] {
@@ -163,11 +181,7 @@ function splitOnce(text: string): readonly [string, string | undefined] {
   return at === -1 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
 }
 
-function notFound(
-  name: string,
-  devices: readonly Known[],
-  broken: readonly string[],
-): KilnError {
+function notFound(name: string, devices: readonly Known[], broken: readonly string[]): KilnError {
   const names = devices.map((one) => one.name);
   const near = closest(name, names);
   const hint = [
@@ -175,7 +189,9 @@ function notFound(
     ...(broken.length === 0 ? [] : [`Not read: ${broken.slice(0, 3).join("; ")}.`]),
   ].join(" ");
   return new KilnError("DEVICE_NOT_FOUND", `required CDI device "${name}" is not registered`, {
-    hint: hint || `Put its specification into ${cdiDirectories[0]}, or name its directory in [cdi] specDirs.`,
+    hint:
+      hint ||
+      `Put its specification into ${cdiDirectories[0]}, or name its directory in [cdi] specDirs.`,
   });
 }
 

@@ -130,8 +130,10 @@ function readNode(value: unknown): CdiNode {
     ...["path", "hostPath", "type", "major", "minor", "fileMode", "permissions", "uid", "gid"],
   ]);
   const path = place(at["path"], "a device node's path");
-  const permissions = at["permissions"] === undefined ? "rwm" : text(at["permissions"], "permissions");
-  if (!/^[rwm]{0,3}$/.test(permissions)) throw invalid(`permissions ${JSON.stringify(permissions)}`);
+  const permissions =
+    at["permissions"] === undefined ? "rwm" : text(at["permissions"], "permissions");
+  if (!/^[rwm]{0,3}$/.test(permissions))
+    throw invalid(`permissions ${JSON.stringify(permissions)}`);
   const hostPath = at["hostPath"] === undefined ? path : place(at["hostPath"], "hostPath");
   return { path, hostPath, readonly: permissions !== "" && !permissions.includes("w") };
 }
@@ -152,7 +154,8 @@ function readMount(value: unknown): CdiMount {
 function readHook(value: unknown): CdiHook {
   const at = members(value, "a hook", ["hookName", "path", "args", "env", "timeout"]);
   const name = text(at["hookName"], "hookName");
-  if (!hookNames.some((one) => one === name)) throw invalid(`there is no hook ${JSON.stringify(name)}`);
+  if (!hookNames.some((one) => one === name))
+    throw invalid(`there is no hook ${JSON.stringify(name)}`);
   const { timeout } = at as { readonly timeout?: unknown };
   if (timeout !== undefined && !(typeof timeout === "number" && timeout > 0))
     throw invalid("a hook's timeout is not a number of seconds");
