@@ -169,7 +169,7 @@ async function runScanner(
     call,
   );
   const written = owned.use(await out.commit(call));
-  return withView(written, call, (view) => readDocuments(view, generator));
+  return await withView(written, call, (view) => readDocuments(view, generator));
 }
 
 function extraSource({ name, snapshot }: ScannedResult["extras"][number]) {

@@ -205,7 +205,7 @@ async function sendPieces(
     location = locationOf(response, client, doing);
     offset = from + size;
   }
-  return put(client, location, blob, undefined, doing, call);
+  return await put(client, location, blob, undefined, doing, call);
 }
 
 function put(

@@ -176,5 +176,5 @@ async function fileSnapshot(
     const time = BigInt(timeOf(record)?.getTime() ?? 0) * 1_000_000n;
     loadSyscalls().utimensat(path, time, time);
   });
-  return active.commit(call);
+  return await active.commit(call);
 }

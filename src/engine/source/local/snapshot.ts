@@ -104,7 +104,7 @@ async function copyTree(tree: HostTree, snapshotter: Snapshotter, call: Call): P
       if (fileType(entry.mode) === "directory") setTimes(`${directory}/${entry.path}`, entry.mtime);
     }
   });
-  return active.commit(call);
+  return await active.commit(call);
 }
 
 function copyEntry(tree: HostTree, entry: HostEntry, target: string, call: Call): void {
