@@ -420,7 +420,7 @@ async function describeAsAsked(
       const graph = readAllowed(definition, parts.granted);
       parts.notes?.read(definition, graph);
       const build = nesting(
-        shared(request, session, parts, parts.notes),
+        { ...shared(request, session, parts, parts.notes), ...keep },
         job,
         parts.granted,
         parts.rules,
