@@ -16,11 +16,14 @@ test("docs/cli and docs/errors.md are current: run `npm run docs`", async () => 
 
 test("the list of commands says what the commands say", async () => {
   const listed = (entries: typeof root.children = [], path: string[] = []): string[] =>
-    entries.flatMap((one) =>
-      one.children
-        ? listed(one.children, [...path, one.name])
-        : [`${[...path, one.name].join(" ")} ${(one.aliases ?? []).join(" ")} ${one.summary}`],
-    );
+    entries
+      .filter(({ hidden }) => !hidden)
+      .flatMap((one) => [
+        ...(one.load
+          ? [`${[...path, one.name].join(" ")} ${(one.aliases ?? []).join(" ")} ${one.summary}`]
+          : []),
+        ...listed(one.children, [...path, one.name]),
+      ]);
   const said = (await commandSpecs()).map((spec) => `${spec.path.join(" ")} ${(spec.aliases ?? []).join(" ")} ${spec.summary}`);
   expect(listed(root.children)).toEqual(said);
 });
