@@ -45,12 +45,17 @@ export async function openDisplay(
       const { TtyDisplay } = await import("./tty.ts");
       const logRows = Number(options.env["BUILDKIT_TTY_LOG_LINES"]) || 6;
       const unicode = showsUnicode(options.env);
-      const display = new TtyDisplay(out, { now, unicode, logRows, atExit: options.atExit });
+      const display = new TtyDisplay(out, {
+        ...{ now, unicode, logRows, atExit: options.atExit },
+        ...displayRate(options.env["TTY_DISPLAY_RATE"]),
+      });
       return { mode: chosen, display, model: display.model };
     }
     case "plain": {
       const { PlainDisplay } = await import("./plain.ts");
-      const display = new PlainDisplay(out, now);
+      // As the reference: names are whole unless that is refused.
+      const cut = options.env["PROGRESS_NO_TRUNC"] === "0";
+      const display = new PlainDisplay(out, now, ...(cut ? [72] : []));
       return { mode: chosen, display, model: display.model };
     }
     case "rawjson": {
@@ -63,6 +68,12 @@ export async function openDisplay(
       return { mode: chosen, display, model: display.model };
     }
   }
+}
+
+/** TTY_DISPLAY_RATE: milliseconds between two pictures, within reason. */
+function displayRate(text: string | undefined): { readonly tickMs?: number } {
+  if (text === undefined || !/^\d{1,6}$/.test(text) || Number(text) === 0) return {};
+  return { tickMs: Math.max(10, Number(text)) };
 }
 
 /** What the locale says of the terminal; without a word, it is taken to be of this century. */

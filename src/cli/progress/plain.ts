@@ -21,6 +21,10 @@ interface Pending {
   over: boolean;
 }
 
+function shortened(name: string, limit: number): string {
+  return name.length > limit ? `${name.slice(0, limit)}...` : name;
+}
+
 /**
  * Prints `#5 [build 2/3] RUN make`, `#5 0.123 output`, `#5 DONE 0.3s` as buildx does. One step speaks at a time; another gets
  * its turn when that one is over or silent, so that output of parallel steps stays readable.
@@ -30,14 +34,17 @@ export class PlainDisplay implements Display {
   readonly model: ProgressModel;
   readonly #out: Output;
   readonly #now: () => number;
+  readonly #nameLimit: number;
   readonly #pending = new Map<string, Pending>();
   readonly #told = new Map<string, number>();
   #current: Line | undefined;
   #spokeAt = 0;
   #turnAt = 0;
 
-  constructor(out: Output, now: () => number) {
+  /** `nameLimit` is the longest name, in characters, that is shown whole. */
+  constructor(out: Output, now: () => number, nameLimit: number = Number.POSITIVE_INFINITY) {
     this.#out = out;
+    this.#nameLimit = nameLimit;
     this.#now = now;
     this.model = new ProgressModel({ colored: out.style.colored });
   }
@@ -116,7 +123,7 @@ export class PlainDisplay implements Display {
       if (this.#current && current && !current.over) this.#print(this.#current, "...");
       if (this.#current) this.#out.write("\n");
       this.#current = next.line;
-      this.#print(next.line, this.#out.style.bold(next.line.name));
+      this.#print(next.line, this.#out.style.bold(shortened(next.line.name, this.#nameLimit)));
       this.#spokeAt = this.#now();
       this.#turnAt = this.#spokeAt;
     }

@@ -446,3 +446,36 @@ describe("the words afterwards", () => {
     ]);
   });
 });
+
+describe("variables of the reference's clients", () => {
+  const options = (env: Readonly<Record<string, string>>) => ({
+    now: () => at(0),
+    env,
+    atExit: () => () => {},
+  });
+
+  it.each([
+    [{}, 80],
+    [{ TTY_DISPLAY_RATE: "500" }, 500],
+    [{ TTY_DISPLAY_RATE: "1" }, 10],
+    [{ TTY_DISPLAY_RATE: "0" }, 80],
+    [{ TTY_DISPLAY_RATE: "-5" }, 80],
+    [{ TTY_DISPLAY_RATE: "often" }, 80],
+  ])("%o redraws every %i ms", async (env, tickMs) => {
+    const { display } = await openDisplay("tty", collect().out, options(env));
+    expect(display.tickMs).toBe(tickMs);
+    display.end();
+  });
+
+  it.each([
+    [{}, `[1/1] RUN ${"x".repeat(90)}`],
+    [{ PROGRESS_NO_TRUNC: "1" }, `[1/1] RUN ${"x".repeat(90)}`],
+    [{ PROGRESS_NO_TRUNC: "0" }, `[1/1] RUN ${"x".repeat(62)}...`],
+  ])("%o prints long names as they say", async (env, shown) => {
+    const { out, text } = collect();
+    const { display } = await openDisplay("plain", out, options(env));
+    display.event(tell.step(0, `[1/1] RUN ${"x".repeat(90)}`, "started"));
+    display.end();
+    expect(text()).toBe(`#1 ${shown}\n`);
+  });
+});

@@ -18,6 +18,8 @@ export interface TtyOptions {
   readonly unicode: boolean;
   /** Lines of output below a running step. */
   readonly logRows: number;
+  /** Milliseconds between two pictures; twelve a second where absent. */
+  readonly tickMs?: number;
   /** Runs the step when the process ends, so that the cursor comes back; returns how to take it back. */
   atExit(step: () => void): () => void;
 }
@@ -26,6 +28,9 @@ export interface TtyOptions {
 const narrowest = 100;
 /** Cells that a step's line needs besides its name. */
 const besideName = 24;
+
+/** Smooth enough, and leaves the processor to the build. */
+const usualTickMs = 80;
 
 const hideCursor = "\u001b[?25l";
 const showCursor = "\u001b[?25h";
@@ -36,8 +41,7 @@ const clearLine = "\u001b[K";
 const clearBelow = "\u001b[J";
 
 export class TtyDisplay implements Display {
-  /** Twelve pictures a second are smooth enough and leave the processor to the build. */
-  readonly tickMs: number = 80;
+  readonly tickMs: number;
   readonly model: ProgressModel = new ProgressModel({ colored: false });
   readonly #out: Output;
   readonly #options: TtyOptions;
@@ -49,6 +53,7 @@ export class TtyDisplay implements Display {
   constructor(out: Output, options: TtyOptions) {
     this.#out = out;
     this.#options = options;
+    this.tickMs = options.tickMs ?? usualTickMs;
     this.#glyphs = options.unicode ? unicodeGlyphs : asciiGlyphs;
     this.#takeBack = options.atExit(() => out.write(showCursor));
     out.write(hideCursor);
