@@ -1,7 +1,7 @@
 // LLB's ExecOp: a process in a root file system made of mounts, whose writable mounts become results.
 import { posix } from "node:path";
 import type { Session, StepCall, StepResources } from "../../api/index.ts";
-import { AsyncStack, type Call, digestOf, isKilnError, KilnError } from "../../base/index.ts";
+import { AsyncStack, type Call, digestOf, isAbortError, isKilnError, KilnError } from "../../base/index.ts";
 import { type ExecOp, execIdentity, type ExecMount as LlbMount } from "../../formats/llb/index.ts";
 import type { Platform } from "../../formats/oci/index.ts";
 import type { ActiveSnapshot, Mount, Snapshotter } from "../../storage/snapshot/index.ts";
@@ -153,10 +153,27 @@ class ExecRun implements AsyncDisposable {
         await this.#attempt(root, attempt, call);
         return await this.#outputs(call);
       } catch (error) {
-        if (!isKilnError(error, "EMULATOR_CRASHED") || !(await this.#hasNext(attempt, call)))
-          throw error;
+        if (isKilnError(error, "EMULATOR_CRASHED") && (await this.#hasNext(attempt, call))) continue;
+        if (!isAbortError(error)) await this.#tellFailure(call);
+        throw error;
       }
     }
+  }
+
+  /** What the process left goes to whoever wants to look into it. Telling must not hide why the process failed. */
+  async #tellFailure(call: Call): Promise<void> {
+    const { onFailure } = this.#parts;
+    if (!onFailure) return;
+    const inputs = this.#op.mounts.map(({ input }) =>
+      input === undefined ? undefined : this.#inputs[input]?.clone(),
+    );
+    const states: OpResult[] = [];
+    for (const [at, { output }] of this.#op.mounts.entries()) {
+      const active = output === undefined ? undefined : this.#writable.get(output);
+      states.push(active ? await active.commit(call).catch(() => undefined) : inputs[at]?.clone());
+      if (active && output !== undefined) this.#writable.delete(output);
+    }
+    onFailure({ states, inputs });
   }
 
   /** Runs the process on layers of this attempt's own. */
