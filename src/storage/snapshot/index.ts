@@ -17,3 +17,4 @@ export { noteOwner } from "./owner-note.ts";
 export { removeTree } from "./remove-tree.ts";
 export * from "./snapshot.ts";
 export * from "./syscalls.ts";
+export { copySparse } from "./tree-files.ts";

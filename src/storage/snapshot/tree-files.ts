@@ -66,8 +66,8 @@ function copyNode(from: string, to: string, stat: BigIntStats): void {
   copyAttributes(from, to, stat);
 }
 
-/** Holes stay holes: an image may have a file of terabytes that holds nothing. */
-function copySparse(from: string, to: string, size: number): void {
+/** Makes the file `to`. Holes stay holes: an image may have a file of terabytes that holds nothing. */
+export function copySparse(from: string, to: string, size: number): void {
   const { seek } = loadSyscalls();
   const source = openSync(fsPath(from), "r");
   const target = openSync(fsPath(to), "wx", 0o600);
