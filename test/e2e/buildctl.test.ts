@@ -378,5 +378,15 @@ describe.skipIf(!existsSync(dockerSocket))("buildctl with the BuildKit in docker
     expect(failed.status).toBe(1);
     expect(failed.stderr).toContain("   2 | >>> COPY nothing /\n");
     expect(failed.stderr).toContain("error: failed to solve: failed to compute cache key");
+    const asked = await build("--opt", "requestid=frontend.outline");
+    expect([asked.status, asked.stdout]).toEqual([
+      0,
+      expect.stringMatching(/BUILD ARG|TARGET|^\s*$/),
+    ]);
+    const targets = await world.kiln(
+      ["build", "--builder", "default", "--call=targets,format=json", context],
+      { env },
+    );
+    expect(JSON.parse(targets.stdout)).toMatchObject({ targets: [{ base: "scratch" }] });
   });
 });

@@ -17,6 +17,7 @@ import { buildError } from "./errors.ts";
 import { EventQueue } from "./event-queue.ts";
 import { lendLocalCaches } from "./local-caches.ts";
 import { lendExports } from "./local-exports.ts";
+import { askFrontend, isQuestion } from "./question.ts";
 import { solveRequest } from "./request.ts";
 import { StatusReader } from "./status.ts";
 import type { RemoteBuilderOptions } from "./types.ts";
@@ -71,8 +72,10 @@ async function runBuild(asked: Running, call: Call): Promise<BuildResult> {
   const during: Call = { signal: AbortSignal.any([call.signal, over.signal]) };
   await openSession({ running, id, channel, stack }, during);
   const status = followStatus(client.status({ Ref: request.ref }, during), events, over);
-  const { ExporterResponse } = await solved(client.solve(wanted, call), status);
-  const response = Object.fromEntries(ExporterResponse);
+  const solving = isQuestion(wanted)
+    ? askFrontend(wanted, channel, call)
+    : client.solve(wanted, call).then((answer) => Object.fromEntries(answer.ExporterResponse));
+  const response = await solved(solving, status);
   await caches.finish(response, call);
   await exports.finish(response, call);
   return resultOf(response);

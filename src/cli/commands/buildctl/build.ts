@@ -130,9 +130,13 @@ async function buildRequest(
   };
   const definition = values.frontend === "" ? await readLlb(values["no-cache"], world) : undefined;
   const noCache = values["no-cache"] && definition === undefined ? { "no-cache": "" } : {};
+  const question =
+    opts["requestid"] === undefined
+      ? {}
+      : { "frontend.caps": "moby.buildkit.frontend.subrequests" };
   return {
     ref: createBuildRef(),
-    attrs: { ...opts, ...noCache },
+    attrs: { ...question, ...opts, ...noCache },
     ...(definition ? { definition } : {}),
     exporters: outputs.map(({ request }) => request),
     ...caches,
