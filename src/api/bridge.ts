@@ -1,4 +1,5 @@
 // All that a frontend may touch. The gateway protocol is this interface over gRPC and nothing more.
+import type { Duplex } from "node:stream";
 import type { Call, Digest } from "../base/index.ts";
 import type { Definition } from "../formats/llb/index.ts";
 import type { ImageConfig, Platform } from "../formats/oci/index.ts";
@@ -67,6 +68,13 @@ export interface FrontendRequest {
 
 /** A frontend lent for one build: by a client, which asks over the wire for what the bridge offers. */
 export type Drive = (bridge: BuildBridge, call: Call) => Promise<FrontendResult>;
+
+/** Speaks BuildKit's gateway protocol on a byte stream, and resolves with what the other end returns. */
+export type ServeBridge = (
+  bridge: BuildBridge,
+  socket: Duplex,
+  call: Call,
+) => Promise<FrontendResult>;
 
 export interface BuildBridge {
   /** Solves now. Undefined is the empty result (scratch). */

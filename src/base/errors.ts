@@ -71,6 +71,10 @@ export const errorCodes = {
   EXPORT_FAILED: ["internal", "The result could not be written where it was asked for."],
   FIX_FAILED: ["failed-precondition", "A command that was to put something right did not succeed."],
   FLAG_INVALID: ["invalid-argument", "A command-line flag or argument is wrong."],
+  FRONTEND_FAILED: [
+    "unknown",
+    "A frontend in an image ended without a result, or answered what makes no sense.",
+  ],
   GIT_FAILED: [
     "unavailable",
     "A git repository could not be reached, or does not have what was asked for.",

@@ -1,7 +1,7 @@
 // The composition root: the only file that knows every part, and puts a builder together from them.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import type { Builder, Session } from "../api/index.ts";
+import type { Builder, ServeBridge, Session } from "../api/index.ts";
 import {
   AsyncStack,
   actingFor,
@@ -63,7 +63,7 @@ import {
 } from "./executor/index.ts";
 import { openStepHistory } from "./explain/index.ts";
 import { createExporters, createPacker, packForCache } from "./exporter/index.ts";
-import { createDockerfileFrontend } from "./frontend/index.ts";
+import { createDockerfileFrontend, createGatewayFrontend } from "./frontend/index.ts";
 import { type Hear, type HistoryOptions, openHistory } from "./history/index.ts";
 import type { Standing } from "./isolation/index.ts";
 import {
@@ -120,6 +120,10 @@ export interface EngineOptions {
   readonly platforms?: readonly Platform[];
   /** Builds are different people's: what one brings from elsewhere is not looked into for another. */
   readonly manyClients?: boolean;
+  /** Speaks with frontends in containers; without it none is run. */
+  readonly serveBridge?: ServeBridge;
+  /** Repositories whose frontends may run in containers; all where absent. */
+  readonly gatewaySources?: readonly string[];
   /** What requests may ask for beyond the sandbox; everything that there is, where absent. */
   readonly entitlements?: readonly Entitlement[];
   /** Where devices are described that steps may ask for. */
@@ -290,6 +294,7 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
       createBlobReader({ content, origins, registry: registries.of(session) })(blob, call),
     repositories: (blob) => origins.repositories(blob),
   });
+  const steps = openStepHistory(metadata);
   const parts: BuildParts = {
     solver: createSolver({
       op: (vertex) => createOp(vertex.def, opParts),
@@ -300,7 +305,16 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
       ...(options.manyClients ? { farewell } : {}),
       now: options.now,
     }),
-    frontends: new Map([["dockerfile.v0", createDockerfileFrontend()]]),
+    frontends: new Map([
+      ["dockerfile.v0", createDockerfileFrontend()],
+      [
+        "gateway.v0",
+        createGatewayFrontend({
+          serve: options.serveBridge,
+          ...(options.gatewaySources ? { allowedRepositories: options.gatewaySources } : {}),
+        }),
+      ],
+    ]),
     exporters: createExporters(exporterParts, pack),
     caches: remoteCaches,
     images,
@@ -312,7 +326,7 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
     devices,
     platforms: [native],
     now: options.now,
-    history: openStepHistory(metadata),
+    history: steps,
     pins: new SharedPins(),
     logs: at("logs"),
     manyClients: options.manyClients ?? false,
@@ -331,6 +345,8 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
       { things: kept.statIndexes, type: "source.local" },
       { things: kept.copies, type: "source.local" },
     ],
+    builds: { history: at("history"), logs: at("logs") },
+    steps,
     now: options.now,
   };
   const letGo = () => {

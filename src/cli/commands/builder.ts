@@ -89,6 +89,9 @@ export async function openEmbedded(
       : { entitlements: readEntitlements(lent.entitlements) }),
     version: kilnVersion,
     now: world.now,
+    // Protocol and services are loaded only where a frontend runs in a container.
+    serveBridge: async (bridge, socket, call) =>
+      (await import("../../remote/daemon/index.ts")).serveBridge(bridge, socket, call),
     ...snapshotter,
     ...(world.standing && { standing: world.standing }),
     ...limits,

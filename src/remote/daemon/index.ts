@@ -2,5 +2,6 @@
 export { Figures, type FiguresServer, serveFigures } from "./figures.ts";
 export { type Address, type Listening, listen, parseAddress } from "./listen.ts";
 export { type ServeOptions, serveBuilder } from "./serve-builder.ts";
+export { serveBridge } from "./serve-bridge.ts";
 export { inheritedSockets, notifyReady } from "./systemd.ts";
 export type { DaemonVersion } from "./workers.ts";

@@ -26,7 +26,7 @@ import {
   readIgnorePatterns,
 } from "./build-files.ts";
 import { openContext } from "./context.ts";
-import { warnOfSyntax } from "./syntax.ts";
+import { otherFrontend, warnOfSyntax } from "./syntax.ts";
 
 export function createDockerfileFrontend(): Frontend {
   return {
@@ -55,6 +55,12 @@ export function createDockerfileFrontend(): Frontend {
         buildPlatforms: bridge.platforms,
         newId: () => id,
       };
+      const other = request.isForwarded ? undefined : otherFrontend(files, request.syntax);
+      if (other) {
+        const forwarded = { ...attrs, source: other.reference, cmdline: other.commandLine };
+        const asked = { name: "gateway.v0", attrs: forwarded, inputs: bridge.inputs };
+        return await bridge.frontend(asked, call);
+      }
       if (request.question !== undefined) {
         const [targetPlatform] = request.platforms;
         const asked = { ...options, ...(targetPlatform ? { targetPlatform } : {}) };

@@ -1,12 +1,27 @@
 // `# syntax=`: the standard frontends are answered by the built-in one; others are named for what they are.
 import type { BuildBridge } from "../../../api/index.ts";
 import { detectSyntax } from "../../../formats/dockerfile/index.ts";
+import { isStandardFrontend } from "../standard.ts";
 import type { BuildFiles } from "./build-files.ts";
 
 /** The version of the Dockerfile language that the built-in frontend knows. */
 const known = { major: 1, minor: 26 };
 
 const standard = /^(?:docker\.io\/)?docker\/dockerfile(?:-upstream)?(?::([^@]*))?(?:@.*)?$/;
+
+/** The frontend that the file, or in its place the caller, names, unless it is the built-in one. */
+export function otherFrontend(
+  files: BuildFiles,
+  wanted: string | undefined,
+): { readonly reference: string; readonly commandLine: string } | undefined {
+  const found =
+    wanted === undefined
+      ? detectSyntax(files.dockerfile)
+      : { reference: wanted.trim().split(/\s+/, 1)[0] ?? "", commandLine: wanted };
+  return found && found.reference !== "" && !isStandardFrontend(found.reference)
+    ? found
+    : undefined;
+}
 
 /** Says when the file, or in its place the caller, asks for more than is known here; the build goes on, since most files ask for more than they use. */
 export function warnOfSyntax(
@@ -21,13 +36,7 @@ export function warnOfSyntax(
   const match = standard.exec(reference);
   const text = new TextDecoder().decode(files.dockerfile);
   const place = { file: files.filename, line: directive?.line ?? 1, text };
-  if (!match) {
-    bridge.warn({
-      message: `the frontend ${reference} is not run: the built-in Dockerfile frontend reads this file`,
-      at: place,
-    });
-    return;
-  }
+  if (!match) return;
   const version = /^(\d+)(?:\.(\d+))?/.exec(match[1] ?? "");
   const [major, minor] = [Number(version?.[1] ?? 1), Number(version?.[2] ?? 0)];
   if (major < known.major || (major === known.major && minor <= known.minor)) return;

@@ -1,0 +1,80 @@
+// A process's input and output as one socket, its complaints aside.
+import { Duplex } from "node:stream";
+
+/** Bytes of complaints that are told when the process fails. */
+const maxComplaint = 8 * 1024;
+
+export class Pipes {
+  readonly socket: Duplex;
+  readonly input: AsyncIterable<Uint8Array>;
+  readonly #typed: { readonly data: Uint8Array; readonly done: () => void }[] = [];
+  #complaint = "";
+  #ended = false;
+  #wakeInput = () => {};
+  #wakeOutput = () => {};
+
+  constructor() {
+    this.socket = new Duplex({
+      read: () => this.#wakeOutput(),
+      write: (data: Uint8Array, _encoding, done) => {
+        if (this.#ended) return done();
+        this.#typed.push({ data, done: () => done() });
+        this.#wakeInput();
+      },
+      final: (done) => {
+        this.#inputEnds();
+        done();
+      },
+      destroy: (error, done) => {
+        this.#inputEnds();
+        done(error);
+      },
+    });
+    this.socket.on("error", () => {});
+    this.input = this.#take();
+  }
+
+  /** What the process says; resolves when there is room for more. */
+  async say(data: Uint8Array): Promise<void> {
+    if (this.socket.destroyed || this.socket.push(data)) return;
+    await new Promise<void>((resolve) => {
+      this.#wakeOutput = resolve;
+      this.socket.once("close", resolve);
+    });
+  }
+
+  complain(data: Uint8Array): void {
+    this.#complaint = (this.#complaint + new TextDecoder().decode(data)).slice(-maxComplaint);
+  }
+
+  complaint(): string {
+    return this.#complaint.trim();
+  }
+
+  /** The process has ended: nobody reads or says anything more. */
+  end(): void {
+    this.#inputEnds();
+    if (!this.socket.destroyed && !this.socket.readableEnded) this.socket.push(null);
+    this.#wakeOutput();
+  }
+
+  #inputEnds(): void {
+    this.#ended = true;
+    for (const { done } of this.#typed.splice(0)) done();
+    this.#wakeInput();
+  }
+
+  async *#take(): AsyncIterable<Uint8Array> {
+    for (;;) {
+      const next = this.#typed.shift();
+      if (next) {
+        yield next.data;
+        next.done();
+      } else if (this.#ended) return;
+      else
+        await new Promise<void>((resolve) => {
+          this.#wakeInput = resolve;
+        });
+    }
+  }
+}

@@ -1,0 +1,33 @@
+// A build's bridge as the gateway protocol on any byte stream: for frontends that run in containers.
+import type { BuildBridge, FrontendResult } from "../../api/index.ts";
+import { type Call, log } from "../../base/index.ts";
+import { createGrpcServer } from "../grpc/index.ts";
+import type { Duplex } from "node:stream";
+import { DrivenBuild } from "./driven-build.ts";
+import { gatewayService } from "./gateway.ts";
+import { healthService } from "./health.ts";
+import { workerRecord } from "./workers.ts";
+
+const debug = log("gateway");
+
+/** Resolves with what the other end returns; rejects when the call is cancelled. */
+export async function serveBridge(
+  bridge: BuildBridge,
+  socket: Duplex,
+  call: Call,
+): Promise<FrontendResult> {
+  const build = new DrivenBuild(bridge, call);
+  const info = { name: "gateway", version: "", platforms: bridge.platforms, labels: {} };
+  const version = { package: "github.com/moby/buildkit", version: "", revision: "" };
+  const worker = async () => workerRecord(info, "kiln", version);
+  const gateway = gatewayService({ buildOf: async () => build, worker });
+  const names = () => [gateway.definition.fullName];
+  await using server = createGrpcServer([gateway, healthService(names)], {
+    onError: (error) => debug.debug("frontend", { error: String(error) }),
+  });
+  void server.accept(socket);
+  const result = await build.outcome();
+  // The answer to its last call is still to be sent.
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  return result;
+}
