@@ -1,12 +1,5 @@
 // The store of build records: one directory a build, with its record and its progress.
-import {
-  createReadStream,
-  mkdirSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { createReadStream, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type {
   Build,
@@ -20,10 +13,10 @@ import type {
 import { abortable, type Call, digestHex, digestOf, KilnError, log } from "../../base/index.ts";
 import { createRecordFilter } from "./filters.ts";
 import { readRecord, writeRecord } from "./record-file.ts";
+import { attestationsOf, blobsOf, traceBlob } from "./record-files.ts";
 import { readStatusLog, StatusLog } from "./status-log.ts";
 import { wireError } from "./wire-errors.ts";
-import { attestationsOf, blobsOf, traceBlob } from "./record-files.ts";
-import { WireEvents } from "./wire-events.ts";
+import { logLimitOf, WireEvents } from "./wire-events.ts";
 
 const debug = log("history");
 
@@ -169,7 +162,7 @@ function recordBuild(request: BuildRequest, start: (hear: Hear) => Build, store:
     );
   const place = placeOf(ref);
   mkdirSync(place, { recursive: true, mode: 0o700 });
-  const wire = new WireEvents();
+  const wire = new WireEvents(logLimitOf(process.env["BUILDKIT_STEP_LOG_MAX_SIZE"]));
   const statusLog = new StatusLog(join(place, statusName), () => wire.take());
   const one: Active = {
     record: newRecord(request, options.now()),

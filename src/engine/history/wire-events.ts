@@ -1,6 +1,6 @@
 // What a build says, as BuildKit's StatusResponse: vertexes, statuses, logs, warnings.
 import type { BuildEvent, Warning } from "../../api/index.ts";
-import type { Digest } from "../../base/index.ts";
+import { concatBytes, type Digest } from "../../base/index.ts";
 import { control } from "../../formats/proto/index.ts";
 
 /** Counts of a build, as its record has them. */
@@ -14,6 +14,20 @@ export interface StepCounts {
 /** The reference's words for a step that was stopped. */
 const cancelledText = "context canceled";
 
+const usualLogLimit = 2 << 20;
+
+/** BUILDKIT_STEP_LOG_MAX_SIZE: bytes, or -1 for no limit. */
+export function logLimitOf(text: string | undefined): number {
+  if (text === "-1") return Number.POSITIVE_INFINITY;
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : usualLogLimit;
+}
+
+function clippedNote(limit: number): Uint8Array {
+  const size = limit % (1 << 20) === 0 ? `${limit / (1 << 20)}MiB` : `${limit}B`;
+  return new TextEncoder().encode(`\n[output clipped, log limit ${size} reached]\n`);
+}
+
+type LogEvent = Extract<BuildEvent, { type: "log" }>;
 type StepEvent = Extract<BuildEvent, { type: "step" }>;
 
 /** Turns events into messages, one batch at a time. Keeps of each step what later messages repeat. */
@@ -23,10 +37,18 @@ export class WireEvents {
   failed: Digest | undefined;
   readonly #steps = new Map<Digest, control.Vertex>();
   readonly #statuses = new Map<string, Date>();
+  /** Bytes of each step's log so far; infinite once it was clipped. */
+  readonly #logged = new Map<Digest, number>();
+  readonly #logLimit: number;
   /** Bytes of logs that wait to be taken. */
   pending = 0;
   #batch = control.StatusResponse.create();
   #touched = new Set<control.Vertex>();
+
+  /** `logLimit`: bytes that are told of one step's output; the reference's 2 MiB where absent. */
+  constructor(logLimit: number = usualLogLimit) {
+    this.#logLimit = logLimit;
+  }
 
   add(event: BuildEvent): void {
     switch (event.type) {
@@ -37,13 +59,7 @@ export class WireEvents {
         this.#progress(event);
         return;
       case "log":
-        this.pending += event.data.length;
-        this.#batch.logs.push({
-          vertex: event.step,
-          timestamp: event.at,
-          stream: event.stream,
-          msg: event.data,
-        });
+        this.#log(event);
         return;
       case "warning":
         this.counts.warnings++;
@@ -70,6 +86,18 @@ export class WireEvents {
     const bytes = control.StatusResponse.encode(batch).finish();
     this.#batch = control.StatusResponse.create();
     return bytes;
+  }
+
+  /** No more of one step than readers can be expected to take: clients of the reference give up on the rest. */
+  #log({ step, at, stream, data }: LogEvent): void {
+    const before = this.#logged.get(step) ?? 0;
+    if (before > this.#logLimit) return;
+    const left = this.#logLimit - before;
+    const clipped = data.length > left;
+    this.#logged.set(step, clipped ? Number.POSITIVE_INFINITY : before + data.length);
+    const msg = clipped ? concatBytes([data.subarray(0, left), clippedNote(this.#logLimit)]) : data;
+    this.pending += msg.length;
+    this.#batch.logs.push({ vertex: step, timestamp: at, stream, msg });
   }
 
   #step(event: StepEvent): void {

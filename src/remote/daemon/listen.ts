@@ -36,6 +36,9 @@ export interface Listening extends AsyncDisposable {
   readonly address: string;
 }
 
+/** Connections that may wait to be taken: hundreds of clients begin at once. The kernel may allow fewer. */
+const backlog = 4096;
+
 /** `unix://PATH`, `tcp://HOST:PORT` or `fd://[N]`. Throws `FLAG_INVALID`. */
 export function parseAddress(text: string): Address {
   const match = /^([a-z]+):\/\/(.*)$/.exec(text);
@@ -86,7 +89,7 @@ async function listenUnix(path: string, { uid, gid, accept }: ListenOptions): Pr
   const mask = process.umask(0o177);
   try {
     const listening = started(server, path);
-    server.listen(path);
+    server.listen({ path, backlog });
     await listening;
   } finally {
     process.umask(mask);
@@ -125,7 +128,7 @@ async function listenTcp(
   const server = tls ? tlsServer(tls, accept) : createServer(accept);
   server.on("connection", (socket: Socket) => socket.setNoDelay(true));
   const listening = started(server, `${host}:${port}`);
-  server.listen({ port, ...(host === "" ? {} : { host }) });
+  server.listen({ port, backlog, ...(host === "" ? {} : { host }) });
   await listening;
   const found = server.address();
   const at =
