@@ -181,6 +181,43 @@ RUN env; ls -la /home ${user.home} /run /tmp; cat ${user.home}/key; \\
       expect(output).toContain("the isolation root does not work here: this user is not root");
     });
 
+    it("files have many owners also where unshare maps no ranges, as before util-linux 2.38", () => {
+      const way: Way = { name: "old util-linux", isolation: "userns", ranges: true };
+      using user = makeUser(way);
+      const bin = join(user.home, "bin");
+      mkdirSync(bin);
+      writeFileSync(
+        join(bin, "unshare"),
+        '#!/bin/sh\ncase "$*" in *--map-auto*) echo "unshare: unrecognized option" >&2; exit 1 ;; esac\nexec /usr/bin/unshare "$@"\n',
+        { mode: 0o755 },
+      );
+      const tar = join(user.home, "out.tar");
+      const { status, output } = runAs(
+        user,
+        way,
+        ["build", "-o", `type=docker,dest=${tar}`, join(world.directory, "context")],
+        {
+          KILN_CONFIG: join(world.directory, "kiln.toml"),
+          PATH: `${bin}:/usr/local/bin:/usr/bin:/bin`,
+        },
+      );
+      expect(status, output).toBe(0);
+      expect(layersOf(tar)).toMatch(/1000\/1000 .* data\/file$/m);
+    });
+
+    it("what was noted of an earlier start is not relied on where set-id programs do nothing", () => {
+      const way: Way = { name: "noted", isolation: "", ranges: true };
+      using user = makeUser(way);
+      const args = ["build", join(world.directory, "context")];
+      const env = { KILN_CONFIG: join(world.directory, "kiln.toml") };
+      const first = runAs(user, way, args, env);
+      expect(first.status, first.output).toBe(0);
+      expect(existsSync(join(user.home, ".cache/kiln/start"))).toBe(true);
+      const bare = { ...user, become: [...user.become, "setpriv", "--no-new-privs"] };
+      const second = runAs(bare, way, args, env);
+      expect(second.status, second.output).toBe(0);
+    });
+
     it("root builds for other processors with nothing registered on the machine", async () => {
       const before = machine();
       const built = await world.kiln(

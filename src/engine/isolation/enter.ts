@@ -1,12 +1,11 @@
 // Chooses a rung of the ladder and gets this process onto it: for a user namespace by starting itself again inside.
-import { mkdirSync, readFileSync } from "node:fs";
-import { dirname, isAbsolute, join } from "node:path";
-import { KilnError, log, writeFileAtomic } from "../../base/index.ts";
+import { KilnError, log } from "../../base/index.ts";
 import { execute } from "./exec.ts";
 import { rangeOwner } from "./id-ranges.ts";
 import { enteredVariable, type Isolation, type Owners, readEntered } from "./isolation.ts";
 import { findNamespaceCommand, type NamespaceCommand, type Obstacle } from "./namespace.ts";
 import { fuseObstacle, prootObstacle, rootObstacle } from "./probe.ts";
+import { writeStartNote } from "./start-note.ts";
 
 const debug = log("isolation");
 
@@ -56,7 +55,7 @@ export function enterIsolation({ wanted, environment, command }: EnterOptions): 
     const isolation = wanted ?? "userns";
     const noFuse = isolation === "userns-fuse" ? fuseObstacle(path) : undefined;
     if (noFuse !== undefined) throw unavailable(isolation, noFuse);
-    if (wanted === undefined && many) noteStart(namespace, uid, environment);
+    if (wanted === undefined && many) writeStartNote(namespace.words, uid, environment);
     return startInside(namespace, isolation, uid, environment, command);
   }
   if (wanted !== undefined) throw unavailable(wanted, namespace);
@@ -82,30 +81,6 @@ function namedDescriptors(command: readonly string[]): readonly number[] {
   return command.flatMap((word) =>
     [...word.matchAll(/\/(?:dev|proc\/self)\/fd\/(\d+)/g)].map(([, number]) => Number(number)),
   );
-}
-
-/** Where the script that starts Kiln looks for how to start it inside at once, which saves a start of Node. */
-export function startNotePath(environment: EnterOptions["environment"]): string | undefined {
-  const home = environment["HOME"];
-  const cache = environment["XDG_CACHE_HOME"] || (home && join(home, ".cache"));
-  return cache && isAbsolute(cache) ? join(cache, "kiln/start") : undefined;
-}
-
-/** Good until the machine is started again; three lines: boot, user, command. */
-function noteStart(
-  { words }: NamespaceCommand,
-  uid: number,
-  environment: EnterOptions["environment"],
-): void {
-  const path = startNotePath(environment);
-  if (path === undefined || words.some((word) => /\s/.test(word))) return;
-  try {
-    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    writeFileAtomic(path, `${boot}\n${uid}\n${words.join(" ")}\n`);
-  } catch (error) {
-    debug.debug("no note for the next start", { error: String(error) });
-  }
 }
 
 function unavailable(isolation: Isolation, obstacle: Obstacle | undefined): KilnError {

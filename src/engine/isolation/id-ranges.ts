@@ -20,13 +20,20 @@ export function rangeOwner(): RangeOwner {
 
 /** How many ids the file grants to the user. */
 export function countIds(text: string, owner: RangeOwner): number {
-  let sum = 0;
-  for (const line of text.split("\n")) {
+  return rangesOf(text, owner).reduce((sum, { count }) => sum + count, 0);
+}
+
+/** The ids that the file grants to the user, in its order. */
+export function rangesOf(
+  text: string,
+  owner: RangeOwner,
+): readonly { readonly start: number; readonly count: number }[] {
+  return text.split("\n").flatMap((line) => {
     const [who, start, count] = line.trim().split(":");
-    if (who !== String(owner.uid) && (owner.name === undefined || who !== owner.name)) continue;
-    if (/^\d+$/.test(start ?? "") && /^\d+$/.test(count ?? "")) sum += Number(count);
-  }
-  return sum;
+    if (who !== String(owner.uid) && (owner.name === undefined || who !== owner.name)) return [];
+    if (!/^\d+$/.test(start ?? "") || !/^\d+$/.test(count ?? "")) return [];
+    return [{ start: Number(start), count: Number(count) }];
+  });
 }
 
 /** The smaller of what the two files grant. */

@@ -2,6 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { grantedIds, type RangeOwner } from "./id-ranges.ts";
 import type { Owners } from "./isolation.ts";
+import { mapByHand } from "./map-by-hand.ts";
 import { findProgram } from "./programs.ts";
 
 export interface NamespaceCommand {
@@ -29,9 +30,11 @@ export function findNamespaceCommand(
   if (unshare === undefined)
     return { reason: "the program unshare is not installed", hint: "Install util-linux." };
   const base = [unshare, "--user", "--map-root-user", "--mount", "--cgroup"];
-  const withRanges = [...base, "--map-auto"];
-  if (many && manyObstacle(owner, path) === undefined && tryRun(withRanges) === undefined)
-    return { words: withRanges, owners: "many" };
+  if (many && manyObstacle(owner, path) === undefined) {
+    const ways = [[...base, "--map-auto"], mapByHand(unshare, owner, path)];
+    const words = ways.find((way) => tryRun(way) === undefined);
+    if (words !== undefined) return { words, owners: "many" };
+  }
   const refused = tryRun(base);
   if (refused === undefined) return { words: base, owners: "one" };
   return { reason: `user namespaces are not allowed here: ${refused}`, ...namespaceHint() };

@@ -1,7 +1,14 @@
 // LLB's ExecOp: a process in a root file system made of mounts, whose writable mounts become results.
 import { posix } from "node:path";
 import type { Session, StepCall, StepResources } from "../../api/index.ts";
-import { AsyncStack, type Call, digestOf, isAbortError, isKilnError, KilnError } from "../../base/index.ts";
+import {
+  AsyncStack,
+  type Call,
+  digestOf,
+  isAbortError,
+  isKilnError,
+  KilnError,
+} from "../../base/index.ts";
 import { type ExecOp, execIdentity, type ExecMount as LlbMount } from "../../formats/llb/index.ts";
 import type { Platform } from "../../formats/oci/index.ts";
 import type { ActiveSnapshot, Mount, Snapshotter } from "../../storage/snapshot/index.ts";
@@ -153,7 +160,8 @@ class ExecRun implements AsyncDisposable {
         await this.#attempt(root, attempt, call);
         return await this.#outputs(call);
       } catch (error) {
-        if (isKilnError(error, "EMULATOR_CRASHED") && (await this.#hasNext(attempt, call))) continue;
+        if (isKilnError(error, "EMULATOR_CRASHED") && (await this.#hasNext(attempt, call)))
+          continue;
         if (!isAbortError(error)) await this.#tellFailure(call);
         throw error;
       }
@@ -199,7 +207,11 @@ class ExecRun implements AsyncDisposable {
     if (next === undefined) return false;
     for (const output of [...this.#writable.keys()]) await this.#discard(output);
     const message = `the step crashed under the emulator ${crashed}; it runs again under ${next}`;
-    call.emit({ type: "warning", step: call.step, warning: { message }, at: new Date() });
+    const { step } = call;
+    const at = new Date();
+    // In the log where it happened, and after the build.
+    call.emit({ type: "log", step, stream: 2, data: new TextEncoder().encode(`${message}\n`), at });
+    call.emit({ type: "warning", step, warning: { message }, at });
     return true;
   }
 
