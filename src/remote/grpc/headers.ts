@@ -79,7 +79,8 @@ export function encodeMessage(text: string): string {
       ? String.fromCharCode(byte)
       : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
   }
-  return out;
+  // HTTP/2 knows no value with space around it: the whole header would be lost.
+  return out.replace(/^ | $/g, "%20");
 }
 
 function decodeMessage(text: string): string {
