@@ -71,6 +71,21 @@ describeWith(["root", "runtime", "registry", "bundle"], "disk usage", () => {
     expect(await cached()).toBeGreaterThanOrEqual(5);
   });
 
+  it("shows what is remembered of builds, which goes only when it is meant", async () => {
+    const remembered = async () => (await usage()).filter(({ Type }) => Type === "history");
+    const before = await remembered();
+    expect(before.map(({ Description }) => Description)).toContain(
+      "how steps were when they ran, for --explain",
+    );
+    expect(before.filter(({ Description }) => /^record and logs/.test(Description)).length).toBe(3);
+    await kiln("prune", "-f", "--filter", "type=history");
+    expect(await remembered()).toHaveLength(before.length);
+    await kiln("prune", "-af", "--filter", "type=history");
+    expect(await remembered()).toEqual([]);
+    expect(readdirSync(join(world.root, "history"))).toEqual([]);
+    expect(await cached()).toBeGreaterThanOrEqual(5);
+  });
+
   it("keeps within a limit, the latest used last", async () => {
     await kiln("prune", "-f", "--max-used-space", "100MB");
     expect(await cached()).toBeGreaterThanOrEqual(5);

@@ -293,4 +293,24 @@ describe("the history", () => {
     const known = Array.from({ length: 8 }, (_, i) => history.listing(`c${i}`) !== undefined);
     expect(known).toEqual([false, false, true, true, true, true, true, true]);
   });
+
+  it("says how much it remembers, and forgets all of it when it is asked to", () => {
+    const history = openStepHistory(memoryMetadata());
+    expect(history.extent()).toEqual({ size: 0, at: undefined });
+    const remember = () =>
+      history.remember({
+        project: "p",
+        build: { at: 7, steps: [] },
+        ran: new Map(),
+        listings: new Map([["c", new Map([["/a", "x".repeat(1000)]])]]),
+      });
+    remember();
+    expect(history.extent().size).toBeGreaterThan(1000);
+    expect(history.extent().at).toBe(7);
+    history.clear();
+    expect(history.extent()).toEqual({ size: 0, at: undefined });
+    expect(history.listing("c")).toBeUndefined();
+    remember();
+    expect(history.lastBuild("p")?.at).toBe(7);
+  });
 });

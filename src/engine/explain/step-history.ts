@@ -48,6 +48,10 @@ export interface StepHistory {
   step(key: CacheKeyId): StepMemory | undefined;
   listing(content: CacheKeyId): ContentListing | undefined;
   lastBuild(project: string): LastBuild | undefined;
+  /** Of all that is remembered, in bytes, and when the latest build was, in milliseconds since 1970. */
+  extent(): { readonly size: number; readonly at: number | undefined };
+  /** Forgets everything. */
+  clear(): void;
   /** All or nothing. The oldest are forgotten beyond what is kept. */
   remember(memory: BuildMemory): void;
 }
@@ -72,6 +76,18 @@ export function openStepHistory(metadata: Metadata): StepHistory {
       return entries && new Map(entries);
     },
     lastBuild: (project) => builds.get(project),
+    extent() {
+      const times = builds.values().map(({ at }) => at);
+      return {
+        size: steps.size() + builds.size() + listings.size(),
+        at: times.length === 0 ? undefined : Math.max(...times),
+      };
+    },
+    clear() {
+      metadata.transaction(() => {
+        for (const shelf of [steps, builds, listings]) shelf.clear();
+      });
+    },
     remember({ project, build, ran, listings: seen }) {
       metadata.transaction(() => {
         for (const [key, step] of ran) steps.put(key, step);
@@ -89,6 +105,11 @@ interface Shelf<Value> {
   get(key: string): Value | undefined;
   /** Only inside a transaction. */
   put(key: string, value: Value): void;
+  /** In bytes, as text. */
+  size(): number;
+  values(): readonly Value[];
+  /** Only inside a transaction. */
+  clear(): void;
 }
 
 interface Shelved<Value> {
@@ -123,6 +144,13 @@ function createShelf<Value>(
   };
   return {
     get: (key) => values.get(key)?.value,
+    size: () => extents.get(name)?.text ?? 0,
+    values: () => values.range("").map(({ value }) => value.value),
+    clear() {
+      for (const { key } of values.range("")) values.delete(key);
+      for (const { key } of order.range("")) order.delete(key);
+      extents.delete(name);
+    },
     put(key, value) {
       const before = values.get(key);
       if (before) {

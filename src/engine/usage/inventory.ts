@@ -6,9 +6,11 @@ import type { StoredBlob } from "../../storage/content/index.ts";
 import type { StoredSnapshots } from "../../storage/snapshot/index.ts";
 import { openCacheContents, type RememberedResult } from "../cache/index.ts";
 import { listMadeLayers } from "../exporter/index.ts";
+import { buildItems } from "./builds.ts";
 import { blobsOfImages } from "./images.ts";
 import type { Item } from "./item.ts";
 import { layerSize } from "./layer-size.ts";
+import { originsItem, stepsItem } from "./notes.ts";
 import type { UsageParts } from "./parts.ts";
 import { TreeSizer } from "./tree-size.ts";
 
@@ -45,9 +47,24 @@ export async function takeInventory(parts: UsageParts, call: Call): Promise<Inve
     ...(await blobItems(parts, blobs, holders, made, measure)),
     ...(await imageItems(parts, measure)),
     ...(await keptItems(parts, measure)),
+    ...(await buildItems(parts, measure)),
+    ...(await noteItems(parts, { blobs, holders }, measure)),
   ];
   const rest = await sizer.size(parts.root, (path) => counted.has(path));
-  return { items: [...items, restItem(parts, rest)], snapshots };
+  // What is remembered of steps lies in the database with everything else.
+  const inside = items.find(({ what }) => what.kind === "steps")?.record.size ?? 0;
+  return { items: [...items, restItem(parts, Math.max(0, rest - inside))], snapshots };
+}
+
+async function noteItems(
+  parts: UsageParts,
+  { blobs, holders }: { blobs: readonly StoredBlob[]; holders: ReadonlyMap<string, unknown> },
+  measure: Measure,
+): Promise<readonly Item[]> {
+  const here = new Set(blobs.map(({ digest }) => digestHex(digest)));
+  const isNeeded = (hex: string) => here.has(hex) || holders.has(`sha256:${hex}`);
+  const origins = await originsItem(parts, isNeeded, measure);
+  return [stepsItem(parts), origins].filter((item) => item !== undefined);
 }
 
 type Measure = (path: string) => Promise<number>;

@@ -8,6 +8,10 @@ export type ItemKind =
   | { readonly kind: "blob"; readonly blob: Digest; readonly notes: readonly string[] }
   | { readonly kind: "image"; readonly name: string }
   | { readonly kind: "kept"; readonly shelf: number; readonly name: string }
+  /** Files that nothing refers to. */
+  | { readonly kind: "build"; readonly paths: readonly string[] }
+  /** The memory of steps. */
+  | { readonly kind: "steps" }
   /** Indexes and directories: never removed. */
   | { readonly kind: "rest" };
 

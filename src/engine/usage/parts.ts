@@ -18,5 +18,12 @@ export interface UsageParts {
   readonly origins: string;
   /** Things that builds keep by name, with the type that their records have. */
   readonly kept: readonly { readonly things: Kept; readonly type: string }[];
+  /** Directories with one directory a build in each: what was recorded of it, and what its steps said. */
+  readonly builds: { readonly history: string; readonly logs: string };
+  /** What is remembered of steps for explanations: its size in bytes, and since when nothing was added. */
+  readonly steps: {
+    extent(): { readonly size: number; readonly at: number | undefined };
+    clear(): void;
+  };
   readonly now: () => Date;
 }

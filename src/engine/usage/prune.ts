@@ -26,22 +26,14 @@ export async function* prune(
 ): AsyncIterable<UsageRecord> {
   const filters = parseFilters(filter.filters ?? []);
   const now = parts.now();
-  const inventory = await takeInventory(parts, call);
-  yield* removeItems(
-    inventory,
-    {
-      limits: filter,
-      mayGo: (record) =>
-        (filter.all === true || isPlain(record)) && matchesFilters(record, filters, now),
-    },
-    parts,
-    call,
-  );
+  const mayGo = (record: UsageRecord) =>
+    (filter.all === true || isPlain(record)) && matchesFilters(record, filters, now);
+  yield* removeItems(await takeInventory(parts, call), { limits: filter, mayGo }, parts, call);
 }
 
-/** What goes without --all: neither the store's own nor what named images are made of. */
+/** What goes without --all: neither the store's own, nor the memory of builds, nor what named images are made of. */
 export function isPlain(record: UsageRecord): boolean {
-  return record.type !== "internal" && record.type !== "frontend" && !record.shared;
+  return !["internal", "frontend", "history"].includes(record.type) && !record.shared;
 }
 
 export interface Removal {
@@ -98,6 +90,13 @@ async function removeBatch(
       what.kind === "kept" && what.shelf === shelf ? [what.name] : [],
     );
     for (const name of await things.collect(names)) gone.add(name);
+  }
+  for (const { record, what } of batch) {
+    if (what.kind === "steps") parts.steps.clear();
+    else if (what.kind === "build")
+      for (const path of what.paths) rmSync(path, { recursive: true, force: true });
+    else continue;
+    gone.add(record.id);
   }
   const removed = batch.filter(({ record, what }) => what.kind === "image" || gone.has(record.id));
   for (const { what } of removed) if (what.kind === "blob") removeNotes(what.notes);

@@ -64,7 +64,9 @@ export function controlService(parts: ControlParts): Service {
         (async () => {
           const filters = parseFilters(someFilters(request.filter));
           const records = await builder.diskUsage(call);
-          const wanted = records.filter((one) => matchesFilters(one, filters, parts.now()));
+          const wanted = records.filter(
+            (one) => one.type !== "history" && matchesFilters(one, filters, parts.now()),
+          );
           return { record: wanted.map(usageMessage) };
         })(),
       ),
@@ -207,7 +209,8 @@ function pruneFilterOf(request: control.PruneRequest): Parameters<Builder["prune
     if (value < 0) throw new KilnError("REQUEST_INVALID", `${name} must not be negative`);
   const until = keepDuration > 0 ? [`until=${Math.ceil(keepDuration / nanoseconds)}ms`] : [];
   const limits = Object.fromEntries(Object.entries(sizes).filter(([, value]) => value > 0));
-  return { all, filters: [...someFilters(filter), ...until], ...limits };
+  // Clients know records of builds by another method, and delete them by it.
+  return { all, filters: [...someFilters(filter), ...until, "type!=history"], ...limits };
 }
 
 function usageMessage(record: UsageRecord): control.UsageRecord {
