@@ -31,7 +31,7 @@ import { kilnVersion } from "./version.ts";
 /** Where the reference's daemon has its configuration. */
 const usualConfig = "/etc/buildkit/buildkitd.toml";
 /** Milliseconds that running calls get when the daemon is told to stop. */
-const farewell = 8000;
+const farewell = 3000;
 
 /** Milliseconds between pings: whoever does not answer has gone without a word, or never spoke the protocol. */
 const keepAlive = 60_000;

@@ -20,6 +20,8 @@ export interface IncomingCall {
   readonly rawHeaders: readonly string[];
   readonly methods: ReadonlyMap<string, BoundMethod>;
   readonly options: ServerOptions;
+  /** Aborted, with the reason, when the call must end. */
+  readonly stopping: AbortSignal;
 }
 
 const debug = log("grpc");
@@ -28,7 +30,7 @@ const contentType = { ":status": 200, "content-type": "application/grpc" };
 
 /** Resolves when the call has ended and its handler has returned; never rejects. */
 export async function serveCall(stream: ServerHttp2Stream, incoming: IncomingCall): Promise<void> {
-  const { headers, methods, options } = incoming;
+  const { headers, methods, options, stopping } = incoming;
   // A stream that the other side resets tells by `close`, too.
   stream.on("error", () => {});
   if (headers[":method"] !== "POST") return refuse(stream, 405);
@@ -36,6 +38,9 @@ export async function serveCall(stream: ServerHttp2Stream, incoming: IncomingCal
     return refuse(stream, 415);
   const responder = new Responder(stream);
   const controller = new AbortController();
+  const stop = () => controller.abort(stopping.reason);
+  if (stopping.aborted) stop();
+  stopping.addEventListener("abort", stop);
   stream.once("close", () => {
     if (!responder.ended) controller.abort(abortReason("the caller cancelled the call"));
   });
@@ -73,6 +78,8 @@ export async function serveCall(stream: ServerHttp2Stream, incoming: IncomingCal
     const status = asStatus(aborted ? reason : error);
     debug.debug("failed", { stream: stream.id, code: status.code, message: status.message });
     responder.end(status);
+  } finally {
+    stopping.removeEventListener("abort", stop);
   }
 }
 

@@ -1,4 +1,6 @@
 // The serving side of connections: hands calls to the methods of services and tells how they ended.
+
+import { setMaxListeners } from "node:events";
 import {
   type IncomingHttpHeaders,
   performServerHandshake,
@@ -6,9 +8,10 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import type { Duplex } from "node:stream";
-import { abortable, abortReason, type Call } from "../../base/index.ts";
+import { abortable, abortReason, type Call, delay } from "../../base/index.ts";
 import { keepAlive, sessionSettings, widenWindow } from "./connection.ts";
 import { serveCall } from "./server-call.ts";
+import { StatusError, statusCodes } from "./status.ts";
 import type { BoundMethod, GrpcServer, ServerOptions, Service } from "./types.ts";
 
 const defaultMaxCalls = 1000;
@@ -25,18 +28,32 @@ export function createGrpcServer(
   );
   const sessions = new Set<ServerHttp2Session>();
   const running = new Set<Promise<void>>();
+  const stopping = new AbortController();
+  setMaxListeners(0, stopping.signal);
   let closing = false;
   const accept = (socket: Duplex): Promise<void> => {
     if (closing) {
       socket.destroy();
       return Promise.resolve();
     }
-    const ended = serveConnection(socket, { methods, options, sessions });
+    const ended = serveConnection(socket, {
+      methods,
+      options,
+      sessions,
+      stopping: stopping.signal,
+    });
     running.add(ended);
     return ended.finally(() => running.delete(ended));
   };
   const cut = async () => {
     closing = true;
+    // Callers are told why, as far as they listen.
+    stopping.abort(new StatusError(statusCodes.UNAVAILABLE, "the server is stopping"));
+    const told = Promise.all(running).then(() => {});
+    for (const session of sessions) session.close();
+    const patience = new AbortController();
+    await Promise.race([told, delay(lastWords, patience).catch(() => {})]);
+    patience.abort();
     for (const session of sessions) session.destroy();
     await Promise.all(running);
   };
@@ -57,7 +74,12 @@ export function createGrpcServer(
   };
 }
 
+/** Milliseconds in which callers hear that the server is cut off. */
+const lastWords = 500;
+
 interface Connection {
+  /** Aborted when calls must end. */
+  readonly stopping: AbortSignal;
   readonly methods: ReadonlyMap<string, BoundMethod>;
   readonly options: ServerOptions;
   readonly sessions: Set<ServerHttp2Session>;
@@ -66,7 +88,7 @@ interface Connection {
 /** Resolves when the connection and all its calls have ended. */
 async function serveConnection(
   socket: Duplex,
-  { methods, options, sessions }: Connection,
+  { methods, options, sessions, stopping }: Connection,
 ): Promise<void> {
   const session = performServerHandshake(socket, {
     ...sessionSettings,
@@ -92,7 +114,7 @@ async function serveConnection(
       _flags: number,
       rawHeaders: string[],
     ) => {
-      const ended = serveCall(stream, { headers, rawHeaders, methods, options });
+      const ended = serveCall(stream, { headers, rawHeaders, methods, options, stopping });
       calls.add(ended);
       void ended.finally(() => calls.delete(ended));
     },
