@@ -3,7 +3,8 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { afterEach, describe, expect, it } from "vitest";
 import { bytesOf, uncancelled } from "../../src/base/index.ts";
 import { expand } from "../../src/engine/ops/file/decompress.ts";
-import type { Compression } from "../../src/formats/archive/index.ts";
+import { type Compression, hasZstd, zstd } from "../../src/formats/archive/index.ts";
+import { gathered as gather } from "../kit/tar.ts";
 
 const programs: readonly Compression[] = ["gzip", "xz", "bzip2", "zstd"];
 const there = programs.filter((name) => spawnSync(name, ["--version"]).status === 0);
@@ -98,6 +99,13 @@ describe("a missing program", () => {
   const { PATH } = process.env;
   afterEach(() => {
     process.env["PATH"] = PATH;
+  });
+
+  it("is not missed for zstd where Node or the system's library can read it", async (context) => {
+    if (!hasZstd()) context.skip("neither Node 22.15 nor libzstd");
+    const data = await gather(zstd(bytesOf(new TextEncoder().encode("hello ".repeat(1000)))));
+    process.env["PATH"] = "/nowhere";
+    expect(await gathered(expand(bytesOf(data), "zstd", "x", uncancelled))).toBe(6000);
   });
 
   it("is named, with the package that has it", async () => {

@@ -1,12 +1,12 @@
 // Undoing compression for ADD: in this process where Node can, else by the programs that distributions have for it.
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
-import * as zlib from "node:zlib";
 import { type Bytes, type Call, isAbortError, KilnError } from "../../../base/index.ts";
 import {
   type Compression,
   decompress,
   type ExpansionLimits,
+  hasZstd,
 } from "../../../formats/archive/index.ts";
 
 interface Program {
@@ -42,10 +42,10 @@ export function expand(
   limits: ExpansionLimits = defaultLimits,
 ): Bytes {
   const program = programs[compression];
-  const inProcess = compression === "zstd" && "createZstdDecompress" in zlib;
-  return program === undefined || inProcess
-    ? decompress(data, what)
-    : throughProgram(data, program, { what, limits }, call);
+  if (program === undefined) return decompress(data, what);
+  // By Node, or the system's library: the program is for machines that have neither.
+  if (compression === "zstd" && hasZstd()) return decompress(data, what, limits);
+  return throughProgram(data, program, { what, limits }, call);
 }
 
 interface Expanded {
