@@ -18,6 +18,8 @@ type ServeFlags = Flags<typeof serveFlags>;
 export interface DaemonSettings {
   readonly addresses: readonly Address[];
   readonly tls?: { readonly cert: string; readonly key: string; readonly ca?: string };
+  /** Reads the certificate's files again. */
+  readonly renewTls?: () => NonNullable<DaemonSettings["tls"]>;
   readonly uid?: number;
   readonly gid?: number;
   /** Host and port, where figures are told. */
@@ -60,7 +62,7 @@ export function daemonSettings(
     throw new KilnError("FLAG_INVALID", `--log-format must be text or json, not ${format}`);
   return {
     addresses: addressesOf(values.addr, tables, world).map(parseAddress),
-    ...(tls ? { tls } : {}),
+    ...(tls ? { tls, renewTls: () => readTls(values, tables, world.cwd) ?? tls } : {}),
     ...(tables.grpc.uid === undefined ? {} : { uid: tables.grpc.uid }),
     ...(gid === undefined ? {} : { gid }),
     ...(debugAddress ? { debugAddress } : {}),

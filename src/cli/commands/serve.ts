@@ -116,6 +116,10 @@ async function run(
     const places = await listen(address, {
       ...settings,
       ...(tls ? { tls } : {}),
+      onRenewal: (failure) =>
+        failure === undefined
+          ? say("info", "using a new certificate")
+          : say("warning", `the new certificate cannot be used: ${String(failure)}`),
       inherited: inheritedSockets(world.env),
       accept: (socket) => {
         figures.connections++;

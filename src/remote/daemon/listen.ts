@@ -21,6 +21,10 @@ export interface ListenTls {
 
 export interface ListenOptions {
   readonly tls?: ListenTls;
+  /** Asked now and then for the certificate as it is then, so that it can be renewed while the daemon runs. */
+  readonly renewTls?: () => ListenTls;
+  /** Told of new certificates that could not be used; the old ones go on being used. */
+  readonly onRenewal?: (failure: unknown) => void;
   /** Who owns the socket's file, instead of this process. */
   readonly uid?: number;
   readonly gid?: number;
@@ -123,9 +127,10 @@ async function removeStale(path: string): Promise<void> {
 
 async function listenTcp(
   { host, port }: Extract<Address, { kind: "tcp" }>,
-  { tls, accept }: ListenOptions,
+  options: ListenOptions,
 ): Promise<Listening> {
-  const server = tls ? tlsServer(tls, accept) : createServer(accept);
+  const { tls, accept } = options;
+  const server = tls ? tlsServer(tls, accept, options) : createServer(accept);
   server.on("connection", (socket: Socket) => socket.setNoDelay(true));
   const listening = started(server, `${host}:${port}`);
   server.listen({ port, backlog, ...(host === "" ? {} : { host }) });
@@ -138,21 +143,54 @@ async function listenTcp(
   return listeningOf(server, at);
 }
 
-function tlsServer({ cert, key, ca }: ListenTls, accept: (socket: Duplex) => void): Server {
-  return createTlsServer(
+/** Milliseconds between looks at the certificate's files. */
+const renewalPeriod = 30_000;
+
+function tlsServer(
+  tls: ListenTls,
+  accept: (socket: Duplex) => void,
+  { renewTls, onRenewal }: ListenOptions,
+): Server {
+  const contextOf = ({ cert, key, ca }: ListenTls) => ({
+    cert,
+    key,
+    ...(ca === undefined ? {} : { ca }),
+    minVersion: "TLSv1.2" as const,
+  });
+  const server = createTlsServer(
     {
-      cert,
-      key,
-      ...(ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: true }),
-      minVersion: "TLSv1.2",
+      ...contextOf(tls),
+      ...(tls.ca === undefined ? {} : { requestCert: true, rejectUnauthorized: true }),
       ALPNProtocols: ["h2"],
+      // Whoever says nothing must not hold a connection for ever.
+      handshakeTimeout: 30_000,
     },
     accept,
   );
+  if (!renewTls) return server;
+  let used = JSON.stringify(tls);
+  const timer = setInterval(() => {
+    try {
+      const renewed = renewTls();
+      const text = JSON.stringify(renewed);
+      if (text === used) return;
+      // Without an authority everybody would be let in.
+      if ((renewed.ca === undefined) !== (tls.ca === undefined)) return;
+      used = text;
+      server.setSecureContext(contextOf(renewed));
+      onRenewal?.(undefined);
+    } catch (error) {
+      onRenewal?.(error);
+    }
+  }, renewalPeriod);
+  timer.unref();
+  server.once("close", () => clearInterval(timer));
+  return server;
 }
 
-async function listenFd(fd: number, { tls, accept }: ListenOptions): Promise<Listening> {
-  const server = tls ? tlsServer(tls, accept) : createServer(accept);
+async function listenFd(fd: number, options: ListenOptions): Promise<Listening> {
+  const { tls, accept } = options;
+  const server = tls ? tlsServer(tls, accept, options) : createServer(accept);
   const listening = started(server, `file descriptor ${fd}`);
   server.listen({ fd });
   await listening;
