@@ -399,6 +399,7 @@ function createRegistries(options: EngineOptions) {
     const open = () =>
       createRegistry({
         credentials: (host, call) => session.credentials(host, call),
+        token: async (wanted, call) => await session.token?.(wanted, call),
         hosts: options.hosts,
         userAgent: `kiln/${options.version}`,
         ...(insecure ? { insecure } : {}),

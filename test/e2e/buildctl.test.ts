@@ -1,4 +1,5 @@
 // kiln buildctl with daemons: Kiln's own over a socket and over mutual TLS, none at all, and the BuildKit in docker's engine.
+import { Buffer } from "node:buffer";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -6,6 +7,8 @@ import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { encodeDefinition, image, scratch } from "../../src/formats/llb/index.ts";
 import { describeWith } from "../kit/needs.ts";
+import { startRegistry } from "../kit/registry.ts";
+import { testCertificate } from "../kit/registry-certificate.ts";
 import { type Outcome, openWorld, type RunOptions, type World } from "./world.ts";
 
 const program = resolve(import.meta.dirname, "../../bin/kiln");
@@ -271,6 +274,32 @@ describeWith(needs, "buildctl with Kiln's daemon", () => {
     const { stdout, status } = await build(context, "--opt", "requestid=frontend.targets");
     expect(status).toBe(0);
     expect(stdout).toContain("second");
+  });
+
+  it("fetches tokens for registries with the certificates that are named", async () => {
+    const auth = { kind: "token", username: "me", password: "secret" } as const;
+    await using registry = await startRegistry({ auth, tls: testCertificate });
+    const context = world.context({ Dockerfile: "FROM busybox\n", "ca.pem": testCertificate.cert });
+    const config = join(world.directory, "tokens");
+    mkdirSync(config);
+    const login = { auth: Buffer.from("me:secret").toString("base64") };
+    const auths = { auths: { [registry.host]: login } };
+    writeFileSync(join(config, "config.json"), JSON.stringify(auths));
+    const output = `type=image,name=${registry.host}/app:1,push=true,registry.insecure=true`;
+    const push = (ca: string) =>
+      build(
+        context,
+        ...["--docker-config", config, "--output", output],
+        ...["--registry-auth-tlscontext", `host=https://${registry.host},ca=${ca}`],
+      );
+    const other = join(certificates, "ca.pem");
+    const refused = await push(other);
+    expect(refused.status).toBe(1);
+    expect(refused.stderr).toMatch(/certificate/);
+    expect(registry.guard.issued).toEqual([]);
+    const pushed = await push(join(context, "ca.pem"));
+    expect(pushed.status, pushed.stderr).toBe(0);
+    expect(registry.guard.issued.length).toBeGreaterThan(0);
   });
 
   it("stops when it is interrupted", async () => {

@@ -2,7 +2,7 @@
 import { type Call, Once } from "../../base/index.ts";
 import { type Challenge, chooseChallenge } from "./challenge.ts";
 import type { RegistryCredentials, RegistryOptions } from "./registry.ts";
-import { basic, fetchToken, type SendToRealm, type Token } from "./token.ts";
+import { basic, fetchToken, lentToken, type SendToRealm, type Token } from "./token.ts";
 
 /** Who is asked, and for what. */
 export interface AuthTarget {
@@ -25,13 +25,13 @@ export interface AuthenticatorExtras {
 }
 
 export class Authenticator {
-  readonly #options: Pick<RegistryOptions, "credentials">;
+  readonly #options: Pick<RegistryOptions, "credentials" | "token">;
   readonly #send: SendToRealm;
   readonly #now: () => number;
   readonly #onRefreshToken: ((token: string) => void) | undefined;
   readonly #challenges = new Map<string, Challenge>();
   readonly #tokens = new Map<string, Token>();
-  readonly #fetching = new Once<string, Token>();
+  readonly #fetching = new Once<string, Token | undefined>();
   readonly #asking = new Once<string, RegistryCredentials | undefined>();
   readonly #credentials = new Map<
     string,
@@ -39,7 +39,7 @@ export class Authenticator {
   >();
 
   constructor(
-    options: Pick<RegistryOptions, "credentials">,
+    options: Pick<RegistryOptions, "credentials" | "token">,
     send: SendToRealm,
     { now = Date.now, onRefreshToken }: AuthenticatorExtras = {},
   ) {
@@ -84,18 +84,30 @@ export class Authenticator {
     scopes: readonly string[],
     call: Call,
   ): Promise<string | undefined> {
+    const merged = mergeScopes(scopes);
+    const key = tokenKey(target, challenge, merged);
+    const bearer = challenge.scheme !== "basic";
+    const known = this.#tokens.get(key);
+    if (bearer && known && known.goodUntil > this.#now()) return `Bearer ${known.value}`;
+    if (bearer && this.#options.token) {
+      const lent = await this.#fetching.run(
+        key,
+        (shared) => this.#lent(target, challenge, merged, shared),
+        call,
+      );
+      if (lent) {
+        this.#tokens.set(key, lent);
+        return `Bearer ${lent.value}`;
+      }
+    }
     const credentials = await this.#credentialsOf(target.host, call);
     if (credentials?.registryToken) return `Bearer ${credentials.registryToken}`;
-    if (challenge.scheme === "basic") {
+    if (!bearer) {
       const { username, password } = credentials ?? {};
       return username !== undefined && password !== undefined
         ? basic(username, password)
         : undefined;
     }
-    const merged = mergeScopes(scopes);
-    const key = tokenKey(target, challenge, merged);
-    const known = this.#tokens.get(key);
-    if (known && known.goodUntil > this.#now()) return `Bearer ${known.value}`;
     const request = {
       challenge,
       scopes: merged,
@@ -109,8 +121,22 @@ export class Authenticator {
       (shared) => fetchToken(request, this.#send, shared),
       call,
     );
+    if (!token) return undefined;
     this.#tokens.set(key, token);
     return `Bearer ${token.value}`;
+  }
+
+  /** From whoever lends tokens; undefined where nobody does. */
+  async #lent(
+    { registry, host }: AuthTarget,
+    { parameters }: Challenge,
+    scopes: readonly string[],
+    call: Call,
+  ): Promise<Token | undefined> {
+    const { realm = "", service = "" } = parameters;
+    const place = URL.canParse(realm, registry.href) ? new URL(realm, registry).href : realm;
+    const lent = await this.#options.token?.({ host, realm: place, service, scopes }, call);
+    return lent && lentToken(lent, this.#now());
   }
 
   #forget(

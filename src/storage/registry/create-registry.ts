@@ -21,7 +21,7 @@ import type {
   RegistryLimits,
   RegistryOptions,
 } from "./registry.ts";
-import type { SendToRealm } from "./token.ts";
+import { fetchToken, type SendToRealm } from "./token.ts";
 import { unreachable } from "./unreachable.ts";
 import { cancelUpload, openUpload } from "./upload.ts";
 
@@ -60,6 +60,13 @@ export function createRegistry(options: RegistryOptions): RegistryClient {
     },
     listing: (repository) => createListing(client(originOf(repository, hosts))),
     login: (host, credentials, call) => tryLogin(host, credentials, parts, askRealm, call),
+    async token({ host, realm, service, scopes }, credentials, call) {
+      const registry = new URL(`${hosts(host).http ? "http" : "https"}://${host}`);
+      const challenge = { scheme: "bearer", parameters: { realm, service } };
+      const wanted = { challenge, scopes, credentials, registry, now: Date.now };
+      const { value, goodUntil } = await fetchToken(wanted, askRealm, call);
+      return { token: value, goodUntil };
+    },
     [Symbol.dispose]: () => connections[Symbol.dispose](),
   };
 }

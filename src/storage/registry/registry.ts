@@ -23,6 +23,11 @@ export interface RegistryHostConfig extends HostSettings {
 export interface RegistryOptions {
   /** Asked once a host: `docker.io` for the hub, else the host with its port. Undefined is to ask anonymously. */
   credentials(host: string, call: Call): Promise<RegistryCredentials | undefined>;
+  /**
+   * Asked first where a registry wants tokens, so that credentials may stay elsewhere. Undefined is to fetch the token here,
+   * with the credentials.
+   */
+  token?(wanted: WantedToken, call: Call): Promise<LentToken | undefined>;
   /** By host as names spell it (`docker.io`); mirrors are looked up here as well. */
   readonly hosts: Readonly<Record<string, RegistryHostConfig>>;
   readonly userAgent: string;
@@ -104,6 +109,34 @@ export interface RegistryClient extends Registry, Disposable {
   listing(repository: string): RepositoryListing;
   /** Tries these credentials out. Throws `REGISTRY_DENIED` when they are refused. */
   login(host: string, credentials: RegistryCredentials, call: Call): Promise<LoginResult>;
+  /** A bearer token from the token server that a registry named to somebody else. Throws `REGISTRY_DENIED`. */
+  token(
+    wanted: WantedToken,
+    credentials: RegistryCredentials | undefined,
+    call: Call,
+  ): Promise<GivenToken>;
+}
+
+/** What a registry's challenge said (distribution-spec, token authentication). */
+export interface WantedToken {
+  readonly host: string;
+  readonly realm: string;
+  readonly service: string;
+  readonly scopes: readonly string[];
+}
+
+/** A token that somebody else fetched. */
+export interface LentToken {
+  readonly token: string;
+  /** Seconds from `issuedAt`, or from now; 0 where the server did not say. */
+  readonly expiresIn: number;
+  readonly issuedAt?: Date;
+}
+
+export interface GivenToken {
+  readonly token: string;
+  /** Milliseconds since 1970. */
+  readonly goodUntil: number;
 }
 
 export interface Registry {

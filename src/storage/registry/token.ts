@@ -3,7 +3,7 @@ import { type Call, isRecord, KilnError } from "../../base/index.ts";
 import { type HttpRequest, type HttpResponse, isLoopback } from "../http/index.ts";
 import type { Challenge } from "./challenge.ts";
 import { maxTokenBody, maxTokenLength } from "./limits.ts";
-import type { RegistryCredentials } from "./registry.ts";
+import type { LentToken, RegistryCredentials } from "./registry.ts";
 import { registryError } from "./response-error.ts";
 
 /** A token and until when (milliseconds since 1970) it is good. */
@@ -138,6 +138,15 @@ function readToken(
   const lifetime =
     typeof answer["expires_in"] === "number" ? answer["expires_in"] : defaultLifetime;
   return { value, goodUntil: now() + Math.max(lifetime, defaultLifetime) * 1000 * usableShare };
+}
+
+/** A token that somebody else fetched, with the care that ours get. Throws `REGISTRY_FAILED` for what is none. */
+export function lentToken({ token, expiresIn, issuedAt }: LentToken, now: number): Token {
+  if (!isToken(token))
+    throw new KilnError("REGISTRY_FAILED", "the asking side lent something that is no token");
+  const began = issuedAt && issuedAt.getTime() <= now ? issuedAt.getTime() : now;
+  const lifetime = Number.isFinite(expiresIn) && expiresIn > 0 ? expiresIn : defaultLifetime;
+  return { value: token, goodUntil: began + lifetime * 1000 * usableShare };
 }
 
 function isToken(value: unknown): value is string {

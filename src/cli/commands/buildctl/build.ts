@@ -26,6 +26,7 @@ import {
 import { createBuildRef } from "../builder.ts";
 import type { Command, RunWorld } from "../command.ts";
 import { createLocalSession } from "../local-session.ts";
+import { readAuthContexts, withTokens } from "./auth-tls.ts";
 import { buildFlags } from "./build-flags.ts";
 import {
   readCacheExports,
@@ -105,7 +106,7 @@ function progressMode(word: string): ProgressMode {
 function lend(values: BuildValues, outputs: readonly WantedOutput[], world: RunWorld): Session {
   const { cwd, env, stdout } = world;
   const credentials = credentialsOf(values["docker-config"], world);
-  return createLocalSession({
+  const session = createLocalSession({
     directories: readDirectories(values.local, "local", cwd),
     layouts: readDirectories(values["oci-layout"], "oci-layout", cwd),
     uploads: new Map(),
@@ -116,6 +117,7 @@ function lend(values: BuildValues, outputs: readonly WantedOutput[], world: RunW
     stdout,
     credentials: (host, call) => credentials.credentials(host, call),
   });
+  return withTokens(session, readAuthContexts(values["registry-auth-tlscontext"], cwd));
 }
 
 async function buildRequest(

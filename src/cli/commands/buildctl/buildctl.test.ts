@@ -9,6 +9,7 @@ import { errdefs } from "../../../formats/proto/index.ts";
 import { StatusError, statusCodes } from "../../../remote/grpc/index.ts";
 import { createStyle } from "../../report/index.ts";
 import type { World } from "../command.ts";
+import { readAuthContexts } from "./auth-tls.ts";
 import {
   readCacheExports,
   readCacheImports,
@@ -175,6 +176,30 @@ describe("--ssh", () => {
     ["db=none.sock,raw=true", "none.sock"],
   ])("%s is refused", (text, words) => {
     expect(() => lendAgents([text], world())).toThrow(words);
+  });
+});
+
+describe("--registry-auth-tlscontext", () => {
+  it("reads certificates by host", () => {
+    for (const name of ["ca", "cert", "key"]) writeFileSync(join(directory, name), name);
+    const texts = ["host=https://r.example:1,ca=ca", "host=r.example:1,cert=cert,key=key"];
+    const keyPair = { cert: "cert", key: "key" };
+    expect(readAuthContexts(texts, directory)).toEqual(
+      new Map([["r.example:1", { ca: ["ca"], keyPair }]]),
+    );
+    expect(readAuthContexts(["host=a,insecure=true"], directory).get("a")).toEqual({
+      insecure: true,
+    });
+  });
+
+  it.each([
+    ["ca=x", "requires host"],
+    ["host=a", "requires ca=<ca> or cert=<cert>,key=<key>"],
+    ["host=a,ca=none", "cannot read none"],
+    ["host=a,insecure=maybe", "invalid insecure value"],
+    ["host=a,foo=b", "unexpected key foo"],
+  ])("%s is refused", (text, words) => {
+    expect(() => readAuthContexts([text], directory)).toThrow(words);
   });
 });
 

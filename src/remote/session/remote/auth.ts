@@ -17,11 +17,13 @@ import { hubRegistry } from "../serve/auth.ts";
 const salt: Uint8Array = randomBytes(32);
 
 /** Who does not want to give tokens says so, or does not know the question. */
-const refusals: ReadonlySet<number> = new Set([
-  statusCodes.UNAVAILABLE,
-  statusCodes.UNIMPLEMENTED,
-  statusCodes.NOT_FOUND,
-]);
+const refusals: ReadonlySet<number> = new Set([statusCodes.UNIMPLEMENTED, statusCodes.NOT_FOUND]);
+
+/** That a token server is out of reach is no refusal. */
+function isRefusal({ code, message }: StatusError): boolean {
+  if (code === statusCodes.UNAVAILABLE) return /disabled/.test(message);
+  return refusals.has(code);
+}
 
 export function remoteAuth(
   channel: Channel,
@@ -123,7 +125,7 @@ async function unlessRefused<T>(work: () => Promise<T>): Promise<T | undefined> 
     return await work();
   } catch (error) {
     if (!(error instanceof StatusError)) throw error;
-    if (refusals.has(error.code)) return undefined;
+    if (isRefusal(error)) return undefined;
     throw fromStatus(error);
   }
 }
