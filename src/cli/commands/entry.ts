@@ -10,6 +10,8 @@ export interface Entry {
   readonly about?: string;
   /** Left out of help and docs: old words that still work. */
   readonly hidden?: boolean;
+  /** Flags of the commands below that may stand before their names. */
+  readonly passed?: FlagSet;
   readonly load?: () => Promise<Command>;
   readonly children?: readonly Entry[];
   /** Flags that all children take, also before their names; their own sets hold them too. */

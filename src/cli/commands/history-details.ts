@@ -79,7 +79,11 @@ export function attachmentsOf({ results = {} }: BuildRecord): readonly RecordAtt
   );
 }
 
-export async function readDetails(found: FoundRecord, now: Date, call: Call): Promise<BuildDetails> {
+export async function readDetails(
+  found: FoundRecord,
+  now: Date,
+  call: Call,
+): Promise<BuildDetails> {
   const { record } = found;
   const { attrs, completedAt } = record;
   const text = (key: string, value: string | undefined) => (value ? { [key]: value } : {});

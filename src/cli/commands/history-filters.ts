@@ -27,7 +27,8 @@ function readFilter(text: string, now: Date): string {
     return `${name}${operator}${value}`;
   }
   const time = age === undefined ? Date.parse(value) : now.getTime() - age;
-  if (Number.isNaN(time)) throw invalid(text, "Times are such as 2026-01-31, or 24h for so long ago.");
+  if (Number.isNaN(time))
+    throw invalid(text, "Times are such as 2026-01-31, or 24h for so long ago.");
   return `${name}${operator}${new Date(time).toISOString()}`;
 }
 

@@ -104,10 +104,7 @@ async function localRepository(world: RunWorld): Promise<(attrs: Attrs) => boole
     ["context", world.cwd],
     ["dockerfile", world.cwd],
   ]);
-  const facts = await gitFacts(
-    { directories, filename: "Dockerfile", env: world.env },
-    world.call,
-  );
+  const facts = await gitFacts({ directories, filename: "Dockerfile", env: world.env }, world.call);
   const source = facts["vcs:source"];
   return (attrs) => source !== undefined && attrs["vcs:source"] === source;
 }

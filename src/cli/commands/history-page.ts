@@ -37,21 +37,21 @@ pre{background:#8881;padding:1rem;overflow:auto;font:12px/1.45 ui-monospace,mono
 export function historyPage({ title, details, traces, log }: Page): string {
   const widest = Math.max(1, ...traces.map(({ spans }) => lengthOf(spans)));
   const parts = [
-    `<h1>${escape(title)}</h1>`,
-    ...(details ? [`<pre>${escape(detailsText(details, noStyle))}</pre>`] : []),
+    `<h1>${escaped(title)}</h1>`,
+    ...(details ? [`<pre>${escaped(detailsText(details, noStyle))}</pre>`] : []),
     ...traces.map((trace) => traceSection(trace, widest)),
-    ...(log === undefined ? [] : [`<h2>Log</h2><pre>${escape(log)}</pre>`]),
+    ...(log === undefined ? [] : [`<h2>Log</h2><pre>${escaped(log)}</pre>`]),
   ];
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>${escape(title)}</title><style>${style}</style></head>
+<title>${escaped(title)}</title><style>${style}</style></head>
 <body>${parts.join("\n")}</body></html>
 `;
 }
 
 /** Text between tags and in quoted attributes. */
-function escape(text: string): string {
+function escaped(text: string): string {
   const names: Readonly<Record<string, string>> = {
     "&": "&amp;",
     "<": "&lt;",
@@ -76,10 +76,10 @@ function traceSection({ title, spans }: PageTrace, scale: number): string {
     const left = ((span.start - begin) / scale) * 100;
     const width = ((span.end - span.start) / scale) * 100;
     const kind = span.error !== undefined ? " failed" : span.attributes["cached"] ? " cached" : "";
-    const note = span.error ? `<div class="error">${escape(span.error)}</div>` : "";
-    return `<div class="row"><div class="name" style="padding-left:${Math.min(depth, 20)}rem" title="${escape(span.name)}">${escape(span.name)}${note}</div><div class="lane"><div class="bar${kind}" style="left:${left.toFixed(3)}%;width:${width.toFixed(3)}%"></div></div><div class="time">${((span.end - span.start) / 1000).toFixed(2)}s</div></div>`;
+    const note = span.error ? `<div class="error">${escaped(span.error)}</div>` : "";
+    return `<div class="row"><div class="name" style="padding-left:${Math.min(depth, 20)}rem" title="${escaped(span.name)}">${escaped(span.name)}${note}</div><div class="lane"><div class="bar${kind}" style="left:${left.toFixed(3)}%;width:${width.toFixed(3)}%"></div></div><div class="time">${((span.end - span.start) / 1000).toFixed(2)}s</div></div>`;
   });
-  return `<h2>${escape(title)}</h2>\n${rows.join("\n")}`;
+  return `<h2>${escaped(title)}</h2>\n${rows.join("\n")}`;
 }
 
 /** Children behind their parents, in order of their start. */

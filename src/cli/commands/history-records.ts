@@ -39,9 +39,7 @@ export async function openHistories(world: RunWorld): Promise<Histories> {
       for (const { name: node, history } of kept)
         for (const record of await recordsOf(history, world))
           found.push({ record, builder: name, node, history });
-      return found.sort(
-        (a, b) => b.record.createdAt.getTime() - a.record.createdAt.getTime(),
-      );
+      return found.sort((a, b) => b.record.createdAt.getTime() - a.record.createdAt.getTime());
     },
     [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
   };

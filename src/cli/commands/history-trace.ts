@@ -29,7 +29,11 @@ export const historyTrace: Command = defineCommand({
         usage: "Address to bind the UI server",
       },
       compare: { type: "string", value: "ref", usage: "Compare with another build record" },
-      format: { type: "string", value: "json|html", usage: "Print the trace instead of serving it" },
+      format: {
+        type: "string",
+        value: "json|html",
+        usage: "Print the trace instead of serving it",
+      },
     },
   },
   async run({ values, given }, [word = ""], world) {

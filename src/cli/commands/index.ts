@@ -14,6 +14,7 @@ import {
 } from "../flags/index.ts";
 import { buildctl } from "./buildctl/entries.ts";
 import { type Command, sayWarning, type World } from "./command.ts";
+import { debugFlags } from "./debug-flags.ts";
 import type { Entry } from "./entry.ts";
 
 export type { Command, RunWorld, World } from "./command.ts";
@@ -41,6 +42,19 @@ export const root: Entry = {
       name: "copy",
       summary: "Copy an image between registries and OCI layouts",
       load: async () => (await import("./copy.ts")).copy,
+    },
+    {
+      name: "debug",
+      summary: "Start builds that can be entered",
+      passed: debugFlags,
+      children: [
+        {
+          name: "build",
+          aliases: ["b"],
+          summary: "Start a build that can be entered where it fails",
+          load: async () => (await import("./debug.ts")).debugBuild,
+        },
+      ],
     },
     {
       name: "doctor",
@@ -300,7 +314,7 @@ export async function runCommandLine(argv: readonly string[], world: World): Pro
   let rest = argv;
   let entry = root;
   while (entry.children && !(entry.load && takesRest(entry, rest))) {
-    const set: typeof rootFlags = { ...rootFlags, ...entry.flags };
+    const set: typeof rootFlags = { ...rootFlags, ...entry.flags, ...entry.passed };
     const parsed = parseFlags(set, rest, {
       stopAtPositional: true,
       singleDash: entry.flags !== undefined,

@@ -15,9 +15,9 @@ import {
   decompress,
   encodeTarHeader,
   gzip,
+  type TarHeader,
   tarEnd,
   tarEntries,
-  type TarHeader,
   tarPadding,
 } from "../../formats/archive/index.ts";
 import { blobsOf } from "./record-files.ts";
@@ -93,7 +93,10 @@ async function* layout(records: readonly BundledRecord[], call: Call): Bytes {
   if (records.length !== 1) yield* write(index.data);
   const entries = records.length === 1 ? manifests : [index.descriptor];
   const text = new TextEncoder();
-  yield* tarFile("index.json", text.encode(JSON.stringify({ schemaVersion: 2, manifests: entries })));
+  yield* tarFile(
+    "index.json",
+    text.encode(JSON.stringify({ schemaVersion: 2, manifests: entries })),
+  );
   yield* tarFile("oci-layout", text.encode(JSON.stringify({ imageLayoutVersion: "1.0.0" })));
   yield tarEnd;
 }
@@ -205,7 +208,10 @@ async function readLayout(
     const path = entry.header.path.replace(/^\.\//, "");
     const named = /^blobs\/sha256\/([0-9a-f]{64})$/.exec(path)?.[1];
     if (named !== undefined && digestHex(digestOf(bytes)) !== named)
-      throw new KilnError("ARCHIVE_INVALID", `${what}: ${path} has other contents than its name says`);
+      throw new KilnError(
+        "ARCHIVE_INVALID",
+        `${what}: ${path} has other contents than its name says`,
+      );
     files.set(path, bytes);
   }
   return files;

@@ -1,5 +1,5 @@
 // What is remembered of builds, in the form in which BuildKit's clients read it.
-export { type Hear, type History, type HistoryOptions, openHistory } from "./history.ts";
+
 export {
   type BundledRecord,
   type ReadRecord,
@@ -7,4 +7,5 @@ export {
   writeBundle,
 } from "./bundle.ts";
 export { createRecordFilter, statusOf } from "./filters.ts";
+export { type Hear, type History, type HistoryOptions, openHistory } from "./history.ts";
 export { wireError } from "./wire-errors.ts";

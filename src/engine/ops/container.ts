@@ -45,7 +45,7 @@ export async function openContainer(
   const { op } = run.request;
   const at = op.mounts.findIndex(({ target }) => target === "/");
   const root = op.mounts[at];
-  if (!root || root.type !== "bind")
+  if (root?.type !== "bind")
     throw new KilnError("DEFINITION_INVALID", "a container needs a mount at /");
   const executor = await parts.executor();
   await executor.checkPlatform(run.platform, call);

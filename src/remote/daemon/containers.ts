@@ -2,7 +2,7 @@
 import type { Container, ResultRef, TerminalSize } from "../../api/index.ts";
 import { type Call, KilnError } from "../../base/index.ts";
 import { decodeExec } from "../../formats/llb/index.ts";
-import { gateway, pb } from "../../formats/proto/index.ts";
+import { type gateway, pb } from "../../formats/proto/index.ts";
 import { asStatus, type Implementation, type ServerCall } from "../grpc/index.ts";
 import { readPlatform } from "../session/index.ts";
 import { ProcessInput } from "./container-input.ts";
@@ -79,10 +79,7 @@ export function containerMethods(
 }
 
 /** Mounts are those of an exec op, whose inputs are results of the build. */
-async function open(
-  request: gateway.NewContainerRequest,
-  build: DrivenBuild,
-): Promise<Container> {
+async function open(request: gateway.NewContainerRequest, build: DrivenBuild): Promise<Container> {
   const { Mounts, Network, extraHosts, hostname, platform: wanted } = request;
   const message = pb.ExecOp.create({
     meta: pb.Meta.create({ args: ["-"], cwd: "/", extraHosts, hostname }),
@@ -191,7 +188,10 @@ function startProcess(
     stdin.end();
     for (const fd of [1, 2]) if (init.Fds.includes(fd)) await file(fd, new Uint8Array(), true);
     const status = failure === undefined ? exitStatus(code) : failureStatus(failure);
-    await send({ $case: "Exit", value: { Code: failure === undefined ? code : unknownExit, Error: status } });
+    await send({
+      $case: "Exit",
+      value: { Code: failure === undefined ? code : unknownExit, Error: status },
+    });
     await send({ $case: "Done", value: {} });
   })();
   done.catch(() => {});

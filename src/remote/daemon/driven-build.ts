@@ -72,13 +72,13 @@ export class DrivenBuild {
   /** The files behind a reference, solved now. Throws when the client made the reference up. */
   async files(id: string, call: Call): Promise<ResultRef | undefined> {
     const known = this.#known(id);
-    if (known.solved) return await abortable(known.solved, call);
-    if (!known.definition) return undefined;
-    known.solved = this.bridge.solve(known.definition, this.#call);
-    known.solved.catch(() => {
+    const { definition } = known;
+    if (definition) known.solved ??= this.bridge.solve(definition, this.#call);
+    const solving = known.solved ?? Promise.resolve(undefined);
+    solving.catch(() => {
       delete known.solved;
     });
-    return await abortable(known.solved, call);
+    return await abortable(solving, call);
   }
 
   /** A frontend's result as the client gets it, its parts held. */

@@ -1,7 +1,7 @@
 // A builder served over gRPC as BuildKit's daemon is.
 export { Figures, type FiguresServer, serveFigures } from "./figures.ts";
 export { type Address, type Listening, listen, parseAddress } from "./listen.ts";
-export { type ServeOptions, serveBuilder } from "./serve-builder.ts";
 export { serveBridge } from "./serve-bridge.ts";
+export { type ServeOptions, serveBuilder } from "./serve-builder.ts";
 export { inheritedSockets, notifyReady } from "./systemd.ts";
 export type { DaemonVersion } from "./workers.ts";

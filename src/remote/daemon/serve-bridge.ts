@@ -1,8 +1,9 @@
 // A build's bridge as the gateway protocol on any byte stream: for frontends that run in containers.
+
+import type { Duplex } from "node:stream";
 import type { BuildBridge, FrontendResult } from "../../api/index.ts";
 import { type Call, log } from "../../base/index.ts";
 import { createGrpcServer } from "../grpc/index.ts";
-import type { Duplex } from "node:stream";
 import { DrivenBuild } from "./driven-build.ts";
 import { gatewayService } from "./gateway.ts";
 import { healthService } from "./health.ts";

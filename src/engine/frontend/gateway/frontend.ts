@@ -6,7 +6,7 @@ import type {
   FrontendResult,
   ServeBridge,
 } from "../../../api/index.ts";
-import { abortable, abortReason, AsyncStack, type Call, KilnError } from "../../../base/index.ts";
+import { AsyncStack, abortable, abortReason, type Call, KilnError } from "../../../base/index.ts";
 import { image } from "../../../formats/llb/index.ts";
 import {
   type ContainerConfig,
@@ -71,7 +71,7 @@ function checkAllowed(source: string, allowed: readonly string[] | undefined): v
   throw new KilnError(
     "SOURCE_DENIED",
     `'${repository}' is not an allowed gateway source: allowed are ${allowed.join(", ")}`,
-    { hint: "Add it to allowedRepositories of [frontend.\"gateway.v0\"] in buildkitd.toml." },
+    { hint: 'Add it to allowedRepositories of [frontend."gateway.v0"] in buildkitd.toml.' },
   );
 }
 
@@ -94,7 +94,10 @@ async function runFrontend(
   const found = await bridge.resolveImage(source, { platform, logName }, call);
   const config = found.config.config ?? {};
   checkCapabilities(attrs, config);
-  const definition = image(found.reference, { platform }).marshal({ platform, localUniqueId: "frontend" });
+  const definition = image(found.reference, { platform }).marshal({
+    platform,
+    localUniqueId: "frontend",
+  });
   const ref = await bridge.solve(definition, call);
   await using stack = new AsyncStack();
   const container = stack.use(
@@ -115,7 +118,12 @@ async function runFrontend(
     ),
   );
   const inner = nested(bridge, depth + 1);
-  return await converse(source, startedWith(config, source), { attrs, container, inner, serve }, call);
+  return await converse(
+    source,
+    startedWith(config, source),
+    { attrs, container, inner, serve },
+    call,
+  );
 }
 
 /** What the frontend asks for in turn knows how deep it is. */
@@ -179,7 +187,10 @@ async function converse(
   const over = new AbortController();
   const during: Call = { signal: AbortSignal.any([call.signal, over.signal]) };
   const pipes = new Pipes();
-  const env = [...program.env, ...frontendEnvironment(withoutGatewayOptions(attrs), inner.platforms)];
+  const env = [
+    ...program.env,
+    ...frontendEnvironment(withoutGatewayOptions(attrs), inner.platforms),
+  ];
   const process = container.start(
     {
       op: {
