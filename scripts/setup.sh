@@ -1,5 +1,6 @@
 #!/bin/sh
 # Makes a bare Debian or Ubuntu machine ready for `npm run demo` and `npm test`. A second run finds nothing to do.
+# With --interop, also the other tools that test/e2e/interop.test.ts has read what Kiln writes.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -60,6 +61,11 @@ find_packages() {
   need xz xz-utils 'archives for ADD'
   need bzip2 bzip2 'archives for ADD'
   need zstd zstd 'archives for ADD'
+  [ "${1:-}" = --interop ] || return 0
+  need skopeo skopeo 'reads what Kiln writes'
+  need umoci umoci 'reads what Kiln writes'
+  need buildah buildah 'reads what Kiln writes'
+  need podman podman 'reads and runs what Kiln writes'
 }
 
 install_packages() {
@@ -153,7 +159,7 @@ build_bundle() {
 
 main() {
   check_node
-  find_packages
+  find_packages "$@"
   install_packages
   register_emulators
   install_modules
@@ -164,4 +170,4 @@ main() {
 if [ "${KILN_SETUP_LOCKED:-}" != 1 ] && command -v flock >/dev/null 2>&1; then
   KILN_SETUP_LOCKED=1 exec flock "$0" sh "$0" "$@"
 fi
-main
+main "$@"

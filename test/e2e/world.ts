@@ -1,11 +1,20 @@
 // A world of one's own for end-to-end tests: a real registry with a base image in it, a store, and the built command.
 import { type ChildProcess, spawn } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { busyboxContext, demoPlatforms } from "../../scripts/fixtures/base-images.ts";
 import { type RunningRegistry, startRegistry } from "../../scripts/fixtures/registry.ts";
 import { AsyncStack } from "../../src/base/index.ts";
+import { validateLayout, validateRegistry } from "../kit/image-spec.ts";
 
 const checkout = resolve(import.meta.dirname, "../..");
 
@@ -55,6 +64,7 @@ export async function openWorld(): Promise<World> {
     NO_COLOR: "1",
   };
   let contexts = 0;
+  opening.defer(() => checkExports(directory));
   const owned = opening.move();
   const world: World = {
     directory,
@@ -78,6 +88,19 @@ export async function openWorld(): Promise<World> {
   };
   await pushBusybox(world);
   return world;
+}
+
+/** Whatever a test has exported or pushed is what the image specification says. Throws what is not. */
+function checkExports(directory: string): void {
+  const layouts = readdirSync(directory, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && existsSync(join(directory, entry.name, "oci-layout")))
+    .map(({ name }) => join(directory, name));
+  const problems = [
+    ...validateRegistry(join(directory, "registry/data")),
+    ...layouts.flatMap((layout) => validateLayout(layout)),
+  ];
+  if (problems.length > 0)
+    throw new Error(`not what the image specification says:\n${problems.join("\n")}`);
 }
 
 async function pushBusybox({ kiln, registry, directory }: World): Promise<void> {

@@ -11,6 +11,36 @@ const typePattern =
   /^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}$/;
 const timePattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 
+/** Every violation in what a registry of the tests keeps on disk under its tags; `data` is its root directory. */
+export function validateRegistry(data: string): readonly string[] {
+  const base = join(data, "docker/registry/v2");
+  const problems: string[] = [];
+  const say: Say = (where, what) => problems.push(`${where}: ${what}`);
+  const blobs = (digest: string) => {
+    const [algorithm = "", hex = ""] = digest.split(":");
+    return join(base, "blobs", algorithm, hex.slice(0, 2), hex, "data");
+  };
+  for (const link of tagLinks(join(base, "repositories"))) {
+    // Cosign's signatures say nothing where an image names its processor.
+    if (link.endsWith(".sig")) continue;
+    const digest = readFileSync(join(link, "current/link"), "utf8");
+    const document = readJson(blobs(digest), say);
+    if (!document) continue;
+    const where = `${link.slice(base.length)} ${digest}`;
+    if (Array.isArray(document["manifests"])) checkIndex(where, document, blobs, say, 0);
+    else checkManifest(where, document, blobs, say);
+  }
+  return problems;
+}
+
+/** Directories of tags below a directory of repositories. */
+function tagLinks(directory: string): readonly string[] {
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory, { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith("/current/link"))
+    .map((path) => join(directory, path, "../.."));
+}
+
 /** Every violation of image-layout.md, image-index.md, manifest.md, config.md and descriptor.md in a layout; empty is valid. */
 export function validateLayout(directory: string): readonly string[] {
   const problems: string[] = [];
@@ -18,7 +48,8 @@ export function validateLayout(directory: string): readonly string[] {
   const layout = readJson(join(directory, "oci-layout"), say);
   if (layout?.["imageLayoutVersion"] !== "1.0.0") say("oci-layout", "imageLayoutVersion");
   const index = readJson(join(directory, "index.json"), say);
-  if (index) checkIndex("index.json", index, directory, say, 0);
+  const blobs = (digest: string) => join(directory, "blobs", digest.replace(":", "/"));
+  if (index) checkIndex("index.json", index, blobs, say, 0);
   for (const name of readdirSync(join(directory, "blobs/sha256"))) {
     const data = readFileSync(join(directory, "blobs/sha256", name));
     if (sha256(data) !== name) say(name, "the blob is not what its name says");
@@ -28,7 +59,10 @@ export function validateLayout(directory: string): readonly string[] {
 
 type Say = (where: string, what: string) => void;
 
-function checkIndex(where: string, index: Json, directory: string, say: Say, depth: number): void {
+/** The file of a blob. */
+type Blobs = (digest: string) => string;
+
+function checkIndex(where: string, index: Json, blobs: Blobs, say: Say, depth: number): void {
   if (index["schemaVersion"] !== 2) say(where, "schemaVersion is not 2");
   if ("layers" in index || "config" in index) say(where, "both an index and a manifest");
   checkAnnotations(where, index["annotations"], say);
@@ -39,8 +73,9 @@ function checkIndex(where: string, index: Json, directory: string, say: Say, dep
   }
   for (const [i, entry] of manifests.entries()) {
     const at = `${where} manifests[${i}]`;
-    const data = checkDescriptor(at, entry, directory, say);
-    if (!data) continue;
+    const data = checkDescriptor(at, entry, blobs, say);
+    // An index may list anything: caches list layers.
+    if (!data || !/index|manifest/.test(entry.mediaType)) continue;
     if (entry.platform !== undefined) {
       const { architecture, os } = entry.platform as Json;
       if (typeof architecture !== "string" || typeof os !== "string") say(at, "platform");
@@ -50,12 +85,12 @@ function checkIndex(where: string, index: Json, directory: string, say: Say, dep
       say(at, `mediaType ${entry.mediaType} is not the document's own ${document["mediaType"]}`);
     if (/index|manifest\.list/.test(entry.mediaType)) {
       if (depth > 2) say(at, "indexes nest too deep");
-      else checkIndex(at, document, directory, say, depth + 1);
-    } else checkManifest(at, document, directory, say);
+      else checkIndex(at, document, blobs, say, depth + 1);
+    } else checkManifest(at, document, blobs, say);
   }
 }
 
-function checkManifest(where: string, manifest: Json, directory: string, say: Say): void {
+function checkManifest(where: string, manifest: Json, files: Blobs, say: Say): void {
   if (manifest["schemaVersion"] !== 2) say(where, "schemaVersion is not 2");
   checkAnnotations(where, manifest["annotations"], say);
   const { config, layers, subject, artifactType } = manifest as Record<string, unknown>;
@@ -63,9 +98,9 @@ function checkManifest(where: string, manifest: Json, directory: string, say: Sa
     say(where, "layers is no list");
     return;
   }
-  const data = checkDescriptor(`${where} config`, config, directory, say);
+  const data = checkDescriptor(`${where} config`, config, files, say);
   const blobs = layers.map((layer, i) =>
-    checkDescriptor(`${where} layers[${i}]`, layer, directory, say),
+    checkDescriptor(`${where} layers[${i}]`, layer, files, say),
   );
   if (subject !== undefined) checkDescriptor(`${where} subject`, subject, undefined, say);
   const type = (config as Json | undefined)?.["mediaType"];
@@ -119,7 +154,7 @@ function checkConfig(
 function checkDescriptor(
   where: string,
   value: unknown,
-  directory: string | undefined,
+  blobs: Blobs | undefined,
   say: Say,
 ): Uint8Array | undefined {
   const { mediaType, digest, size, annotations } = (value ?? {}) as Record<string, unknown>;
@@ -130,8 +165,8 @@ function checkDescriptor(
   }
   if (!Number.isSafeInteger(size) || Number(size) < 0) say(where, `size ${size}`);
   checkAnnotations(where, annotations, say);
-  if (directory === undefined) return undefined;
-  const path = join(directory, "blobs", String(digest).replace(":", "/"));
+  if (blobs === undefined) return undefined;
+  const path = blobs(String(digest));
   if (!existsSync(path)) {
     say(where, `${digest} is not there`);
     return undefined;

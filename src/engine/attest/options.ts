@@ -80,6 +80,7 @@ const knownOptions = new Set([
   "inline-only",
   "mode",
   "reproducible",
+  "type",
   "version",
 ]);
 
@@ -92,6 +93,8 @@ function parseProvenanceOptions(options: Attrs): ProvenanceOptions {
   const { version = "v1", mode = "max" } = options;
   if (version !== "v1" && version !== "v0.2")
     throw bad("version", version, "invalid provenance SLSA version: expected v1 or v0.2");
+  if (flag(options, "capture-usage"))
+    throw bad("capture-usage", options["capture-usage"], "what steps use is not measured");
   if (!["min", "max", "full"].includes(mode)) throw bad("mode", mode, "expected min or max");
   return {
     version,
@@ -104,7 +107,7 @@ function parseProvenanceOptions(options: Attrs): ProvenanceOptions {
   };
 }
 
-function parseSbom({ generator = "", ...parameters }: Attrs, attrs: Attrs): SbomOptions {
+function parseSbom({ generator = "", type: _, ...parameters }: Attrs, attrs: Attrs): SbomOptions {
   // The reference's standard scanner is asked for only by those who name it.
   const named = `${attrs["attest:sbom"] ?? ""},${attrs[`${argPrefix}SBOM`] ?? ""}`;
   const standard = generator === defaults["sbom"]?.["generator"] && !named.includes("generator=");

@@ -143,6 +143,9 @@ describe("options", () => {
     expect(() => parseAttestOptions({ "attest:provenance": "mode=some" })).toThrow("min or max");
     expect(() => parseAttestOptions({ "attest:provenance": "version=v9" })).toThrow("v0.2");
     expect(() => parseAttestOptions({ "attest:provenance": "speed=9" })).toThrow("no such option");
+    expect(() => parseAttestOptions({ "attest:provenance": "capture-usage=true" })).toThrow(
+      "not measured",
+    );
     expect(() => parseAttestOptions({ "attest:vex": "" })).toThrow("unknown attestation type");
   });
 });
