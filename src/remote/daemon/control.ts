@@ -13,6 +13,7 @@ import {
 import { DrivenBuild } from "./driven-build.ts";
 import type { Figures } from "./figures.ts";
 import { eventMessage } from "./history-service.ts";
+import { lendingBridge } from "./lent-sources.ts";
 import { absentSession, type Sessions } from "./sessions.ts";
 import { buildRequestOf } from "./solve-request.ts";
 import { toStatus } from "./statuses.ts";
@@ -109,7 +110,7 @@ async function solve(
       absentSession(message.Session);
     const check = await checkOf(message, parts, call);
     const request = { ...buildRequestOf(message), ...check };
-    const build = startBuild(request, session, parts, call);
+    const build = startBuild(request, session, message.Session, parts, call);
     for await (const event of build.events) if (isFailure(event)) failed ??= event.step;
     const { exporterResponse } = await build.result;
     return { ExporterResponse: new Map(Object.entries(exporterResponse)) };
@@ -140,6 +141,7 @@ function isFailure(event: BuildEvent): event is Extract<BuildEvent, { type: "ste
 function startBuild(
   request: BuildRequest,
   session: Session,
+  sessionId: string,
   { builder, driven }: ControlParts,
   call: Call,
 ) {
@@ -150,7 +152,7 @@ function startBuild(
     {
       ...request,
       async drive(bridge, driving) {
-        const build = new DrivenBuild(bridge, driving);
+        const build = new DrivenBuild(lendingBridge(bridge, sessionId), driving);
         driven.set(ref, build);
         try {
           return await build.outcome();

@@ -51,7 +51,11 @@ export class Sessions {
     }
     const { socket, outgoing } = tunnel(requests);
     const channel = openChannel(socket);
-    const session = this.#open(channel, info);
+    const session = {
+      ...this.#open(channel, info),
+      // Whoever knows the name of a session was told it by its client.
+      peer: (id: string) => this.#sessions.get(id)?.session,
+    };
     const gone = new AbortController();
     const leave = () => socket.destroy();
     call.signal.addEventListener("abort", leave, { once: true });
