@@ -52,6 +52,49 @@ describe("a token", () => {
     await expect(denied).rejects.toMatchObject({ code: "REGISTRY_DENIED" });
   });
 
+  test("comes from whoever lends it, and credentials stay where they are", async () => {
+    await using registry = await startRegistry({ auth: token });
+    registry.addManifest("a", "1", manifest, mediaTypes.ociIndex);
+    const asked: unknown[] = [];
+    const fetching = withPassword();
+    const client = testClient({
+      credentials: async () => {
+        throw new Error("credentials were asked for");
+      },
+      async token(wanted) {
+        asked.push(wanted);
+        const given = await fetching.token(wanted, ascii, call);
+        return { token: given.token, expiresIn: 300 };
+      },
+    });
+    const repository = client.pull(`${registry.host}/a`);
+    for (let times = 0; times < 2; times++)
+      expect(await repository.resolve("1", call)).toBeDefined();
+    const realm = `${registry.url}/token`;
+    const scopes = ["repository:a:pull"];
+    expect(asked).toEqual([{ host: registry.host, realm, service: "test", scopes }]);
+    registry.guard.revoke();
+    expect(await repository.resolve("1", call)).toBeDefined();
+    expect(asked).toHaveLength(2);
+  });
+
+  test.each(["", "two words", "line\nbreak", "x".repeat(50_000)])(
+    "that is lent and is none fails: %j",
+    async (lent) => {
+      await using registry = await startRegistry({ auth: token });
+      const client = testClient({ token: async () => ({ token: lent, expiresIn: 60 }) });
+      const denied = client.pull(`${registry.host}/a`).resolve("1", call);
+      await expect(denied).rejects.toMatchObject({ code: "REGISTRY_FAILED" });
+    },
+  );
+
+  test("is fetched here where nobody lends one", async () => {
+    await using registry = await startRegistry({ auth: token });
+    registry.addManifest("a", "1", manifest, mediaTypes.ociIndex);
+    const client = testClient({ credentials: async () => ascii, token: async () => undefined });
+    expect(await client.pull(`${registry.host}/a`).resolve("1", call)).toBeDefined();
+  });
+
   test("that was revoked is fetched anew, also in the middle of an upload", async () => {
     await using registry = await startRegistry({ auth: token });
     const repository = withPassword().push(`${registry.host}/a`);
