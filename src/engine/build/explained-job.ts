@@ -33,15 +33,20 @@ export interface ExplainedJobParts {
   readonly history: StepHistory;
   readonly emit: (event: BuildEvent) => void;
   readonly now: () => Date;
+  /** What sources of builds stand for. */
+  readonly pins: { get(source: string): string | undefined };
 }
 
 /** Opens a job; disposing it also writes down what later builds will be compared with. */
 export function openJob(
   request: BuildRequest,
   session: Session,
-  { solver, history, emit, now }: ExplainedJobParts,
+  { solver, history, emit, now, pins }: ExplainedJobParts,
 ): ExplainedJob {
-  const explainer = attempt(() => new BuildExplainer(history, projectOf(request, session), now));
+  const pinOf = (source: Digest) => pins.get(source);
+  const explainer = attempt(
+    () => new BuildExplainer(history, projectOf(request, session), now, pinOf),
+  );
   const trace = (fact: StepFact): void => {
     const explanation = attempt(() => explainer?.fact(fact));
     if (!explanation || !request.explain) return;

@@ -147,6 +147,33 @@ describe("a step ran because", () => {
     ]);
   });
 
+  it("a repository has another commit, or what it had before is not known", () => {
+    const source = {
+      digest: digestOf("git"),
+      name: "git",
+      inputs: [],
+      op: { kind: "source", identifier: "git://example.com/r.git", attrs: {} },
+    } as unknown as LlbVertex;
+    const step = toVertex(run("a"));
+    const vertex = { ...step, inputs: [{ vertex: source, output: 0 }] } as unknown as LlbVertex;
+    const history = openStepHistory(memoryMetadata());
+    const build = (commit: string, pin?: string) => {
+      const at = () => new Date(1000);
+      const explainer = new BuildExplainer(history, "project", at, () => pin);
+      explainer.learn([vertex, source]);
+      explainer.fact({
+        ...{ vertex: vertex.digest, stage: "run", ignoresCache: false, step: digestOf("a") },
+        ...{ key: commit, inputs: [{ names: [commit], fresh: false }] },
+      } as unknown as StepFact);
+      explainer.remember();
+      return explainer.explanations[0]?.reasons;
+    };
+    const same = source.op.kind === "source" ? source.op.identifier : "";
+    build("c1");
+    expect(build("c2", "r.git#2")).toEqual([{ kind: "source", old: same, new: same }]);
+    expect(build("c3", "r.git#3")).toEqual([{ kind: "source", old: "r.git#2", new: "r.git#3" }]);
+  });
+
   it("its base image has another digest, or is another image", () => {
     const build = createProject();
     build([run("a")]);

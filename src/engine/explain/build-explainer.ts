@@ -30,9 +30,19 @@ export class BuildExplainer {
   readonly #ran = new Map<Digest, { readonly key: CacheKeyId; memory: StepMemory }>();
   readonly #listings = new Map<CacheKeyId, ContentListing>();
   readonly #explanations: Explanation[] = [];
+  readonly #pinOf: (source: Digest) => string | undefined;
 
-  /** `project` names what is built again and again: the context and the Dockerfile's name. */
-  constructor(history: StepHistory, project: string, now: () => Date) {
+  /**
+   * `project` names what is built again and again: the context and the Dockerfile's name. `pinOf` says what a source stands
+   * for, such as a commit, once that is known.
+   */
+  constructor(
+    history: StepHistory,
+    project: string,
+    now: () => Date,
+    pinOf: (source: Digest) => string | undefined = () => undefined,
+  ) {
+    this.#pinOf = pinOf;
     this.#history = history;
     this.#project = project;
     this.#now = now;
@@ -145,7 +155,10 @@ export class BuildExplainer {
     if (input.names.includes(before.name)) return [];
     if (source.op.kind !== "source") return this.#stepReason(vertex, index);
     if (before.source === undefined || before.source === source.op.identifier) {
-      return [{ kind: "source", old: source.op.identifier, new: source.op.identifier }];
+      const { identifier } = source.op;
+      const [old, now] = [before.pin, this.#pinOf(source.digest)];
+      const known = old !== undefined && now !== undefined && old !== now;
+      return [{ kind: "source", old: known ? old : identifier, new: known ? now : identifier }];
     }
     return [changedSource(before.source, source.op.identifier)];
   }
@@ -163,12 +176,14 @@ export class BuildExplainer {
 
   #memoryOf(vertex: LlbVertex, fact: StepFact): StepMemory {
     const inputs = fact.inputs.map(({ names, content }, index): InputMemory => {
-      const { op } = vertex.inputs[index]?.vertex ?? {};
+      const { op, digest } = vertex.inputs[index]?.vertex ?? {};
+      const pin = op?.kind === "source" && digest ? this.#pinOf(digest) : undefined;
       if (content !== undefined) this.#listingOf(content, fact, index);
       return {
         name: names[0] ?? "",
         ...(content === undefined ? {} : { content }),
         ...(op?.kind === "source" ? { source: op.identifier } : {}),
+        ...(pin === undefined ? {} : { pin }),
       };
     });
     return { at: this.#now().getTime(), step: fact.step, fields: stepFields(vertex), inputs };

@@ -21,6 +21,8 @@ export interface InputMemory {
   readonly content?: CacheKeyId;
   /** Identifier of the source that the input is. */
   readonly source?: string;
+  /** What that stood for: a commit, the digest of a file. */
+  readonly pin?: string;
 }
 
 /** One step of the last build of a project, run or cached. */
