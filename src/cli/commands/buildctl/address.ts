@@ -34,6 +34,14 @@ export function addressOf(values: BuildctlValues, world: RunWorld): string {
   return env["BUILDKIT_HOST"] || usualAddress(world);
 }
 
+/**
+ * Gets the process to where the engine may build, if that is what is meant. May start it anew: nothing may have been read
+ * from standard input before.
+ */
+export function enterEmbedded(values: BuildctlValues, world: RunWorld): void {
+  if (addressOf(values, world) === embeddedAddress) world.enter?.(world.globals.isolation);
+}
+
 /** Root's daemon is in /run; anybody else's is below XDG_RUNTIME_DIR. */
 function usualAddress({ env }: RunWorld): string {
   const runtime = process.geteuid?.() === 0 ? undefined : env["XDG_RUNTIME_DIR"];

@@ -26,6 +26,7 @@ import {
 import { createBuildRef } from "../builder.ts";
 import type { Command, RunWorld } from "../command.ts";
 import { createLocalSession } from "../local-session.ts";
+import { enterEmbedded } from "./address.ts";
 import { readAuthContexts, withTokens } from "./auth-tls.ts";
 import { buildFlags } from "./build-flags.ts";
 import {
@@ -67,6 +68,7 @@ export const build: Command = buildctlCommand({
   },
   async run({ values }, _args, world) {
     const outputs = readOutputs(values, world.cwd, world.stdout);
+    enterEmbedded(values, world);
     const progress = progressMode(values.progress);
     const session = lend(values, outputs, world);
     const request = await buildRequest(values, outputs, world);
