@@ -205,6 +205,24 @@ RUN env; ls -la /home ${user.home} /run /tmp; cat ${user.home}/key; \\
       expect(layersOf(tar)).toMatch(/1000\/1000 .* data\/file$/m);
     });
 
+    it("where parts of /proc are hidden, as in containers, steps run without a namespace", () => {
+      const way: Way = { name: "hidden", isolation: "", ranges: true };
+      using user = makeUser(way);
+      const hide = 'mount --bind /dev/null /proc/keys && exec "$@"';
+      const inContainer = {
+        ...user,
+        become: ["unshare", "--mount", "sh", "-c", hide, "sh", ...user.become],
+      };
+      const env = { KILN_CONFIG: join(world.directory, "kiln.toml") };
+      const args = ["build", "--platform", "linux/arm64", join(world.directory, "context")];
+      const built = runAs(inContainer, way, ["--debug", ...args], env);
+      expect(built.status, built.output).toBe(0);
+      expect(built.output).toContain("this machine allows no namespaces: steps run by proot");
+      const forced = runAs(inContainer, way, [...args, "--isolation", "userns"], env);
+      expect(forced.status).not.toBe(0);
+      expect(forced.output).toMatch(/steps cannot have processes of their own here: .*proc/);
+    });
+
     it("what was noted of an earlier start is not relied on where set-id programs do nothing", () => {
       const way: Way = { name: "noted", isolation: "", ranges: true };
       using user = makeUser(way);

@@ -32,12 +32,24 @@ export function findNamespaceCommand(
   const base = [unshare, "--user", "--map-root-user", "--mount", "--cgroup"];
   if (many && manyObstacle(owner, path) === undefined) {
     const ways = [[...base, "--map-auto"], mapByHand(unshare, owner, path)];
-    const words = ways.find((way) => tryRun(way) === undefined);
+    const words = ways.find((way) => tryRun(way, processes(unshare)) === undefined);
     if (words !== undefined) return { words, owners: "many" };
   }
+  const noProcesses = tryRun(base, processes(unshare));
+  if (noProcesses === undefined) return { words: base, owners: "one" };
   const refused = tryRun(base);
-  if (refused === undefined) return { words: base, owners: "one" };
+  if (refused === undefined) {
+    return {
+      reason: `steps cannot have processes of their own here: ${noProcesses}`,
+      hint: "This container hides parts of /proc, so Linux allows no other one: start it with --security-opt systempaths=unconfined (Kubernetes: procMount: Unmasked).",
+    };
+  }
   return { reason: `user namespaces are not allowed here: ${refused}`, ...namespaceHint() };
+}
+
+/** What shows that steps can have a /proc of their own, which containers that hide parts of theirs do not allow. */
+function processes(unshare: string): readonly string[] {
+  return [unshare, "--pid", "--fork", "--mount-proc", "--", "true"];
 }
 
 /** Why files cannot have several owners. */

@@ -69,7 +69,7 @@ export async function probeIsolation(
     chosen: rungs.find(({ works }) => works)?.isolation,
     owners,
     ...(owners === "many" || ownersObstacle === undefined ? {} : { ownersObstacle }),
-    privateHandlers: answer(binfmt, binfmtHint()),
+    privateHandlers: answer(binfmt, namespace && binfmtHint()),
     cgroup2: answer(cgroup2),
   };
 }
