@@ -79,7 +79,7 @@ function offSwitches(switches: Facts["switches"]): readonly (readonly [string, s
 }
 
 /** Ranges of ids, and the programs that lend them; for ordinary users. */
-function owners({ uid, user, isolation, tools, distribution }: Facts): readonly Finding[] {
+function owners({ uid, isolation, tools, distribution }: Facts): readonly Finding[] {
   if (uid === 0) return [];
   const base = { id: "subuid", group: "isolation", title: "Lent ids" } as const;
   const { ownersObstacle } = isolation;
@@ -98,9 +98,10 @@ function owners({ uid, user, isolation, tools, distribution }: Facts): readonly 
       },
     ];
   }
-  const commands = [`usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${user}`];
-  const fix: Fix = { commands, root: true, harmless: true };
-  return [{ ...base, status: "warning", found: ownersObstacle.reason, consequence, fix }];
+  const { reason: found, command } = ownersObstacle;
+  const fix: Fix | undefined =
+    command === undefined ? undefined : { commands: [command], root: true, harmless: true };
+  return [{ ...base, status: "warning", found, consequence, ...(fix ? { fix } : {}) }];
 }
 
 function fallBack(

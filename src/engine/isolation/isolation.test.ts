@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { expect, it } from "vitest";
-import { countIds } from "./id-ranges.ts";
+import { countIds, freeRange } from "./id-ranges.ts";
 import { isInitial, ownersOf, parseIdMap, parseIsolation, readEntered } from "./isolation.ts";
 import { startConditions } from "./start-note.ts";
 
@@ -68,4 +68,9 @@ it("the script that starts Kiln finds the same conditions", () => {
     encoding: "utf8",
   });
   expect(said).toBe(startConditions());
+});
+
+it("the range that is advised is nobody else's", () => {
+  expect(freeRange(["", ""])).toBe("100000-165535");
+  expect(freeRange(["ann:100000:65536\n", "bob:231072:65536\nbad line\n"])).toBe("296608-362143");
 });

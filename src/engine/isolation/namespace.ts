@@ -1,6 +1,6 @@
 // The command that starts a program in a user namespace of its own, with mounts and control groups that are private.
 import { spawnSync } from "node:child_process";
-import { grantedIds, type RangeOwner } from "./id-ranges.ts";
+import { grantedIds, lendingCommand, type RangeOwner } from "./id-ranges.ts";
 import type { Owners } from "./isolation.ts";
 import { mapByHand } from "./map-by-hand.ts";
 import { findProgram } from "./programs.ts";
@@ -15,6 +15,8 @@ export interface NamespaceCommand {
 export interface Obstacle {
   readonly reason: string;
   readonly hint?: string;
+  /** A command that does away with it, for root to run. */
+  readonly command?: string;
 }
 
 /** Fewer ids than this leave out users that images have (`nobody` is 65534, but system users are what matters). */
@@ -57,9 +59,11 @@ export function manyObstacle(owner: RangeOwner, path: string): Obstacle | undefi
   const who = owner.name ?? String(owner.uid);
   const ids = grantedIds(owner);
   if (ids < enoughIds) {
+    const command = lendingCommand(who);
     return {
       reason: `${who} has no ranges of ids in /etc/subuid and /etc/subgid`,
-      hint: `Run as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${who}`,
+      hint: `Run as root: ${command}`,
+      command,
     };
   }
   const missing = ["newuidmap", "newgidmap"].find((name) => findProgram(name, path) === undefined);
