@@ -82,8 +82,8 @@ describeWith(["root", "runtime", "registry", "bundle"], "frontends in images", (
     ["returns a result that is not its own", "STRANGER", /no such ref/],
     ["ends without a result", "SILENT", /ended with exit code 0 before it returned a result/],
     ["crashes", "CRASH", /exit code 7 before it returned a result:\s+cannot go on/],
-    ["says what is no protocol", "GARBAGE", /frontend/],
-    ["asks for more than there is", "FLOOD", /more than 10000 results/],
+    ["says what is no protocol", "GARBAGE", /FRONTEND_FAILED/],
+    ["asks for more than there is", "FILE /a b\nFLOOD", /more than 10000 results/],
   ])(
     "one that %s fails the build, with what happened",
     async (_what, command, message) => {

@@ -32,6 +32,7 @@ export interface DaemonSettings {
       | "dns"
       | "entitlements"
       | "gc"
+      | "gatewaySources"
       | "history"
       | "jobs"
       | "network"
@@ -173,6 +174,9 @@ function engineOptions(
       ...(values["cdi-spec-dir"].length > 0 ? { specDirs: values["cdi-spec-dir"] } : {}),
     },
     history: tables.history,
+    ...(tables.gateway.allowedRepositories
+      ? { gatewaySources: tables.gateway.allowedRepositories }
+      : {}),
     ...(network === undefined ? {} : { network }),
     ...(platforms.length > 0 ? { platforms } : {}),
     ...(tables.dns === undefined ? {} : { dns: tables.dns }),

@@ -20,6 +20,11 @@ export interface DaemonTables {
     readonly tls?: { readonly cert?: string; readonly key?: string; readonly ca?: string };
   };
   /** Milliseconds and a number of records. */
+  /** Whose frontends may run in containers, by repository; all where absent. */
+  readonly gateway: {
+    readonly enabled?: boolean;
+    readonly allowedRepositories?: readonly string[];
+  };
   readonly history: { readonly maxAge?: number; readonly maxEntries?: number };
   readonly worker: {
     readonly enabled?: boolean;
@@ -53,6 +58,9 @@ const known: Readonly<Record<string, readonly string[]>> = {
   otel: ["socketPath"],
   cdi: ["disabled", "specDirs", "autoAllowed"],
   history: ["maxAge", "maxEntries"],
+  frontend: ["dockerfile.v0", "gateway.v0"],
+  "frontend.dockerfile.v0": ["enabled"],
+  "frontend.gateway.v0": ["enabled", "allowedRepositories"],
   dns: ["nameservers", "options", "searchDomains"],
   system: ["platformsCacheMaxAge", "maxRegistryConcurrency"],
   worker: ["oci", "containerd"],
@@ -96,6 +104,9 @@ export function readDaemonTables(
   const worker = top.table("worker");
   const oci = worker.table("oci");
   for (const name of ["cdi", "system"]) top.table(name);
+  const frontend = top.table("frontend");
+  frontend.table("dockerfile.v0");
+  const gateway = frontend.table("gateway.v0");
   const history = top.table("history");
   const log = top.table("log");
   const file = (name: string) => {
@@ -114,6 +125,10 @@ export function readDaemonTables(
       gid: grpc.number("gid"),
       securityDescriptor: grpc.string("securityDescriptor") ? true : undefined,
       tls: { ...file("cert"), ...file("key"), ...file("ca") },
+    }),
+    gateway: defined({
+      enabled: gateway.boolean("enabled"),
+      allowedRepositories: gateway.strings("allowedRepositories"),
     }),
     history: defined({
       maxAge: history.duration("maxAge"),

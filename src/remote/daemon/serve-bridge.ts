@@ -2,7 +2,7 @@
 
 import type { Duplex } from "node:stream";
 import type { BuildBridge, FrontendResult } from "../../api/index.ts";
-import { type Call, log } from "../../base/index.ts";
+import { type Call, KilnError, log } from "../../base/index.ts";
 import { createGrpcServer } from "../grpc/index.ts";
 import { DrivenBuild } from "./driven-build.ts";
 import { gatewayService } from "./gateway.ts";
@@ -26,8 +26,13 @@ export async function serveBridge(
   await using server = createGrpcServer([gateway, healthService(names)], {
     onError: (error) => debug.debug("frontend", { error: String(error) }),
   });
-  void server.accept(socket);
-  const result = await build.outcome();
+  const lost = server.accept(socket).then((): never => {
+    throw new KilnError("FRONTEND_FAILED", "the frontend does not speak the gateway protocol", {
+      hint: "Its connection ended before it returned a result.",
+    });
+  });
+  lost.catch(() => {});
+  const result = await Promise.race([build.outcome(), lost]);
   // The answer to its last call is still to be sent.
   await new Promise((resolve) => setTimeout(resolve, 50));
   return result;

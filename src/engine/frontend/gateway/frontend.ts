@@ -217,7 +217,11 @@ async function converse(
     },
   );
   ended.catch(() => {});
-  const answered = serve(inner, pipes.socket, during);
+  const answered = serve(inner, pipes.socket, during).catch(async (error: unknown) => {
+    // How it ended says more than that nobody speaks any more.
+    const code = await Promise.race([ended.catch(() => false as const), delayed(1000)]);
+    throw code === false ? error : frontendEnded(source, code, pipes.complaint());
+  });
   answered.catch(() => {});
   try {
     const died = ended.then(async (code): Promise<never> => {

@@ -4,6 +4,9 @@ import { Duplex } from "node:stream";
 /** Bytes of complaints that are told when the process fails. */
 const maxComplaint = 8 * 1024;
 
+/** Milliseconds for which what the process says may wait to be read. */
+const patience = 15_000;
+
 export class Pipes {
   readonly socket: Duplex;
   readonly input: AsyncIterable<Uint8Array>;
@@ -38,8 +41,14 @@ export class Pipes {
   async say(data: Uint8Array): Promise<void> {
     if (this.socket.destroyed || this.socket.push(data)) return;
     await new Promise<void>((resolve) => {
-      this.#wakeOutput = resolve;
-      this.socket.once("close", resolve);
+      // Whoever speaks the protocol reads on: the connection has ended over what the process says.
+      const dead = setTimeout(() => this.socket.destroy(), patience);
+      const go = () => {
+        clearTimeout(dead);
+        resolve();
+      };
+      this.#wakeOutput = go;
+      this.socket.once("close", go);
     });
   }
 
