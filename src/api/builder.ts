@@ -88,6 +88,13 @@ export interface BuilderInfo {
   readonly labels: Attrs;
   /** By which rules it lets go of what it keeps; absent where it says nothing of them. */
   readonly gc?: readonly GcRule[];
+  /** That steps may ask for, by CDI name; absent where it says nothing of them. */
+  readonly devices?: readonly {
+    readonly name: string;
+    /** Without being allowed to. */
+    readonly autoAllow: boolean;
+    readonly annotations: Attrs;
+  }[];
 }
 
 /** One rule of collecting, its sizes in bytes and 0 where it sets no limit. */

@@ -363,7 +363,8 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
         "org.mobyproject.buildkit.worker.snapshotter": snapshotterLabels[snapshotter.name],
       };
       const gc = gcRules(options.gc ?? {}, diskSpace(options.root).total);
-      return { name: "embedded", version: options.version, platforms, labels, gc };
+      const { version } = options;
+      return { name: "embedded", version, platforms, labels, gc, devices: devices.list() };
     },
     build(request, session, call) {
       const start = (hear?: Hear) =>

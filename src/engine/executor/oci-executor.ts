@@ -9,7 +9,7 @@ import {
   resolveInRoot,
   throwIfAborted,
 } from "../../base/index.ts";
-import { hostPlatform, type Platform } from "../../formats/oci/index.ts";
+import { formatPlatform, hostPlatform, type Platform } from "../../formats/oci/index.ts";
 import type { Mount } from "../../storage/snapshot/index.ts";
 import { boundingSet } from "./capabilities.ts";
 import { type CgroupView, cgroupSetting, groupOf, removeGroup } from "./cgroup.ts";
@@ -82,7 +82,9 @@ export class OciExecutor implements Executor {
   async platforms(call: Call): Promise<readonly Platform[]> {
     throwIfAborted(call);
     const ways = await this.#options.platforms.ways();
-    return ways.flatMap(({ platforms }) => platforms);
+    // Several emulators may be for the same processor.
+    const all = ways.flatMap(({ platforms }) => platforms);
+    return [...new Map(all.map((one) => [formatPlatform(one), one])).values()];
   }
 
   async checkPlatform(platform: Platform, call: Call): Promise<void> {

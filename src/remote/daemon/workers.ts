@@ -27,6 +27,12 @@ export function workerRecord(
       OSVersion: platform.osVersion ?? "",
       OSFeatures: [...(platform.osFeatures ?? [])],
     })),
+    CDIDevices: (info.devices ?? []).map(({ name, autoAllow, annotations }) => ({
+      Name: name,
+      AutoAllow: autoAllow,
+      Annotations: new Map(Object.entries(annotations)),
+      OnDemand: false,
+    })),
     GCPolicy: (info.gc ?? []).map((rule) => ({
       all: rule.all,
       keepDuration: Math.round((rule.keepDuration ?? 0) * nanoseconds),

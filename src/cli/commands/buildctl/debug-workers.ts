@@ -70,8 +70,21 @@ function block(worker: Worker): string {
     ["BuildKit:", `${name} ${version} ${revision}`],
     ["Labels:"],
     ...labels.map(([key, value]) => ["", `${key}:`, value]),
+    ...(worker.CDIDevices.length === 0 ? [] : [["Devices:"]]),
+    ...worker.CDIDevices.flatMap(deviceRows),
     ...worker.GCPolicy.flatMap(ruleRows),
   ])}\n`;
+}
+
+function deviceRows(device: workers.CDIDevice): readonly string[][] {
+  const annotations = [...device.Annotations].sort(([a], [b]) => (a < b ? -1 : 1));
+  return [
+    ["", "Name:", device.Name],
+    ...(device.OnDemand ? [["", "OnDemand:", "true"]] : []),
+    ...(device.AutoAllow ? [["", "AutoAllow:", "true"]] : []),
+    ...(annotations.length === 0 ? [] : [["", "Annotations:"]]),
+    ...annotations.map(([key, value]) => ["", "", `${key}:`, value]),
+  ];
 }
 
 function ruleRows(rule: workers.GCPolicy, index: number): readonly string[][] {
