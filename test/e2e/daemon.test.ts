@@ -1,5 +1,6 @@
 // The daemon serves stock clients: docker buildx with its remote driver builds, pushes, fails, cancels and looks back.
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { existsSync, readFileSync, statSync, symlinkSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -118,6 +119,153 @@ describeWith(needs, "a daemon with docker buildx for a client", () => {
     expect(client("history", "logs").text).toContain("load build definition");
     expect(client("history", "rm", "--all").status).toBe(0);
     expect(client("history", "ls").text.trim().split("\n")).toHaveLength(1);
+  });
+
+  it("builds from contexts of other names: a directory, and a layout that was exported before", () => {
+    const files = world.context({ Dockerfile: "FROM scratch\nCOPY f /f\n", f: "from elsewhere" });
+    const layout = join(world.directory, "layout");
+    expect(build("-o", `type=oci,dest=${layout},tar=false`, files).status).toBe(0);
+    const context = world.context({
+      Dockerfile: "FROM busybox\nCOPY --from=other f /f\nRUN grep elsewhere /f\n",
+    });
+    expect(build("--build-context", `other=${files}`, context).status).toBe(0);
+    expect(build("--build-context", `other=oci-layout://${layout}`, context).status).toBe(0);
+  });
+
+  it("builds linked targets, each from its own context", () => {
+    const directory = world.context({
+      "docker-bake.hcl":
+        'target "a" {\n  context = "a"\n}\ntarget "b" {\n  context = "b"\n  contexts = { other = "target:a" }\n}\ngroup "default" {\n  targets = ["a", "b"]\n}\n',
+      "a/Dockerfile": "FROM scratch\nCOPY f /f\n",
+      "a/f": "of a",
+      "b/Dockerfile": "FROM busybox\nCOPY --from=other f /f\nRUN grep 'of a' /f\n",
+    });
+    const file = join(directory, "docker-bake.hcl");
+    const { status, text } = client(
+      "bake",
+      "--allow=fs.read=*",
+      "--progress=plain",
+      "-f",
+      file,
+      "--set",
+      `a.context=${join(directory, "a")}`,
+      "--set",
+      `b.context=${join(directory, "b")}`,
+    );
+    expect(text).not.toContain("ERROR");
+    expect(status).toBe(0);
+  });
+
+  it("knows heredocs and keeps cache mounts", () => {
+    const context = (text: string) =>
+      world.context({
+        Dockerfile: `FROM busybox\nRUN --mount=type=cache,target=/c,id=matrix <<END\necho ${text} >> /c/said\ncat /c/said\nEND\n`,
+      });
+    expect(build(context("first")).status).toBe(0);
+    const { status, text } = build(context("second"));
+    expect(status).toBe(0);
+    expect(text).toMatch(/first[\s\S]*second/);
+  });
+
+  it.each(["check", "outline", "targets"])("answers --call=%s", (call) => {
+    const context = world.context({ Dockerfile: "ARG A=1\nFROM busybox AS one\nRUN true\n" });
+    expect(client("build", `--call=${call}`, context).status).toBe(0);
+  });
+
+  it("tells what it made in a metadata file, with attestations in the registry", () => {
+    const file = join(world.directory, "metadata.json");
+    const name = `${world.registry.address}/attested:1`;
+    const context = world.context({ Dockerfile: "FROM busybox\nRUN true\n" });
+    const wanted = ["--provenance=mode=max", "--sbom=true", "--metadata-file", file];
+    expect(build(...wanted, "-t", name, "--push", context).status).toBe(0);
+    const metadata = JSON.parse(readFileSync(file, "utf8"));
+    expect(metadata["image.name"]).toBe(name);
+    const { status, text } = client("imagetools", "inspect", name);
+    expect(status).toBe(0);
+    expect(text).toContain(metadata["containerimage.digest"]);
+    expect(text).toContain("attestation-manifest");
+  });
+
+  it("obeys the source policy of a client", () => {
+    const policy = join(
+      world.context({
+        "policy.json": JSON.stringify({
+          rules: [
+            { action: "DENY", selector: { identifier: "docker-image://docker.io/library/*" } },
+          ],
+        }),
+      }),
+      "policy.json",
+    );
+    const context = world.context({ Dockerfile: "FROM busybox\nRUN echo denied\n" });
+    process.env["EXPERIMENTAL_BUILDKIT_SOURCE_POLICY"] = policy;
+    const { status, text } = build(context);
+    delete process.env["EXPERIMENTAL_BUILDKIT_SOURCE_POLICY"];
+    expect(status).toBe(1);
+    expect(text).toContain("source denied by policy");
+  });
+
+  /** A client that goes on while others work. */
+  function begin(...args: readonly string[]): {
+    readonly child: ChildProcess;
+    readonly ended: Promise<{ status: number | null; text: string }>;
+  } {
+    const { directory } = world;
+    const env = {
+      ...process.env,
+      BUILDX_CONFIG: join(directory, "buildx"),
+      DOCKER_CONFIG: join(directory, "docker"),
+      BUILDX_BUILDER: "k",
+      NO_COLOR: "1",
+    };
+    const child = spawn(buildx as string, ["build", "--progress=plain", ...args], { env });
+    let text = "";
+    for (const stream of [child.stdout, child.stderr])
+      stream?.setEncoding("utf8").on("data", (more: string) => {
+        text += more;
+      });
+    const ended = new Promise<{ status: number | null; text: string }>((done) =>
+      child.once("close", (status) => done({ status, text })),
+    );
+    return { child, ended };
+  }
+
+  it("gives no client's step another's secret, though both run at the same time", async () => {
+    const context = world.context({
+      Dockerfile: `FROM busybox\nRUN --mount=type=secret,id=s sleep 2; sha256sum /run/secrets/s; echo ${Date.now()}\n`,
+      one: "secret of the one",
+      two: "secret of the other",
+    });
+    const sums = ["one", "two"].map((name) =>
+      createHash("sha256")
+        .update(readFileSync(join(context, name)))
+        .digest("hex"),
+    );
+    const both = ["one", "two"].map((name) =>
+      begin("--secret", `id=s,src=${join(context, name)}`, context),
+    );
+    const outcomes = await Promise.all(both.map(({ ended }) => ended));
+    outcomes.forEach(({ status, text }, index) => {
+      expect(status).toBe(0);
+      expect(text).toContain(sums[index]);
+      expect(text).not.toContain(sums[1 - index]);
+    });
+    const { status } = await begin(context).ended;
+    // What is cached is everybody's, as with the reference; what has to run has no secret.
+    expect(status).toBe(0);
+  });
+
+  it("goes on with a build when another client of the same steps is killed", async () => {
+    const context = world.context({
+      Dockerfile: `FROM busybox\nRUN sleep 4; echo ${Date.now()} > /made\nRUN true\n`,
+    });
+    const victims = Array.from({ length: 4 }, () => begin(context));
+    const survivor = begin(context);
+    await setTimeout(1500);
+    for (const { child } of victims) child.kill("SIGKILL");
+    const { status, text } = await survivor.ended;
+    expect(text).not.toContain("ERROR");
+    expect(status).toBe(0);
   });
 
   it("says what it keeps, and removes it", () => {

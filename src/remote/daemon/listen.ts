@@ -188,12 +188,19 @@ function tlsServer(
   return server;
 }
 
+/** Only TCP speaks TLS: who may open a unix socket, its file says. */
 async function listenFd(fd: number, options: ListenOptions): Promise<Listening> {
   const { tls, accept } = options;
-  const server = tls ? tlsServer(tls, accept, options) : createServer(accept);
+  const secure = tls && tlsServer(tls, accept, options);
+  let isTcp = false;
+  const server = createServer((socket) => {
+    if (isTcp && secure) secure.emit("connection", socket);
+    else accept(socket);
+  });
   const listening = started(server, `file descriptor ${fd}`);
   server.listen({ fd });
   await listening;
+  isTcp = typeof server.address() === "object" && server.address() !== null;
   return listeningOf(server, `fd ${fd}`);
 }
 
