@@ -288,6 +288,11 @@ error: failed to solve: it broke
     expect(text(77)).toBe("error: Code(77): words\n");
   });
 
+  it("that are a lost connection say what it may be", () => {
+    const text = failureText(new StatusError(2, "the server ended the call without a status"));
+    expect(text).toContain("hint: See whether the daemon still runs. If it speaks TLS");
+  });
+
   it("keep their hints, and leave bugs to the command", () => {
     expect(failureText(new KilnError("FLAG_INVALID", "no", { hint: "yes" }))).toBe(
       "error: no\nhint: yes\n",

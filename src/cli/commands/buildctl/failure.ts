@@ -49,7 +49,9 @@ export function failureText(error: unknown): string | undefined {
   if (isAbortError(error)) return "error: Canceled: context canceled\n";
   if (!isKilnError(error)) return nodeText(error);
   if (error.cause instanceof StatusError) return statusText(error.cause, error.hint);
-  const lines = [error, ...error.others].map((one) => `error: ${one.message}\n${hintOf(one)}`);
+  const lines = [error, ...error.others].map(
+    (one) => `error: ${one.message}\n${hintText(one.hint)}`,
+  );
   return lines.join("");
 }
 
@@ -64,7 +66,8 @@ function nodeText(error: unknown): string | undefined {
 function statusText(status: StatusError, hint: string | undefined): string {
   const sources = readSources(status).map(sourceText).join("");
   const message = status.message.replace(/^failed to solve: /, "");
-  return `${sources}error: ${codeWord(status.code)}${message}\n${hint ? `hint: ${hint}\n` : ""}`;
+  const lost = /ended the call without a status|the connection was (lost|closed)/.test(message);
+  return `${sources}error: ${codeWord(status.code)}${message}\n${hintText(hint ?? (lost ? lostHint : undefined))}`;
 }
 
 /** Codes that add nothing to the words behind them. */
@@ -85,7 +88,10 @@ function codeWord(code: number): string {
   return `${words.join("")}: `;
 }
 
-function hintOf({ hint }: KilnError): string {
+const lostHint =
+  "See whether the daemon still runs. If it speaks TLS, name the certificates: --tlscacert, --tlscert, --tlskey.";
+
+function hintText(hint: string | undefined): string {
   return hint === undefined ? "" : `hint: ${hint}\n`;
 }
 
