@@ -166,7 +166,10 @@ async function runPlan(
     world,
   );
   if (plan.explain) sayExplanations(explanations, plan.explain, world);
-  if (result.status === "rejected") throw placed(result.reason, plan);
+  if (result.status === "rejected") {
+    const enterable = "runImage" in builder && world.openBuilder === undefined;
+    throw placed(enterable ? withDebugHint(result.reason) : result.reason, plan);
+  }
   if (shown.status === "rejected") throw shown.reason;
   return result.value;
 }
@@ -240,6 +243,18 @@ async function sayPlan({ plan }: BuildResult, form: ExplainMode, world: RunWorld
     stdout.write(lines.map((line) => `${line}\n`).join(""));
   }
   return planFails(plan) ? 1 : 0;
+}
+
+/** A step that failed without a word of advice can at least be looked into. */
+function withDebugHint(error: unknown): unknown {
+  if (!isKilnError(error, "PROCESS_FAILED") || error.hint !== undefined) return error;
+  return new KilnError(error.code, error.message, {
+    cause: error.cause,
+    details: error.details,
+    others: error.others,
+    hint: "Enter the step where it failed: run the same with 'kiln debug build'.",
+    ...(error.at === undefined ? {} : { at: error.at }),
+  });
 }
 
 /** Mistakes in the Dockerfile are shown under the name the user gave it. */
