@@ -1,5 +1,5 @@
 // How buildctl's commands tell that they failed: excerpts of the source, then one line, as the reference prints them.
-import { isAbortError, isKilnError, type KilnError } from "../../../base/index.ts";
+import { isAbortError, isKilnError } from "../../../base/index.ts";
 import { StatusError, statusCodes } from "../../../remote/grpc/index.ts";
 import type { FlagSet } from "../../flags/index.ts";
 import { type Command, defineCommand, type RunWorld } from "../command.ts";
