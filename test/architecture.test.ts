@@ -116,8 +116,10 @@ const privileges: readonly { what: string; pattern: RegExp; rooms: readonly RegE
       /^cli\/commands\/ssh-agents/,
       // The socket on which docker says that its user has given up.
       /^cli\/commands\/plugin-mode/,
+      // A page for the browser of this machine, until Ctrl-C.
+      /^cli\/commands\/history-trace/,
       /^remote\/grpc/,
-      /^remote\/daemon\/listen/,
+      /^remote\/daemon\/(figures|listen)/,
       /^remote\/docker\/(engine-api|transport)/,
       /^remote\/driver\/(embedded|remote-address)/,
     ],
