@@ -110,7 +110,7 @@ export interface EngineOptions {
   /** Emulators as in KILN_QEMU, which go after those that the variable names. */
   readonly emulators?: string;
   /** How long builds are remembered, and how many; the reference's limits where absent. */
-  readonly history?: Pick<HistoryOptions, "maxAge" | "maxEntries">;
+  readonly history?: Pick<HistoryOptions, "maxAge" | "maxEntries" | "stepLogLimit">;
   /** Path or name of the container runtime, instead of the first that is found. */
   readonly runtime?: string;
   /** What steps with the default network get, and whom they ask for names; what works here where absent. */

@@ -68,7 +68,7 @@ export function daemonSettings(
     ...(gid === undefined ? {} : { gid }),
     ...(debugAddress ? { debugAddress } : {}),
     labels: { ...tables.worker.labels, ...labelsOf(values["oci-worker-labels"]) },
-    engine: engineOptions(flags, tables, config),
+    engine: engineOptions(flags, tables, config, world.env),
     logFormat: format,
     notes: notesOf(values, tables),
   };
@@ -149,10 +149,18 @@ function labelsOf(texts: readonly string[]): Readonly<Record<string, string>> {
   );
 }
 
+/** BUILDKIT_STEP_LOG_MAX_SIZE: bytes of a step's output that clients are told, or -1 for all of it. */
+function stepLogLimit(env: RunWorld["env"]): { readonly stepLogLimit?: number } {
+  const text = env["BUILDKIT_STEP_LOG_MAX_SIZE"] ?? "";
+  if (text === "-1") return { stepLogLimit: Number.POSITIVE_INFINITY };
+  return /^\d{1,15}$/.test(text) ? { stepLogLimit: Number(text) } : {};
+}
+
 function engineOptions(
   { values, given }: ServeFlags,
   tables: DaemonTables,
   { gc, lent }: KilnConfig,
+  env: RunWorld["env"],
 ): DaemonSettings["engine"] {
   const allowed = given("allow-insecure-entitlement")
     ? values["allow-insecure-entitlement"]
@@ -173,7 +181,7 @@ function engineOptions(
       ...(values["cdi-disabled"] ? { disabled: true } : {}),
       ...(values["cdi-spec-dir"].length > 0 ? { specDirs: values["cdi-spec-dir"] } : {}),
     },
-    history: tables.history,
+    history: { ...tables.history, ...stepLogLimit(env) },
     ...(tables.gateway.allowedRepositories
       ? { gatewaySources: tables.gateway.allowedRepositories }
       : {}),

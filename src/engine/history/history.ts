@@ -16,7 +16,7 @@ import { readRecord, writeRecord } from "./record-file.ts";
 import { attestationsOf, blobsOf, traceBlob } from "./record-files.ts";
 import { readStatusLog, StatusLog } from "./status-log.ts";
 import { wireError } from "./wire-errors.ts";
-import { logLimitOf, WireEvents } from "./wire-events.ts";
+import { WireEvents } from "./wire-events.ts";
 
 const debug = log("history");
 
@@ -26,6 +26,8 @@ export interface HistoryOptions {
   /** Milliseconds; older records go when there are more than `maxEntries`. */
   readonly maxAge?: number;
   readonly maxEntries?: number;
+  /** Bytes that are told of one step's output; the reference's 2 MiB where absent. */
+  readonly stepLogLimit?: number;
 }
 
 /** The reference's: 48 hours and 50 builds, and only what is beyond both goes. */
@@ -162,7 +164,7 @@ function recordBuild(request: BuildRequest, start: (hear: Hear) => Build, store:
     );
   const place = placeOf(ref);
   mkdirSync(place, { recursive: true, mode: 0o700 });
-  const wire = new WireEvents(logLimitOf(process.env["BUILDKIT_STEP_LOG_MAX_SIZE"]));
+  const wire = new WireEvents(options.stepLogLimit);
   const statusLog = new StatusLog(join(place, statusName), () => wire.take());
   const one: Active = {
     record: newRecord(request, options.now()),

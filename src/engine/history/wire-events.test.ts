@@ -2,7 +2,7 @@
 import { expect, it } from "vitest";
 import { digestOf } from "../../base/index.ts";
 import { control } from "../../formats/proto/index.ts";
-import { logLimitOf, WireEvents } from "./wire-events.ts";
+import { WireEvents } from "./wire-events.ts";
 
 const step = digestOf("a step");
 const other = digestOf("another step");
@@ -32,11 +32,4 @@ it("clips what a step says beyond the limit, once and with a word", () => {
   expect(logged(wire)).toBe("");
   say("of another", other);
   expect(logged(wire)).toBe("of another");
-});
-
-it("reads the limit as the reference's variable has it", () => {
-  expect(logLimitOf(undefined)).toBe(2 << 20);
-  expect(logLimitOf("much")).toBe(2 << 20);
-  expect(logLimitOf("4096")).toBe(4096);
-  expect(logLimitOf("-1")).toBe(Number.POSITIVE_INFINITY);
 });

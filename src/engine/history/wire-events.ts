@@ -16,12 +16,6 @@ const cancelledText = "context canceled";
 
 const usualLogLimit = 2 << 20;
 
-/** BUILDKIT_STEP_LOG_MAX_SIZE: bytes, or -1 for no limit. */
-export function logLimitOf(text: string | undefined): number {
-  if (text === "-1") return Number.POSITIVE_INFINITY;
-  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : usualLogLimit;
-}
-
 function clippedNote(limit: number): Uint8Array {
   const size = limit % (1 << 20) === 0 ? `${limit / (1 << 20)}MiB` : `${limit}B`;
   return new TextEncoder().encode(`\n[output clipped, log limit ${size} reached]\n`);

@@ -1,6 +1,6 @@
 // Filters of usage records: `KEY=VALUE`, `KEY!=VALUE`, `KEY~=PATTERN` or a bare word (X-53).
 import type { UsageRecord } from "../../api/index.ts";
-import { closest, KilnError, parseBool, parseDuration } from "../../base/index.ts";
+import { closest, foreignPattern, KilnError, parseBool, parseDuration } from "../../base/index.ts";
 
 export interface UsageFilter {
   readonly key: string;
@@ -59,15 +59,20 @@ function checked(filter: UsageFilter, text: string): UsageFilter {
     throw wrong("until needs a duration such as 24h");
   if (flagsOf[filter.key] && filter.value !== "" && parseBool(filter.value) === undefined)
     throw wrong("must be true or false");
-  if (filter.operator === "~=") {
-    try {
-      new RegExp(filter.value);
-    } catch {
-      throw wrong("not a regular expression");
-    }
-  }
+  if (filter.operator === "~=") pattern(filter.value)("");
   return filter;
 }
+
+/** Patterns come from clients, too: they are tried for a short time. */
+const pattern = (text: string) =>
+  foreignPattern(
+    text,
+    (why) =>
+      new KilnError(
+        "FLAG_INVALID",
+        `invalid value ${JSON.stringify(text)} for --filter: not a regular expression: ${why}`,
+      ),
+  );
 
 /** True when the record passes all filters. */
 export function matchesFilters(
@@ -90,6 +95,9 @@ function matches(record: UsageRecord, { key, operator, value }: UsageFilter, now
     key === "parents"
       ? record.parents
       : [key === "id" ? record.id : key === "type" ? record.type : record.description];
-  if (operator === "~=") return texts.some((text) => new RegExp(value).test(text));
+  if (operator === "~=") {
+    const find = pattern(value);
+    return texts.some((text) => find(text) !== undefined);
+  }
   return texts.includes(value) === (operator === "=");
 }

@@ -73,6 +73,8 @@ const llb = [
   "source.local.sharedkeyhint",
   "source.local.unique",
   "source.ocilayout",
+  "source.policy",
+  "source.policy.session",
 ] as const;
 
 /** Of what a frontend may ask for. */

@@ -1,6 +1,6 @@
 // Control: what clients ask of a daemon.
 import type { BuildEvent, Builder, BuildRequest, Session, UsageRecord } from "../../api/index.ts";
-import { type Call, type Digest, delay, KilnError } from "../../base/index.ts";
+import { type Call, type Digest, delay, foreignPattern, KilnError } from "../../base/index.ts";
 import { matchesFilters, parseFilters } from "../../engine/retention/index.ts";
 import { control, type workers } from "../../formats/proto/index.ts";
 import {
@@ -178,6 +178,9 @@ async function* status(ref: string, { history }: Builder, call: Call): AsyncIter
   yield* found;
 }
 
+const pattern = (text: string) =>
+  foreignPattern(text, (why) => new KilnError("REQUEST_INVALID", `filter ${text}: ${why}`));
+
 /** Filters are the reference's: `id==…`, `label.NAME==…`; a worker must match one of them. */
 async function listWorkers(
   { filter }: control.ListWorkersRequest,
@@ -193,7 +196,7 @@ async function listWorkers(
       const found = key === "id" ? worker.ID : worker.Labels.get(quoted ?? plain ?? "");
       const value = wanted.replace(/^"(.*)"$/, "$1");
       if (operator === undefined) return found !== undefined;
-      if (operator === "~=") return found !== undefined && new RegExp(value).test(found);
+      if (operator === "~=") return found !== undefined && pattern(value)(found) !== undefined;
       return (found === value) === (operator === "==");
     });
   return filter.length === 0 || filter.some(matches) ? [worker] : [];
