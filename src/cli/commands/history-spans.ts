@@ -1,4 +1,4 @@
-// The trace of a record: SpanStubs of OpenTelemetry's Go library, one a line, into spans and into OTLP's JSON.
+// The trace of a record: SpanStubs of OpenTelemetry's Go library, one after the other, into spans and into OTLP's JSON.
 import { isRecord, KilnError, readAll } from "../../base/index.ts";
 import type { RunWorld } from "./command.ts";
 import type { FoundRecord } from "./history-records.ts";
@@ -35,9 +35,9 @@ export async function readSpans(
         : "It is written when the build has ended.",
     });
   const text = new TextDecoder().decode(await readAll(file.data, maxTrace, "the trace"));
+  // Documents follow one another, each on one line, or on several of which only the first begins with a brace.
   return text
-    .split("\n")
-    .filter((line) => line !== "")
+    .split(/\n(?=\{)/)
     .slice(0, maxSpans)
     .flatMap((line) => spanOf(line) ?? []);
 }

@@ -73,7 +73,7 @@ export function traceBlob(record: BuildRecord, steps: readonly control.Vertex[])
     InstrumentationLibrary: { Name: "kiln", Version: "", SchemaURL: "" },
   });
   const status = (error: string | undefined) =>
-    error ? { Code: "Error", Description: error } : { Code: "Unset", Description: "" };
+    error ? { Code: 1, Description: error } : { Code: 0, Description: "" };
   const spans = [
     span("build", root, undefined, {
       StartTime: record.createdAt,
