@@ -1,0 +1,82 @@
+// A build that its client drives: results there and back, and clients that make things up.
+import { describe, expect, it } from "vitest";
+import type { BuildBridge, FrontendResult } from "../../api/index.ts";
+import { uncancelled } from "../../base/index.ts";
+import { image } from "../../formats/llb/index.ts";
+import { gateway } from "../../formats/proto/index.ts";
+import { DrivenBuild } from "./driven-build.ts";
+import { goMode } from "./file-stat.ts";
+
+const platform = { os: "linux", architecture: "arm64" };
+const definition = image("docker.io/library/busybox:latest").marshal({
+  platform,
+  localUniqueId: "one",
+});
+const config = { ...platform, rootfs: { type: "layers", diff_ids: [] } } as const;
+const bridge = { platforms: [platform] } as unknown as BuildBridge;
+const open = () => new DrivenBuild(bridge, uncancelled);
+const text = new TextEncoder();
+
+describe("a driven build", () => {
+  it("hands a frontend's result to its client, and takes it back as it was", async () => {
+    const result: FrontendResult = {
+      platforms: [
+        { platform, id: "linux/arm64", definition, config, epoch: new Date(1_700_000_000_000) },
+      ],
+      multiPlatform: true,
+      metadata: { "frontend.warnings": "none" },
+    };
+    const build = open();
+    const message = gateway.Result.decode(
+      gateway.Result.encode(build.resultMessage(result)).finish(),
+    );
+    build.return(message, undefined);
+    expect(await build.outcome()).toEqual(result);
+  });
+
+  it("takes nothing at all for the empty file system of its own platform", async () => {
+    const build = open();
+    build.return(undefined, undefined);
+    const { platforms, multiPlatform } = await build.outcome();
+    expect(multiPlatform).toBe(false);
+    expect(platforms).toMatchObject([{ platform, id: "linux/arm64", definition: undefined }]);
+  });
+
+  it("fails with the client's own error", async () => {
+    const build = open();
+    build.return(undefined, { code: 3, message: "no such target", details: [] });
+    await expect(build.outcome()).rejects.toMatchObject({ code: 3, message: "no such target" });
+  });
+
+  it("refuses references that nobody gave out", async () => {
+    const build = open();
+    const made = gateway.Result.create({ result: { $case: "ref", value: { id: "made up" } } });
+    expect(() => build.return(made, undefined)).toThrow("no such ref: made up");
+    await expect(build.files("made up", uncancelled)).rejects.toThrow("no such ref");
+  });
+
+  it.each([
+    ["containerimage.config", "{", "not JSON"],
+    ["containerimage.config", "7", "no object"],
+    ["refs.platforms", '{"Platforms":[{"ID":1}]}', "does not list platforms"],
+    ["refs.platforms", "null", "does not list platforms"],
+  ])("refuses %s that is %s", (key, value, why) => {
+    const metadata = new Map([[key, text.encode(value)]]);
+    expect(() => open().return(gateway.Result.create({ metadata }), undefined)).toThrow(why);
+  });
+
+  it("holds no more results than anybody needs", () => {
+    const build = open();
+    for (let count = 0; count < 10_000; count++) build.hold(definition);
+    expect(() => build.hold(definition)).toThrow("more than 10000 results");
+  });
+});
+
+it("says of files what they are, as Go does", () => {
+  expect(goMode(0o100644)).toBe(0o644);
+  expect(goMode(0o040755)).toBe(2 ** 31 + 0o755);
+  expect(goMode(0o120777)).toBe(2 ** 27 + 0o777);
+  expect(goMode(0o104755)).toBe(2 ** 23 + 0o755);
+  expect(goMode(0o041777)).toBe(2 ** 31 + 2 ** 20 + 0o777);
+  expect(goMode(0o020666)).toBe(2 ** 26 + 2 ** 21 + 0o666);
+});
