@@ -111,11 +111,15 @@ describeWith(["root", "runtime", "registry", "bundle"], "frontends in images", (
     minutes,
   );
 
-  it("an image that is no frontend is named", async () => {
-    const context = world.context({ Dockerfile: "# syntax=docker.io/library/busybox\nFROM x\n" });
-    const { status, stderr } = await world.kiln(["build", context]);
-    expect(status).toBe(1);
-    expect(stderr).toContain("docker.io/library/busybox");
-    expect(stderr).toContain("FRONTEND_FAILED");
-  });
+  it(
+    "an image that is no frontend is named",
+    async () => {
+      const context = world.context({ Dockerfile: "# syntax=docker.io/library/busybox\nFROM x\n" });
+      const { status, stderr } = await world.kiln(["build", context]);
+      expect(status).toBe(1);
+      expect(stderr).toContain("docker.io/library/busybox");
+      expect(stderr).toContain("FRONTEND_FAILED");
+    },
+    minutes,
+  );
 });

@@ -7,6 +7,9 @@ const maxComplaint = 8 * 1024;
 /** Milliseconds for which what the process says may wait to be read. */
 const patience = 15_000;
 
+/** Milliseconds in which a process has to begin to speak; the reference gives it ten seconds. */
+const silence = 20_000;
+
 export class Pipes {
   readonly socket: Duplex;
   readonly input: AsyncIterable<Uint8Array>;
@@ -16,7 +19,11 @@ export class Pipes {
   #wakeInput = () => {};
   #wakeOutput = () => {};
 
+  /** A program that says nothing at all is no frontend, such as a shell that waits for commands. */
+  readonly #silence: NodeJS.Timeout;
+
   constructor() {
+    this.#silence = setTimeout(() => this.socket.destroy(), silence);
     this.socket = new Duplex({
       read: () => this.#wakeOutput(),
       write: (data: Uint8Array, _encoding, done) => {
@@ -39,6 +46,7 @@ export class Pipes {
 
   /** What the process says; resolves when there is room for more. */
   async say(data: Uint8Array): Promise<void> {
+    clearTimeout(this.#silence);
     if (this.socket.destroyed || this.socket.push(data)) return;
     await new Promise<void>((resolve) => {
       // Whoever speaks the protocol reads on: the connection has ended over what the process says.
@@ -62,6 +70,7 @@ export class Pipes {
 
   /** The process has ended: nobody reads or says anything more. */
   end(): void {
+    clearTimeout(this.#silence);
     this.#inputEnds();
     if (!this.socket.destroyed && !this.socket.readableEnded) this.socket.push(null);
     this.#wakeOutput();
