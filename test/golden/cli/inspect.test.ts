@@ -53,7 +53,7 @@ describe("inspect", () => {
   it("finds by digest, and shows the name without a tag", async () => {
     const stdout = await inspect([`app@${digestOf(index)}`]);
     expect(stdout).toContain(`Name:      ${registry.host}/app@${digestOf(index)}\n`);
-    expect(stdout).toContain(`Name:      ${registry.host}/app@${entry("amd64").digest}\n`);
+    expect(stdout).toContain(`Name:        ${registry.host}/app@${entry("amd64").digest}\n`);
   });
 
   it("says what is not there", async () => {
