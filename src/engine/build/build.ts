@@ -49,8 +49,8 @@ import {
 } from "./bridge.ts";
 import { exportCaches, findCaches, importCaches, inlineCache } from "./caches.ts";
 import { checkArchitecture } from "./check-arch.ts";
-import { startEarlyPacking } from "./early-packing.ts";
 import { type BuildContainers, buildContainers } from "./containers.ts";
+import { startEarlyPacking } from "./early-packing.ts";
 import { type Entitlement, type Grants, grantEntitlements, readAllowed } from "./entitlements.ts";
 import { EventQueue } from "./event-queue.ts";
 import { type ExplainedJob, openJob } from "./explained-job.ts";

@@ -80,10 +80,7 @@ async function onPipes(
   const ends = pipes.map(async ({ stream, output }) => {
     for await (const data of output) await io.output(stream, data as Uint8Array);
   });
-  const fds: ("ignore" | number)[] = [
-    stdin?.read ?? "ignore",
-    ...pipes.map(({ input }) => input),
-  ];
+  const fds: ("ignore" | number)[] = [stdin?.read ?? "ignore", ...pipes.map(({ input }) => input)];
   let ended = false;
   const exit = start(command, fds, environment, call, (pid) => {
     io.started?.({ signal: (name) => void (ended || sendSignal(pid, name)), resize() {} });

@@ -1,6 +1,13 @@
 // Schemes `docker-image` and `oci-layout`: images of registries, of the local store and of lent layouts, looked up at once and fetched when needed.
 import type { ResolveMode, Session, StepCall } from "../../../api/index.ts";
-import { type Bytes, type Call, type Digest, digestOf, isKilnError, KilnError } from "../../../base/index.ts";
+import {
+  type Bytes,
+  type Call,
+  type Digest,
+  digestOf,
+  isKilnError,
+  KilnError,
+} from "../../../base/index.ts";
 import {
   type Descriptor,
   familiarReference,

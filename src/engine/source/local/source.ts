@@ -3,7 +3,14 @@ import { createHash } from "node:crypto";
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { FileFilter, Session, StepCall } from "../../../api/index.ts";
-import { type Digest, digestHex, digestOf, fromNodeError, KilnError, LeaseTable } from "../../../base/index.ts";
+import {
+  type Digest,
+  digestHex,
+  digestOf,
+  fromNodeError,
+  KilnError,
+  LeaseTable,
+} from "../../../base/index.ts";
 import { compileFilter, scanDirectory } from "../../../storage/directory/index.ts";
 import type { HostTree, Snapshotter } from "../../../storage/snapshot/index.ts";
 import { contextChanged, hostFile, hostTreeDigest } from "../host-tree.ts";
