@@ -87,7 +87,10 @@ export const errorCodes = {
     "The wanted way of keeping a build apart from the machine does not work here.",
   ],
   NETWORK_FAILED: ["failed-precondition", "A RUN step could not be given the network it needs."],
-  NOT_REPRODUCIBLE: ["failed-precondition", "The same build, run twice, gave two different images."],
+  NOT_REPRODUCIBLE: [
+    "failed-precondition",
+    "The same build, run twice, gave two different images.",
+  ],
   PATH_INVALID: ["invalid-argument", "A path inside an image or context cannot be resolved."],
   PATTERN_INVALID: [
     "invalid-argument",

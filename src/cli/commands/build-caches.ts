@@ -26,7 +26,11 @@ export function wantedCaches(
 }
 
 /** Paths become absolute; what the environment says of a cache is added where the entry does not. */
-export function completeEntry({ type, attrs }: CacheEntry, env: Environment, cwd: string): CacheEntry {
+export function completeEntry(
+  { type, attrs }: CacheEntry,
+  env: Environment,
+  cwd: string,
+): CacheEntry {
   if (type === "local") {
     const { src, dest } = attrs;
     const absolute = {
