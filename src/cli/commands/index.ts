@@ -14,11 +14,11 @@ import {
 } from "../flags/index.ts";
 import { buildctl } from "./buildctl/entries.ts";
 import { type Command, sayWarning, type World } from "./command.ts";
-import { debugFlags } from "./debug-flags.ts";
+import { debugFlags } from "./debug/flags.ts";
 import type { Entry } from "./entry.ts";
 
 export type { Command, RunWorld, World } from "./command.ts";
-export { readPluginStart, watchPluginSocket } from "./plugin-mode.ts";
+export { readPluginStart, watchPluginSocket } from "./plugin/plugin-mode.ts";
 
 /** All commands. The summaries here are those of the commands' own specs (a test compares). */
 export const root: Entry = {
@@ -29,19 +29,19 @@ export const root: Entry = {
     {
       name: "binfmt",
       summary: "Register emulators with the kernel",
-      load: async () => (await import("./binfmt.ts")).binfmt,
+      load: async () => (await import("./machine/binfmt.ts")).binfmt,
     },
     {
       name: "build",
       aliases: ["b"],
       summary: "Start a build",
-      load: async () => (await import("./build.ts")).build,
+      load: async () => (await import("./build/build.ts")).build,
     },
     buildctl,
     {
       name: "copy",
       summary: "Copy an image between registries and OCI layouts",
-      load: async () => (await import("./copy.ts")).copy,
+      load: async () => (await import("./images/copy.ts")).copy,
     },
     {
       name: "debug",
@@ -52,34 +52,34 @@ export const root: Entry = {
           name: "build",
           aliases: ["b"],
           summary: "Start a build that can be entered where it fails",
-          load: async () => (await import("./debug.ts")).debugBuild,
+          load: async () => (await import("./debug/debug.ts")).debugBuild,
         },
       ],
     },
     {
       name: "doctor",
       summary: "Check what builds need on this machine",
-      load: async () => (await import("./doctor.ts")).doctor,
+      load: async () => (await import("./machine/doctor.ts")).doctor,
     },
     {
       name: "create",
       summary: "Create a new builder instance",
-      load: async () => (await import("./create.ts")).create,
+      load: async () => (await import("./builders/create.ts")).create,
     },
     {
       name: "dial-stdio",
       summary: "Proxy current stdio streams to builder instance",
-      load: async () => (await import("./dial-stdio.ts")).dialStdio,
+      load: async () => (await import("./builders/dial-stdio.ts")).dialStdio,
     },
     {
       name: "diff",
       summary: "Explain how two images differ",
-      load: async () => (await import("./diff.ts")).diff,
+      load: async () => (await import("./images/diff.ts")).diff,
     },
     {
       name: "du",
       summary: "Show disk usage of the build cache",
-      load: async () => (await import("./du.ts")).du,
+      load: async () => (await import("./machine/du.ts")).du,
     },
     {
       name: "history",
@@ -88,49 +88,49 @@ export const root: Entry = {
         {
           name: "export",
           summary: "Export build records into Docker Desktop bundle",
-          load: async () => (await import("./history-export.ts")).historyExport,
+          load: async () => (await import("./history/export.ts")).historyExport,
         },
         {
           name: "import",
           summary: "Import build records from a .dockerbuild file",
-          load: async () => (await import("./history-import.ts")).historyImport,
+          load: async () => (await import("./history/import.ts")).historyImport,
         },
         {
           name: "inspect",
           summary: "Inspect a build record",
-          load: async () => (await import("./history-inspect.ts")).historyInspect,
+          load: async () => (await import("./history/inspect.ts")).historyInspect,
           children: [
             {
               name: "attachment",
               summary: "Inspect a build record attachment",
-              load: async () => (await import("./history-attachment.ts")).historyAttachment,
+              load: async () => (await import("./history/attachment.ts")).historyAttachment,
             },
           ],
         },
         {
           name: "logs",
           summary: "Print the logs of a build record",
-          load: async () => (await import("./history-logs.ts")).historyLogs,
+          load: async () => (await import("./history/logs.ts")).historyLogs,
         },
         {
           name: "ls",
           summary: "List build records",
-          load: async () => (await import("./history-ls.ts")).historyLs,
+          load: async () => (await import("./history/ls.ts")).historyLs,
         },
         {
           name: "open",
           summary: "Write a build record as a page for the browser",
-          load: async () => (await import("./history-open.ts")).historyOpen,
+          load: async () => (await import("./history/open.ts")).historyOpen,
         },
         {
           name: "rm",
           summary: "Remove build records",
-          load: async () => (await import("./history-rm.ts")).historyRm,
+          load: async () => (await import("./history/rm.ts")).historyRm,
         },
         {
           name: "trace",
           summary: "Show the OpenTelemetry trace of a build record",
-          load: async () => (await import("./history-trace.ts")).historyTrace,
+          load: async () => (await import("./history/trace.ts")).historyTrace,
         },
       ],
     },
@@ -141,29 +141,29 @@ export const root: Entry = {
         {
           name: "load",
           summary: "Load images from an archive into the local store",
-          load: async () => (await import("./image-load.ts")).imageLoad,
+          load: async () => (await import("./images/image-load.ts")).imageLoad,
         },
         {
           name: "ls",
           aliases: ["list"],
           summary: "List images of the local store",
-          load: async () => (await import("./image-ls.ts")).imageLs,
+          load: async () => (await import("./images/image-ls.ts")).imageLs,
         },
         {
           name: "rm",
           aliases: ["remove"],
           summary: "Remove names from the local store",
-          load: async () => (await import("./image-rm.ts")).imageRm,
+          load: async () => (await import("./images/image-rm.ts")).imageRm,
         },
         {
           name: "save",
           summary: "Save images of the local store to an archive",
-          load: async () => (await import("./image-save.ts")).imageSave,
+          load: async () => (await import("./images/image-save.ts")).imageSave,
         },
         {
           name: "tag",
           summary: "Give an image of the local store another name",
-          load: async () => (await import("./image-tag.ts")).imageTag,
+          load: async () => (await import("./images/image-tag.ts")).imageTag,
         },
       ],
     },
@@ -174,40 +174,40 @@ export const root: Entry = {
         {
           name: "create",
           summary: "Create a new image based on source images",
-          load: async () => (await import("./imagetools-create.ts")).imagetoolsCreate,
+          load: async () => (await import("./images/imagetools-create.ts")).imagetoolsCreate,
         },
         {
           name: "inspect",
           summary: "Show details of an image in the registry",
-          load: async () => (await import("./imagetools-inspect.ts")).imagetoolsInspect,
+          load: async () => (await import("./images/imagetools-inspect.ts")).imagetoolsInspect,
         },
       ],
     },
     {
       name: "inspect",
       summary: "Inspect current builder instance",
-      load: async () => (await import("./inspect.ts")).inspect,
+      load: async () => (await import("./builders/inspect.ts")).inspect,
     },
     {
       name: "install",
       summary: "Install buildx as a 'docker builder' alias",
       hidden: true,
-      load: async () => (await import("./builder-alias.ts")).install,
+      load: async () => (await import("./plugin/builder-alias.ts")).install,
     },
     {
       name: "login",
       summary: "Log in to a registry",
-      load: async () => (await import("./login.ts")).login,
+      load: async () => (await import("./images/login.ts")).login,
     },
     {
       name: "logout",
       summary: "Log out from a registry",
-      load: async () => (await import("./logout.ts")).logout,
+      load: async () => (await import("./images/logout.ts")).logout,
     },
     {
       name: "ls",
       summary: "List builder instances",
-      load: async () => (await import("./ls.ts")).ls,
+      load: async () => (await import("./builders/ls.ts")).ls,
     },
     {
       name: "manifest",
@@ -216,27 +216,27 @@ export const root: Entry = {
         {
           name: "annotate",
           summary: "Add additional information to a local image manifest",
-          load: async () => (await import("./manifest-annotate.ts")).manifestAnnotate,
+          load: async () => (await import("./images/manifest-annotate.ts")).manifestAnnotate,
         },
         {
           name: "create",
           summary: "Create a local manifest list for annotating and pushing to a registry",
-          load: async () => (await import("./manifest-create.ts")).manifestCreate,
+          load: async () => (await import("./images/manifest-create.ts")).manifestCreate,
         },
         {
           name: "inspect",
           summary: "Display an image manifest, or manifest list",
-          load: async () => (await import("./manifest-inspect.ts")).manifestInspect,
+          load: async () => (await import("./images/manifest-inspect.ts")).manifestInspect,
         },
         {
           name: "push",
           summary: "Push a manifest list to a repository",
-          load: async () => (await import("./manifest-push.ts")).manifestPush,
+          load: async () => (await import("./images/manifest-push.ts")).manifestPush,
         },
         {
           name: "rm",
           summary: "Delete one or more manifest lists from local storage",
-          load: async () => (await import("./manifest-rm.ts")).manifestRm,
+          load: async () => (await import("./images/manifest-rm.ts")).manifestRm,
         },
       ],
     },
@@ -247,50 +247,50 @@ export const root: Entry = {
         {
           name: "install",
           summary: "Make Kiln a plugin of docker's command",
-          load: async () => (await import("./plugin-install.ts")).pluginInstall,
+          load: async () => (await import("./plugin/plugin-install.ts")).pluginInstall,
         },
         {
           name: "uninstall",
           summary: "Take Kiln out of docker's plugins",
-          load: async () => (await import("./plugin-uninstall.ts")).pluginUninstall,
+          load: async () => (await import("./plugin/plugin-uninstall.ts")).pluginUninstall,
         },
       ],
     },
     {
       name: "prune",
       summary: "Remove build cache",
-      load: async () => (await import("./prune.ts")).prune,
+      load: async () => (await import("./machine/prune.ts")).prune,
     },
     {
       name: "rm",
       summary: "Remove one or more builder instances",
-      load: async () => (await import("./rm.ts")).rm,
+      load: async () => (await import("./builders/rm.ts")).rm,
     },
     {
       name: "run",
       summary: "Run a command in a new container of an image",
-      load: async () => (await import("./run.ts")).run,
+      load: async () => (await import("./run/run.ts")).run,
     },
     {
       name: "stop",
       summary: "Stop builder instance",
-      load: async () => (await import("./stop.ts")).stop,
+      load: async () => (await import("./builders/stop.ts")).stop,
     },
     {
       name: "uninstall",
       summary: "Uninstall the 'docker builder' alias",
       hidden: true,
-      load: async () => (await import("./builder-alias.ts")).uninstall,
+      load: async () => (await import("./plugin/builder-alias.ts")).uninstall,
     },
     {
       name: "use",
       summary: "Set the current builder instance",
-      load: async () => (await import("./use.ts")).use,
+      load: async () => (await import("./builders/use.ts")).use,
     },
     {
       name: "serve",
       summary: "Run a daemon that speaks BuildKit's protocol",
-      load: async () => (await import("./serve.ts")).serve,
+      load: async () => (await import("./serve/serve.ts")).serve,
     },
     {
       name: "version",
@@ -421,7 +421,7 @@ function countWords({ min, max }: { min: number; max: number }): string {
 
 /** Candidates for the last word; docker puts the plugin's name before the others. */
 async function runCompletion([how, ...words]: readonly string[], world: World): Promise<number> {
-  const { complete } = await import("./complete.ts");
+  const { complete } = await import("./plugin/complete.ts");
   const asked = words[0] === world.env["KILN_PLUGIN"] ? words.slice(1) : words;
   return await complete(asked, { ...root, children: shown(root) }, how === "__complete", world);
 }

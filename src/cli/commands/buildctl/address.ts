@@ -9,9 +9,9 @@ import {
   openNode,
   type RemoteTls,
 } from "../../../remote/driver/index.ts";
-import { bootNodes } from "../builder-boot.ts";
+import { bootNodes } from "../builders/builder-boot.ts";
+import { openKnownBuilders } from "../builders/known-builders.ts";
 import type { RunWorld } from "../command.ts";
-import { openKnownBuilders } from "../known-builders.ts";
 import type { BuildctlValues } from "./flags.ts";
 
 /** The address that stands for the engine in this process. */

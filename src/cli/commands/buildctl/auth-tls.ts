@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import type { Session } from "../../../api/index.ts";
 import { cutPair, KilnError, parseBool, readCsv } from "../../../base/index.ts";
 import { createRegistry, type RegistryHostConfig } from "../../../storage/registry/index.ts";
-import { userAgent } from "../client-config.ts";
+import { userAgent } from "../builders/client-config.ts";
 
 /** Connections to token servers, by the registry's host. */
 export type AuthContexts = ReadonlyMap<string, RegistryHostConfig>;

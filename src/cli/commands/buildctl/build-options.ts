@@ -5,8 +5,8 @@ import type { Attrs, ExportRequest } from "../../../api/index.ts";
 import { cutPair, KilnError, parseBool, readCsv } from "../../../base/index.ts";
 import { parseReference } from "../../../formats/oci/index.ts";
 import type { Output as OutputStream } from "../../report/index.ts";
-import { completeEntry } from "../build-caches.ts";
-import type { Receiver } from "../build-outputs.ts";
+import { completeEntry } from "../build/caches.ts";
+import type { Receiver } from "../build/outputs.ts";
 
 function invalid(message: string, hint?: string): KilnError {
   return new KilnError("FLAG_INVALID", message, hint === undefined ? {} : { hint });

@@ -23,9 +23,9 @@ import {
   showProgress,
   warningLines,
 } from "../../progress/index.ts";
-import { createBuildRef } from "../builder.ts";
+import { createLocalSession } from "../build/local-session.ts";
+import { createBuildRef } from "../builders/builder.ts";
 import type { Command, RunWorld } from "../command.ts";
-import { createLocalSession } from "../local-session.ts";
 import { enterEmbedded } from "./address.ts";
 import { readAuthContexts, withTokens } from "./auth-tls.ts";
 import { buildFlags } from "./build-flags.ts";

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { KilnError } from "../../../base/index.ts";
 import { dumpMetadata } from "../../../storage/metadata/index.ts";
-import { openClientConfig } from "../client-config.ts";
+import { openClientConfig } from "../builders/client-config.ts";
 import type { Command } from "../command.ts";
 import { buildctlCommand } from "./failure.ts";
 import { buildctlFlags } from "./flags.ts";

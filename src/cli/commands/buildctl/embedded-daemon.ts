@@ -7,11 +7,11 @@ import { serveBuilder } from "../../../remote/daemon/index.ts";
 import { createGrpcServer } from "../../../remote/grpc/index.ts";
 import { readConfig } from "../../config/index.ts";
 import { globalFlags, parseFlags } from "../../flags/index.ts";
-import { openEmbedded } from "../builder.ts";
-import { openClientConfig } from "../client-config.ts";
+import { openEmbedded } from "../builders/builder.ts";
+import { openClientConfig } from "../builders/client-config.ts";
 import type { RunWorld } from "../command.ts";
-import { serveFlags } from "../serve-flags.ts";
-import { daemonSettings } from "../serve-settings.ts";
+import { serveFlags } from "../serve/serve-flags.ts";
+import { daemonSettings } from "../serve/serve-settings.ts";
 import { splitWords } from "../shell-split.ts";
 import { kilnVersion } from "../version.ts";
 

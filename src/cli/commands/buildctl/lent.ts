@@ -4,8 +4,8 @@ import { dirname, resolve } from "node:path";
 import type { LentAgent } from "../../../api/index.ts";
 import { KilnError, parseBool } from "../../../base/index.ts";
 import { createDockerCredentials } from "../../config/index.ts";
+import { openAgents, openRawSocket } from "../build/ssh-agents.ts";
 import type { World } from "../command.ts";
-import { openAgents, openRawSocket } from "../ssh-agents.ts";
 
 /** `--ssh ID[=SOCKET[,raw=BOOL]|KEY[,KEY]]`. Throws for what is not there. */
 export function lendAgents(texts: readonly string[], world: World): ReadonlyMap<string, LentAgent> {

@@ -1,0 +1,96 @@
+// What is left of a build: the image ID on standard output or in a file, and the metadata file.
+import type { Attrs, BuildResult } from "../../../api/index.ts";
+import { isRecord, parseBool, sortedRecord, writeFileAtomic } from "../../../base/index.ts";
+import type { World } from "../command.ts";
+import type { BuildPlan } from "./plan.ts";
+
+export interface FinishedBuild {
+  readonly result: BuildResult;
+  readonly plan: BuildPlan;
+  readonly ref: string;
+  /** What the build warned of, as BuildKit's JSON has it. */
+  readonly warnings: readonly unknown[];
+}
+
+/** Writes what the flags asked for: --quiet, --iidfile, --metadata-file. */
+export function reportResult({ result, plan, ref, warnings }: FinishedBuild, world: World): void {
+  const id = imageId(result.exporterResponse);
+  if (plan.iidFile !== undefined && id !== undefined) writeFileAtomic(plan.iidFile, id, 0o644);
+  if (plan.metadataFile !== undefined) {
+    const more = {
+      ...provenanceKeys(result, world.env["BUILDX_METADATA_PROVENANCE"]),
+      ...(parseBool(world.env["BUILDX_METADATA_WARNINGS"] ?? "") && warnings.length > 0
+        ? { "buildx.build.warnings": warnings }
+        : {}),
+    };
+    writeFileAtomic(plan.metadataFile, metadataJson(result.exporterResponse, ref, more), 0o644);
+  }
+  if (plan.quiet && id !== undefined) world.stdout.write(`${id}\n`);
+}
+
+/** The configuration's digest where there is one image, else the index's: what buildx calls the image ID. */
+export function imageId(response: Attrs): string | undefined {
+  return response["containerimage.config.digest"] ?? response["containerimage.digest"];
+}
+
+/** Provenance for the metadata file: BUILDX_METADATA_PROVENANCE is `min` (where absent), `max` or `disabled`. */
+function provenanceKeys(
+  { provenance }: BuildResult,
+  wanted: string | undefined,
+): Readonly<Record<string, unknown>> {
+  const mode = wanted === undefined || wanted === "" ? "min" : wanted;
+  if (!provenance || mode === "disabled" || parseBool(mode) === false) return {};
+  const found = Object.entries(provenance());
+  return Object.fromEntries(
+    found.map(([platform, predicate]) => [
+      found.length === 1 ? "buildx.build.provenance" : `buildx.build.provenance/${platform}`,
+      mode === "max" ? predicate : shortened(predicate),
+    ]),
+  );
+}
+
+/** Without the steps and what is told of the run. */
+function shortened(predicate: unknown): unknown {
+  if (!isRecord(predicate)) return predicate;
+  const { buildDefinition, runDetails } = predicate;
+  if (!isRecord(buildDefinition) || !isRecord(runDetails)) return predicate;
+  const { internalParameters, ...definition } = buildDefinition;
+  const { buildConfig: _, ...parameters } = isRecord(internalParameters) ? internalParameters : {};
+  const { metadata: __, ...run } = runDetails;
+  return { buildDefinition: { ...definition, internalParameters: parameters }, runDetails: run };
+}
+
+/** What exporters tell each other; buildx's file does not have it. */
+const internalKeys = new Set([
+  "containerimage.config",
+  "containerimage.base.config",
+  "source.date.epoch",
+]);
+
+/** The metadata file: response keys with what is JSON in base64 as JSON, sorted, indented by two (X-41). */
+export function metadataJson(
+  response: Attrs,
+  ref: string,
+  more: Readonly<Record<string, unknown>> = {},
+): string {
+  const told = Object.entries(response).filter(([key]) => !internalKeys.has(key));
+  const decoded = told.map(([key, value]) => [key, decodeValue(value)] as const);
+  const all = {
+    ...Object.fromEntries(decoded),
+    ...more,
+    "buildx.build.ref": `default/default/${ref}`,
+  };
+  return JSON.stringify(sortedRecord<unknown>(all), undefined, 2);
+}
+
+function decodeValue(value: string): unknown {
+  if (!/^[A-Za-z0-9+/]+=*$/.test(value) || value.length % 4 !== 0) return value;
+  try {
+    const document: unknown = JSON.parse(
+      new TextDecoder().decode(Uint8Array.from(atob(value), (c) => c.charCodeAt(0))),
+    );
+    return isRecord(document) && Object.keys(document).length > 0 ? document : value;
+  } catch {
+    return value;
+  }
+}

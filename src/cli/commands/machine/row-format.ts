@@ -1,0 +1,30 @@
+// --format of lists: `table`, `table TEMPLATE`, `json`, or a template for each row, as docker's formatter has it.
+import { parseTemplate } from "../../../formats/template/index.ts";
+import { tableText } from "../../report/index.ts";
+
+export type Row = Readonly<Record<string, string>>;
+
+/** `standard` are the columns of a plain `table`; `headings` says what stands above each field. */
+export function rowsText(
+  format: string,
+  rows: readonly Row[],
+  headings: Row,
+  standard: readonly string[],
+): string {
+  if (format === "json") return rows.map((row) => `${JSON.stringify(row)}\n`).join("");
+  if (format === "" || format === "table") {
+    const cells = [headings, ...rows].map((row) => standard.map((field) => row[field] ?? ""));
+    return tableText(cells, 3);
+  }
+  const asTable = /^table\s+/.exec(format);
+  const text = format
+    .slice(asTable?.[0].length ?? 0)
+    .replaceAll("\\t", "\t")
+    .replaceAll("\\n", "\n");
+  const template = parseTemplate(text);
+  if (!asTable) return rows.map((row) => `${template.execute(row)}\n`).join("");
+  return tableText(
+    [headings, ...rows].map((row) => template.execute(row).split("\t")),
+    3,
+  );
+}
