@@ -96,11 +96,11 @@ const privileges: readonly { what: string; pattern: RegExp; rooms: readonly RegE
     rooms: [
       /^engine\/(doctor|executor|isolation|source|ops\/file\/decompress)/,
       // What --fix does is commands.
-      /^cli\/commands\/doctor-fix/,
+      /^cli\/commands\/machine\/doctor-fix/,
       /^storage\/snapshot/,
       /^cli\/config/,
       // Asks git about the context, with none of the repository's own programs.
-      /^cli\/commands\/git-facts/,
+      /^cli\/commands\/build\/git-facts/,
       // Drivers reach nodes through ssh, kubectl and container tools; flock(1) takes the lock of builders.
       /^remote\/(docker\/program-stream|driver\/kubectl|store\/lock)/,
       // Tells systemd that the daemon is ready.
@@ -113,11 +113,11 @@ const privileges: readonly { what: string; pattern: RegExp; rooms: readonly RegE
     rooms: [
       /^storage\/(registry|http)/,
       /^engine\/(source|executor)/,
-      /^cli\/commands\/ssh-agents/,
+      /^cli\/commands\/build\/ssh-agents/,
       // The socket on which docker says that its user has given up.
-      /^cli\/commands\/plugin-mode/,
+      /^cli\/commands\/plugin\/plugin-mode/,
       // A page for the browser of this machine, until Ctrl-C.
-      /^cli\/commands\/history-trace/,
+      /^cli\/commands\/history\/trace/,
       /^remote\/grpc/,
       /^remote\/daemon\/(figures|listen)/,
       /^remote\/docker\/(engine-api|transport)/,

@@ -19,7 +19,7 @@ const fields: Readonly<Record<string, Field>> = {
 };
 
 /** `running`, `completed`, `canceled` or `error`. */
-export function statusOf({ completedAt, error }: BuildRecord): string {
+function statusOf({ completedAt, error }: BuildRecord): string {
   if (!completedAt) return "running";
   if (!error) return "completed";
   return error.code === 1 ? "canceled" : "error";

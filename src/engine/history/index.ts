@@ -6,6 +6,6 @@ export {
   readBundle,
   writeBundle,
 } from "./bundle.ts";
-export { createRecordFilter, statusOf } from "./filters.ts";
+export { createRecordFilter } from "./filters.ts";
 export { type Hear, type History, type HistoryOptions, openHistory } from "./history.ts";
 export { wireError } from "./wire-errors.ts";

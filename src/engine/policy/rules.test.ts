@@ -1,4 +1,5 @@
 // Source policies: which rule wins, what a source becomes, and rules that want too much.
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: policies refer to groups of a pattern so.
 import { describe, expect, it } from "vitest";
 import type { SourceRule } from "../../api/index.ts";
 import { evaluateRules } from "./rules.ts";

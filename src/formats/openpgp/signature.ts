@@ -39,8 +39,7 @@ export interface Signature {
   readonly values: readonly Uint8Array[];
 }
 
-/** Bits of `keyFlags`. */
-export const mayCertify = 0x01;
+/** The bit of `keyFlags` for keys that may sign data. */
 export const maySign = 0x02;
 
 /** Hash algorithms by number (section 9.5). MD5 and RIPEMD are not among them. */

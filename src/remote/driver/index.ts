@@ -18,9 +18,9 @@ export type {
 } from "./driver.ts";
 export { embeddedEndpoint, embeddedName, embeddedNode, embeddedRoot, listens } from "./embedded.ts";
 export { type JoinImages, type MultiNode, type MultiOptions, multiBuilder } from "./multi.ts";
-export { fitness, type NodeOffer, nodesFor } from "./node-choice.ts";
+export { type NodeOffer, nodesFor } from "./node-choice.ts";
 export { askNode, askWorkers, type GcRule, type NodeDevice, type NodeInfo } from "./node-info.ts";
-export { checkRemoteAddress, connectRemote, type RemoteTls } from "./remote-address.ts";
+export { connectRemote, type RemoteTls } from "./remote-address.ts";
 
 const kinds: readonly DriverKind[] = [
   dockerKind,

@@ -8,7 +8,7 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import type { Duplex } from "node:stream";
-import { abortable, abortReason, type Call, delay } from "../../base/index.ts";
+import { abortable, type Call, delay } from "../../base/index.ts";
 import { keepAlive, sessionSettings, widenWindow } from "./connection.ts";
 import { serveCall } from "./server-call.ts";
 import { StatusError, statusCodes } from "./status.ts";
@@ -126,6 +126,3 @@ async function serveConnection(
   if (!socket.destroyed) socket.destroy(undefined);
   await Promise.all(calls);
 }
-
-/** Why calls of a connection end that is gone. */
-export const connectionLost = (): Error => abortReason("the connection was closed");

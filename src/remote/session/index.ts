@@ -1,5 +1,5 @@
 // Sessions over gRPC, both ends: what the asking side lends, served there and used here.
-export { metadataKeys, storeNames } from "./metadata.ts";
+export { metadataKeys } from "./metadata.ts";
 export { readSessionInfo, remoteSession, type SessionInfo } from "./remote/remote-session.ts";
 export { policyService } from "./serve/policy.ts";
 export { type ServeSessionOptions, serveSession } from "./serve/serve-session.ts";
