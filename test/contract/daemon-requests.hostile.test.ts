@@ -27,9 +27,9 @@ const now = () => new Date();
 /** Milliseconds in which a request must have been answered. */
 const patience = 12_000;
 
-/** More of both find more: `KILN_FUZZ_SECONDS=60`. */
-const timeLimit = Number(process.env["KILN_FUZZ_SECONDS"] ?? 3) * 1000;
-const runs = 1000;
+/** More of both find more: `KILN_FUZZ_SECONDS=60`. Longer than one request may take, so that every method is tried. */
+const timeLimit = Number(process.env["KILN_FUZZ_SECONDS"] ?? (patience + 2000) / 1000) * 1000;
+const runs = process.env["KILN_FUZZ_SECONDS"] === undefined ? 60 : 100_000;
 
 type Codec = MethodDefinition["requestType"] & {
   create(): Record<string, unknown>;

@@ -7,6 +7,9 @@ import type { UsageParts } from "./parts.ts";
 /** A build that runs may have noted where a blob is before anything says that the blob is needed; in milliseconds. */
 const longestBuild = 24 * 3_600_000;
 
+/** The one record of what is remembered of steps. */
+export const stepsId = "steps";
+
 /** Undefined where nothing is remembered. */
 export function stepsItem({ steps, now }: UsageParts): Item | undefined {
   const { size, at } = steps.extent();
@@ -14,7 +17,7 @@ export function stepsItem({ steps, now }: UsageParts): Item | undefined {
   return noteItem(
     { kind: "steps" },
     {
-      id: "steps",
+      id: stepsId,
       description: "how steps were when they ran, for --explain",
       size,
       usedAt: new Date(at ?? now()),

@@ -8,6 +8,7 @@ import { matchesFilters, parseFilters } from "../retention/index.ts";
 import { bytesToKeep, chooseItems, type SpaceLimits } from "./choose.ts";
 import { type Inventory, takeInventory, totalSize } from "./inventory.ts";
 import type { Item } from "./item.ts";
+import { stepsId } from "./notes.ts";
 import type { UsageParts } from "./parts.ts";
 
 /** Items removed at once: between batches others get their turn, and a cancelled prune stops. */
@@ -26,8 +27,12 @@ export async function* prune(
 ): AsyncIterable<UsageRecord> {
   const filters = parseFilters(filter.filters ?? []);
   const now = parts.now();
+  // Why a step runs again after its result was pruned is told from that memory: it goes by name only.
+  const named = (filter.filters ?? []).some((one) => one.includes("history"));
   const mayGo = (record: UsageRecord) =>
-    (filter.all === true || isPlain(record)) && matchesFilters(record, filters, now);
+    (filter.all === true || isPlain(record)) &&
+    (named || record.id !== stepsId) &&
+    matchesFilters(record, filters, now);
   yield* removeItems(await takeInventory(parts, call), { limits: filter, mayGo }, parts, call);
 }
 

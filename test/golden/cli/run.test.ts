@@ -5,7 +5,16 @@ import type { RunImageRequest } from "../../../src/engine/engine.ts";
 import { runKiln } from "./world.ts";
 
 const platform = hostPlatform(process.arch);
-const plain = { platform, pull: false, env: [], network: "default" };
+const plain = {
+  platform,
+  pull: false,
+  env: [],
+  network: "default",
+  entitlements: [],
+  interactive: false,
+  limits: {},
+  mounts: [],
+};
 
 const cases: [string[], Record<string, unknown>][] = [
   [["alpine"], { reference: "alpine" }],
@@ -16,7 +25,7 @@ const cases: [string[], Record<string, unknown>][] = [
   [["-e", "A=1", "-eHOME_DIR", "-e", "B=2=3", "a"], { reference: "a", env: ["A=1", "HOME_DIR=x", "B=2=3"] }],
   [["--entrypoint", "/bin/sh", "a", "-c", "ls"], { reference: "a", entrypoint: ["/bin/sh"], command: ["-c", "ls"] }],
   [["--entrypoint=", "a"], { reference: "a", entrypoint: [] }],
-  [["-u", "1000:1000", "-w/src", "--network=none", "--pull", "a"], { reference: "a", user: "1000:1000", cwd: "/src", network: "none", pull: true }],
+  [["-u", "1000:1000", "-w/src", "--network=none", "--pull=always", "a"], { reference: "a", user: "1000:1000", cwd: "/src", network: "none", pull: true }],
 ];
 it.each(cases)("%j", async (argv, expected) => {
   const asked: RunImageRequest[] = [];
