@@ -140,6 +140,20 @@ it("a failure arrives with its code, its words and Kiln's own code", async () =>
   expect(fromStatus(status)).toMatchObject({ code: "COPY_NOT_FOUND", hint: "Look again." });
 });
 
+it("a failure with more words than a header holds arrives, cut", async () => {
+  const { client } = await open({
+    one: async () => {
+      throw new StatusError(statusCodes.NOT_FOUND, "“".repeat(1 << 20), [
+        { typeUrl: "large", value: new Uint8Array(1 << 20) },
+      ]);
+    },
+  });
+  const error = await client.one(bytes(""), uncancelled).catch((one: unknown) => one);
+  const status = error as StatusError;
+  expect(status.code).toBe(statusCodes.NOT_FOUND);
+  expect(status.message).toMatch(/^“{1000,}$/);
+});
+
 it("a method that is not served is unimplemented", async () => {
   const { client } = await open({});
   await expect(client.one(bytes(""), uncancelled)).rejects.toMatchObject({ code: 12 });

@@ -5,9 +5,13 @@ import { rpc } from "../../formats/proto/index.ts";
 import { StatusError, statusCodes } from "./status.ts";
 import type { Metadata } from "./types.ts";
 
-/** Details are left out of a status that would not fit into any client's limit of headers. */
-const maxDetailsSize = 256 << 10;
-const maxMessageLength = 64 << 10;
+/**
+ * nghttp2, which Node's clients are made of, drops headers with a value of more than 64 KiB, and with them the end of the call.
+ * Details of a status that would not fit are left out, messages are cut.
+ */
+const maxDetailsSize = 48 << 10;
+/** In characters; each may take 12 in the header. */
+const maxMessageLength = 5 << 10;
 
 /** From names and values in turns, as they came: repeated names keep all their values. */
 export function metadataOf(rawHeaders: readonly string[]): Map<string, readonly string[]> {
