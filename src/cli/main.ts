@@ -96,4 +96,17 @@ async function main(): Promise<number> {
 }
 
 // Everything that was opened has been closed by now; idle sockets of finished requests need not keep the user waiting.
-void main().then((code) => process.exit(code));
+/** Resolves when all that was written has left: a pipe that a child has made non-blocking takes it later. */
+async function written(stream: NodeJS.WriteStream): Promise<void> {
+  if (stream.writableLength === 0 || stream.destroyed) return;
+  await new Promise<void>((resolve) => {
+    stream.once("close", resolve);
+    stream.write("", () => resolve());
+  });
+}
+
+void main().then(async (code) => {
+  process.exitCode = code;
+  await Promise.all([written(process.stdout), written(process.stderr)]);
+  process.exit(code);
+});

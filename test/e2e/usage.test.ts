@@ -97,7 +97,11 @@ describeWith(["root", "runtime", "registry", "bundle"], "disk usage", () => {
   it("empties the store, and builds go on", async () => {
     await build();
     await kiln("prune", "-af");
-    expect((await usage()).filter(({ Reclaimable }) => Reclaimable)).toEqual([]);
+    // What explanations live on goes by name only.
+    const left = (await usage()).filter(({ Reclaimable }) => Reclaimable);
+    expect(left.map(({ Description }) => Description)).toEqual([
+      "how steps were when they ran, for --explain",
+    ]);
     expect(onDisk()).toBeLessThan(500_000);
     for (const folder of ["content/blobs/sha256", "snapshots/layers", "snapshots/active", "images"])
       expect(readdirSync(join(world.root, folder)), folder).toEqual([]);
