@@ -7,6 +7,7 @@ export * from "./csv.ts";
 export * from "./digest.ts";
 export * from "./dispose.ts";
 export * from "./errors.ts";
+export * from "./event-queue.ts";
 export * from "./file-name.ts";
 export * from "./foreign-pattern.ts";
 export * from "./go-quote.ts";

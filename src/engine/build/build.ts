@@ -8,7 +8,15 @@ import type {
   FrontendResult,
   Session,
 } from "../../api/index.ts";
-import { AsyncStack, actingFor, type Call, KilnError, Once, runAll } from "../../base/index.ts";
+import {
+  AsyncStack,
+  actingFor,
+  type Call,
+  EventQueue,
+  KilnError,
+  Once,
+  runAll,
+} from "../../base/index.ts";
 import type { LlbGraph } from "../../formats/llb/index.ts";
 import { formatPlatform, type Platform } from "../../formats/oci/index.ts";
 import { parseAttestOptions } from "../attest/index.ts";
@@ -19,7 +27,6 @@ import { checkArchitecture } from "./check-arch.ts";
 import { containersOf, describe, nesting, rulesOf, sharedBy } from "./describe.ts";
 import { startEarlyPacking } from "./early-packing.ts";
 import { readAllowed } from "./entitlements.ts";
-import { EventQueue } from "./event-queue.ts";
 import { openJob } from "./explained-job.ts";
 import { checkExports, exportResult, findExporters } from "./export.ts";
 import { runPlatforms } from "./failures.ts";

@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import type { Build, BuildEvent, BuildRequest, BuildResult, Session } from "../../api/index.ts";
-import { AsyncStack, abortReason, type Call, log } from "../../base/index.ts";
+import { AsyncStack, abortReason, type Call, EventQueue, log } from "../../base/index.ts";
 import { type Descriptor, parseDescriptor } from "../../formats/oci/index.ts";
 import { control } from "../../formats/proto/index.ts";
 import {
@@ -14,7 +14,6 @@ import {
 } from "../grpc/index.ts";
 import { metadataKeys, policyService, serveSession } from "../session/index.ts";
 import { buildError } from "./errors.ts";
-import { EventQueue } from "./event-queue.ts";
 import { lendLocalCaches } from "./local-caches.ts";
 import { lendExports } from "./local-exports.ts";
 import { askFrontend, isQuestion } from "./question.ts";
