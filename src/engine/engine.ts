@@ -322,6 +322,7 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
     containers: { executor, snapshotter, cacheMounts: opParts.cacheMounts },
     sources: opParts.sources,
     executor,
+    runningExecutor: executor.opened,
     entitlements,
     devices,
     platforms: [native],
@@ -446,11 +447,14 @@ function snapshotResults(snapshotter: Snapshotter) {
   };
 }
 
-/** Opens at the first call, once. */
-function lazily<T>(open: () => Promise<T>): () => Promise<T> {
+/** Opens at the first call, once; `opened` has what was opened, and opens nothing. */
+function lazily<T>(
+  open: () => Promise<T>,
+): (() => Promise<T>) & { opened(): Promise<T> | undefined } {
   let opened: Promise<T> | undefined;
-  return () => {
+  const get = () => {
     opened ??= open();
     return opened;
   };
+  return Object.assign(get, { opened: () => opened });
 }

@@ -162,14 +162,14 @@ function execPlatforms(graph: LlbGraph | undefined): readonly Platform[] {
 /** Name and version of what emulates the steps of these results, by platform; without those that run natively. */
 export async function emulatorsOf(
   graphs: readonly (LlbGraph | undefined)[],
-  executor: () => Promise<Executor>,
+  executor: () => Promise<Executor> | undefined,
   call: Call,
 ): Promise<Readonly<Record<string, string>>> {
   const all = new Map(
     graphs.flatMap(execPlatforms).map((platform) => [formatPlatform(platform), platform]),
   );
-  if (all.size === 0) return {};
-  const running = await executor();
+  const running = all.size === 0 ? undefined : await executor();
+  if (running === undefined) return {};
   const found: [string, string][] = [];
   for (const [name, platform] of all) {
     const emulator = await running.emulatorOf(platform, call);

@@ -46,7 +46,9 @@ export async function attestedResult(
   readonly provenance: NonNullable<BuildResult["provenance"]>;
 }> {
   const { request, described, graphs, snapshots, sourceDateEpoch } = solved;
-  const emulators = await emulatorsOf(graphs, parts.executor, call);
+  // For the history alone, where no step ran, nothing was emulated either.
+  const executor = attest.provenance ? parts.executor : parts.runningExecutor;
+  const emulators = await emulatorsOf(graphs, executor, call);
   const said = { ...parts, emulators };
   const bills = attest.sbom ? await scan(solved, attest.sbom, parts, call) : [];
   const { inlineOutcome } = parts;

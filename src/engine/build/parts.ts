@@ -22,6 +22,8 @@ export interface BuildParts {
   readonly snapshotter: Snapshotter;
   readonly sources: Sources;
   readonly executor: () => Promise<Executor>;
+  /** The executor where something has needed it before; asking opens none, which takes longer than a build of cached steps. */
+  readonly runningExecutor: () => Promise<Executor> | undefined;
   readonly platforms: readonly Platform[];
   readonly now: () => Date;
   /** What requests may ask for beyond the sandbox. */
