@@ -3,6 +3,7 @@ import { type Bytes, type Call, type Digest, KilnError } from "../../base/index.
 import type { Descriptor } from "../../formats/oci/index.ts";
 import { Backoff, type HttpResponse, NetworkFailure } from "../http/index.ts";
 import type { EndpointClient } from "./endpoint-client.ts";
+import { shownUrl } from "./response-error.ts";
 import { unreachable } from "./unreachable.ts";
 
 /** Bytes that must have come through for a cut not to count as a failure to get on. */
@@ -34,7 +35,8 @@ export interface ReadPosition {
 
 /**
  * The blob's bytes from `position` on, unverified; `position` moves along. Ends early only by throwing. Throws
- * `IMAGE_NOT_FOUND` when the server has not got it.
+ * `IMAGE_NOT_FOUND` when the server has not got it. `elsewhere` is where to read instead of among the repository's blobs:
+ * credentials do not go to other hosts than the repository's.
  */
 export async function* readBlobFrom(
   client: EndpointClient,
@@ -42,12 +44,19 @@ export async function* readBlobFrom(
   position: ReadPosition,
   scopes: readonly string[],
   call: Call,
+  elsewhere?: URL,
 ): Bytes {
-  const doing = `reading ${shown(client, blob.digest)}`;
+  const from = elsewhere ?? `blobs/${blob.digest}`;
+  const doing = `reading ${elsewhere ? `blob ${blob.digest} from ${shownUrl(elsewhere)}` : shown(client, blob.digest)}`;
   const backoff = new Backoff(client.limits);
   using _permit = await client.gates.reads.acquire(call);
   for (let reached = position.offset; ; reached = position.offset) {
-    const response = await open(client, blob, position.offset, scopes, doing, call);
+    const response = await open(
+      client,
+      blob,
+      { from, offset: position.offset, scopes, doing },
+      call,
+    );
     try {
       yield* advance(response, blob, position, doing, call);
       if (position.offset === blob.size) return;
@@ -56,7 +65,7 @@ export async function* readBlobFrom(
       if (!(error instanceof NetworkFailure)) throw error;
       if (position.offset - reached >= muchProgress) backoff.restart();
       if (!(await backoff.afterFailure(error, call)))
-        throw unreachable(error, client.endpoint.name, doing);
+        throw unreachable(error, elsewhere?.host ?? client.endpoint.name, doing);
     }
   }
 }
@@ -64,17 +73,18 @@ export async function* readBlobFrom(
 async function open(
   client: EndpointClient,
   blob: Descriptor,
-  offset: number,
-  scopes: readonly string[],
-  doing: string,
+  request: {
+    readonly from: string | URL;
+    readonly offset: number;
+    readonly scopes: readonly string[];
+    readonly doing: string;
+  },
   call: Call,
 ): Promise<HttpResponse> {
+  const { from, offset, scopes, doing } = request;
   const headers: Record<string, string> =
     offset > 0 ? { range: `bytes=${offset}-${blob.size - 1}` } : {};
-  const response = await client.send(
-    { method: "GET", to: `blobs/${blob.digest}`, headers, scopes, doing },
-    call,
-  );
+  const response = await client.send({ method: "GET", to: from, headers, scopes, doing }, call);
   if (response.status !== 200 && response.status !== 206)
     throw await client.failure(response, { method: "GET", doing }, call);
   const problem = mismatch(response, blob, offset);
@@ -116,9 +126,9 @@ async function* advance(
     }
     const fresh = skip > 0 ? chunk.subarray(skip) : chunk;
     skip = 0;
-    position.offset += fresh.length;
-    if (position.offset > blob.size)
+    if (position.offset + fresh.length > blob.size)
       throw new KilnError("BLOB_CORRUPT", `${doing}: more than the promised ${blob.size} bytes`);
+    position.offset += fresh.length;
     yield fresh;
   }
 }

@@ -50,7 +50,8 @@ export function createRegistry(options: RegistryOptions): RegistryClient {
     pull(repository) {
       const mirrors = mirrorsOf(repository, hosts).map((one) => new EndpointClient(one, hasty));
       const origin = client(originOf(repository, hosts));
-      return createPullRepository({ repository, mirrors, origin });
+      const elsewhere = new EndpointClient(originOf(repository, hosts), hasty);
+      return createPullRepository({ repository, mirrors, origin, elsewhere });
     },
     push: (repository) => createPushRepository(repository, client(originOf(repository, hosts))),
     async checkPush(repository, call) {

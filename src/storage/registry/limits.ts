@@ -18,6 +18,8 @@ export const mirrorLimits = { retryBudget: 10_000, connectTimeout: 4000 } as con
 export const mirrorRest = 30_000;
 /** After so many cuts in the middle of a whole upload, the next is made in pieces: something on the way may limit sizes. */
 export const cutsBeforePieces = 2;
+/** Places of one foreign layer that are tried. */
+export const maxLayerUrls = 8;
 /** Bytes read of an error's body. */
 export const maxErrorBody: number = 64 * 1024;
 /** Bytes read of a token server's answer. */

@@ -7,10 +7,10 @@ import {
   KilnError,
   verified,
 } from "../../base/index.ts";
-import type { Descriptor } from "../../formats/oci/index.ts";
+import { type Descriptor, isForeignLayerType } from "../../formats/oci/index.ts";
 import { hasBlob, type ReadPosition, readBlobFrom } from "./blob-reader.ts";
 import type { EndpointClient } from "./endpoint-client.ts";
-import { mirrorRest } from "./limits.ts";
+import { maxLayerUrls, mirrorRest } from "./limits.ts";
 import { readManifest, resolveManifest, writeManifest } from "./manifests.ts";
 import type { PullRepository } from "./registry.ts";
 
@@ -20,6 +20,8 @@ export interface Servers {
   readonly repository: string;
   readonly mirrors: readonly EndpointClient[];
   readonly origin: EndpointClient;
+  /** The origin with little patience, for what is read from other places that it named. */
+  readonly elsewhere: EndpointClient;
 }
 
 /** Documents that looking them up has brought along are kept for who reads them next; at most this many. */
@@ -95,6 +97,13 @@ async function* readFromFirst(servers: Servers, blob: Descriptor, call: Call): B
   const position: ReadPosition = { offset: 0 };
   const readFrom = (client: EndpointClient) =>
     readBlobFrom(client, blob, position, [client.scope("pull")], call);
+  for (const url of layerUrls(blob)) {
+    try {
+      return yield* readBlobFrom(servers.elsewhere, blob, position, [], call, url);
+    } catch (error) {
+      failures.push(passOver(undefined, error, call));
+    }
+  }
   for (const mirror of servers.mirrors.filter(isAwake)) {
     try {
       return yield* readFrom(mirror);
@@ -109,15 +118,24 @@ async function* readFromFirst(servers: Servers, blob: Descriptor, call: Call): B
   }
 }
 
+/** Where a foreign layer is to be had: registries need not have it. Other blobs are the repository's own business. */
+function layerUrls({ mediaType, urls = [] }: Descriptor): readonly URL[] {
+  if (!isForeignLayerType(mediaType)) return [];
+  return urls
+    .flatMap((text) => (URL.canParse(text) ? [new URL(text)] : []))
+    .filter(({ protocol }) => protocol === "https:" || protocol === "http:")
+    .slice(0, maxLayerUrls);
+}
+
 function isAwake({ gates }: EndpointClient): boolean {
   return gates.restsUntil <= performance.now();
 }
 
-/** The failure of a mirror, to be shown only if the registry fails as well. Throws what is no failure of it. */
-function passOver(mirror: EndpointClient, error: unknown, call: Call): KilnError {
+/** The failure of a mirror or of another place, to be shown only if the registry fails as well. Throws what is no failure of it. */
+function passOver(mirror: EndpointClient | undefined, error: unknown, call: Call): KilnError {
   call.signal.throwIfAborted();
   if (!isKilnError(error)) throw error;
-  if (error.code === "REGISTRY_UNREACHABLE")
+  if (mirror && error.code === "REGISTRY_UNREACHABLE")
     mirror.gates.restsUntil = performance.now() + mirrorRest;
   return error;
 }

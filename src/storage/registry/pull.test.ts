@@ -178,6 +178,65 @@ describe("a blob", () => {
     expect(front.log().filter((line) => line.startsWith("GET a/blobs"))).toHaveLength(2);
   });
 
+  describe("that is foreign", () => {
+    const foreign = (
+      urls: readonly string[],
+      mediaType: string = mediaTypes.dockerForeignLayerGzip,
+    ) => ({
+      mediaType,
+      digest: digestOf(layer),
+      size: layer.length,
+      urls,
+    });
+
+    test("is read from its first URL that answers, without credentials, and not from the registry", async () => {
+      await using cloud = await startRegistry();
+      await using home = await startRegistry({
+        auth: { kind: "basic", username: "me", password: "secret" },
+      });
+      const { digest } = cloud.addBlob("files", layer);
+      const client = testClient({
+        credentials: async () => ({ username: "me", password: "secret" }),
+      });
+      const urls = [
+        "ftp://example.com/layer",
+        "not a URL",
+        `${cloud.url}/v2/files/blobs/${digestOf("gone")}`,
+        `${cloud.url}/v2/files/blobs/${digest}`,
+      ];
+      const from = client.pull(`${home.host}/a`);
+      expect(await gather(from.read(foreign(urls), call))).toSatisfy(isLayer);
+      expect(cloud.requests.map(({ headers }) => headers.authorization)).toEqual([
+        undefined,
+        undefined,
+      ]);
+      expect(home.log().filter((line) => line.includes("blobs"))).toEqual([]);
+    });
+
+    test("is read from the registry where no URL answers", async () => {
+      registry.addBlob("team/app", layer);
+      const urls = [`${registry.url}/nothing/here`, "http://127.0.0.1:1/layer"];
+      expect(await gather(repository.read(foreign(urls), call))).toSatisfy(isLayer);
+    });
+
+    test("is refused where a URL has other bytes", async () => {
+      await using cloud = await startRegistry();
+      const other = cloud.addBlob("files", someBytes(layer.length, 7));
+      const urls = [`${cloud.url}/v2/files/blobs/${other.digest}`];
+      await expect(gather(repository.read(foreign(urls), call))).rejects.toMatchObject({
+        code: "BLOB_CORRUPT",
+      });
+    });
+
+    test("has no say about other layers: their URLs are not asked", async () => {
+      await using cloud = await startRegistry();
+      registry.addBlob("team/app", layer);
+      const plain = foreign([`${cloud.url}/v2/files/blobs/x`], mediaTypes.ociLayerGzip);
+      expect(await gather(repository.read(plain, call))).toSatisfy(isLayer);
+      expect(cloud.log()).toEqual([]);
+    });
+  });
+
   test("is known by HEAD", async () => {
     const blob = registry.addBlob("team/app", layer);
     expect(await repository.has(blob.digest, call)).toBe(true);

@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import type { StepCall } from "../../../api/index.ts";
 import { bytesOf, runAll, wrap } from "../../../base/index.ts";
-import { type Descriptor, formatPlatform } from "../../../formats/oci/index.ts";
+import { type Descriptor, formatPlatform, isForeignLayerType } from "../../../formats/oci/index.ts";
 import type { BlobReader } from "../../../storage/image/index.ts";
 import type { LayerBlob, SnapshotLayer } from "../../../storage/snapshot/index.ts";
 import type { SolvedPlatform, SolvedResult } from "../exporter.ts";
@@ -167,7 +167,7 @@ async function packPlatform(
     const title = titles[index];
     const named = title === undefined ? packing : { ...packing, title };
     const blob = await pack(layer, named, { ...call, ...group });
-    if (!isEmpty(blob)) options.onBlob?.(blob.descriptor);
+    if (!isEmpty(blob) && !staysAway(blob, options)) options.onBlob?.(blob.descriptor);
     return blob;
   };
   try {
@@ -175,6 +175,12 @@ async function packPlatform(
   } catch (error) {
     throw wrap(error, `exporting layers of ${formatPlatform(platform)}`);
   }
+}
+
+/** A foreign layer that keeps saying so is had from where its manifest says. */
+function staysAway({ descriptor }: LayerBlob, { attributes }: CreateImageOptions): boolean {
+  const { mediaType, urls } = descriptor;
+  return attributes.keepsForeign && isForeignLayerType(mediaType) && (urls?.length ?? 0) > 0;
 }
 
 async function store(parts: ExporterParts, document: ImageDocument, call: StepCall): Promise<void> {

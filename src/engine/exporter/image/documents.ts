@@ -5,6 +5,7 @@ import {
   distributableType,
   type ImageConfig,
   inFamily,
+  isForeignLayerType,
   type MediaTypeFamily,
   mediaTypes,
   serializeImageConfig,
@@ -61,14 +62,14 @@ export function createPlatformImage(
   );
   const descriptors = layers.map(({ descriptor }): Descriptor => {
     const own = packingAnnotations(descriptor);
+    const { mediaType, digest, size, urls } = descriptor;
+    const foreign = options.keepsForeign === true && isForeignLayerType(mediaType);
     return {
-      mediaType: inFamily(
-        options.keepsForeign ? descriptor.mediaType : distributableType(descriptor.mediaType),
-        options.family,
-      ),
-      digest: descriptor.digest,
-      size: descriptor.size,
+      mediaType: inFamily(foreign ? mediaType : distributableType(mediaType), options.family),
+      digest,
+      size,
       ...(own ? { annotations: own } : {}),
+      ...(foreign && urls?.length ? { urls } : {}),
     };
   });
   const annotations = selectAnnotations(options.annotations, "manifest", solved.platform);

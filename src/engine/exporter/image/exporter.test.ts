@@ -275,6 +275,42 @@ test("a base layer that nobody has any more fails the export before anything get
   expect(registry.store.tags("app")).toEqual([]);
 });
 
+/** A base layer that is not to be passed on, and is had from `url`. */
+function foreignLayer(url: string): SnapshotLayer {
+  const { blob } = baseLayer(baseData);
+  const descriptor = {
+    ...blob!.descriptor,
+    mediaType: mediaTypes.dockerForeignLayerGzip,
+    urls: [url],
+  };
+  return { id: "base", blob: { ...blob!, descriptor } };
+}
+
+test("a foreign base layer is sent like others and says nothing of its places, unless they are to be kept", async () => {
+  await using cloud = await startRegistry();
+  await using source = await startRegistry();
+  const { digest } = cloud.addBlob("files", baseData);
+  const url = `${cloud.url}/v2/files/blobs/${digest}`;
+  createBlobOrigins(join(root, "origins")).add(digest, `${source.host}/library/base`);
+  const solved = solvedResult(solvedPlatform(amd64, [foreignLayer(url), { id: "a" }]));
+  await exportImage(solved, { ...pushed("kept:1"), "prefer-nondist-layers": "true" });
+  expect(configOf("kept", "1").manifest.layers[0]).toEqual({
+    mediaType: mediaTypes.ociForeignLayerGzip,
+    digest,
+    size: baseData.length,
+    urls: [url],
+  });
+  expect(registry.store.blob("kept", digest)).toBeUndefined();
+  expect(cloud.log()).toEqual([]);
+  await exportImage(solved, pushed("plain:1"));
+  expect(configOf("plain", "1").manifest.layers[0]).toEqual({
+    mediaType: mediaTypes.ociLayerGzip,
+    digest,
+    size: baseData.length,
+  });
+  expect(registry.store.blob("plain", digest)).toEqual(baseData);
+});
+
 test("force-compression packs base layers anew and keeps what is in them", async () => {
   const layer = baseLayer(baseData);
   await content.write(layer.blob!.descriptor, () => bytesOf(baseData), call);
