@@ -8,6 +8,7 @@ import {
   actor,
   type Call,
   fromNodeError,
+  tellActorsApart,
   uncancelled,
 } from "../base/index.ts";
 import { hostPlatform, type Platform } from "../formats/oci/index.ts";
@@ -180,6 +181,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 
 /** Puts the parts together; what must be closed, also when it is opened later, goes onto `owned`. */
 async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engine> {
+  if (options.manyClients) tellActorsApart();
   const at = (place: keyof typeof places) => join(options.root, places[place]);
   try {
     mkdirSync(options.root, { recursive: true, mode: 0o700 });
