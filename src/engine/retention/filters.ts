@@ -74,6 +74,14 @@ const pattern = (text: string) =>
       ),
   );
 
+/** Whether one of the filters says which records or which kind of them are meant, and not only how old or how used they are. */
+export function namesRecords(filters: readonly UsageFilter[]): boolean {
+  return filters.some(
+    ({ key, operator }) =>
+      operator !== "!=" && (key === "id" || key === "type" || key === "description"),
+  );
+}
+
 /** True when the record passes all filters. */
 export function matchesFilters(
   record: UsageRecord,

@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import type { PruneFilter, UsageRecord } from "../../api/index.ts";
 import { type Call, fromNodeError, isKilnError, throwIfAborted } from "../../base/index.ts";
 import { openCacheContents } from "../cache/index.ts";
-import { matchesFilters, parseFilters } from "../retention/index.ts";
+import { matchesFilters, namesRecords, parseFilters } from "../retention/index.ts";
 import { bytesToKeep, chooseItems, type SpaceLimits } from "./choose.ts";
 import { type Inventory, takeInventory, totalSize } from "./inventory.ts";
 import type { Item } from "./item.ts";
@@ -28,7 +28,7 @@ export async function* prune(
   const filters = parseFilters(filter.filters ?? []);
   const now = parts.now();
   // Why a step runs again after its result was pruned is told from that memory: it goes by name only.
-  const named = (filter.filters ?? []).some((one) => one.includes("history"));
+  const named = namesRecords(filters);
   const mayGo = (record: UsageRecord) =>
     (filter.all === true || isPlain(record)) &&
     (named || record.id !== stepsId) &&

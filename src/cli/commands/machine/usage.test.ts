@@ -1,6 +1,7 @@
 // Which records the filters of `du` and `prune` mean.
 import { describe, expect, it, test } from "vitest";
 import type { UsageRecord } from "../../../api/index.ts";
+import { namesRecords } from "../../../engine/retention/index.ts";
 import { matchesFilters, parseFilters, pruneFilter } from "./usage.ts";
 
 const now = new Date(Date.UTC(2026, 0, 2));
@@ -45,6 +46,20 @@ describe("a filter", () => {
   it("holds together with others only", () => {
     expect(matchesFilters(record, parseFilters(["mutable", "id=abc"]), now)).toBe(true);
     expect(matchesFilters(record, parseFilters(["mutable", "id=x"]), now)).toBe(false);
+  });
+
+  it.each([
+    ["type=history", true],
+    ["type==history", true],
+    ["type~=hist", true],
+    ["id=steps", true],
+    ["description~=explain", true],
+    ["type!=regular", false],
+    ["until=1h", false],
+    ["private", false],
+    ["parents=history", false],
+  ])("%s names what is meant: %s", (text, expected) => {
+    expect(namesRecords(parseFilters(["inuse=false", text]))).toBe(expected);
   });
 
   const wrong: [string, RegExp][] = [
