@@ -135,6 +135,8 @@ export type { RunImageRequest, RunMount } from "./build/index.ts";
 
 /** The embedded builder, which can also run what it built. */
 export interface Engine extends Builder {
+  /** Where all that it keeps lies; absolute. */
+  readonly root: string;
   /** Attached to this process's input and output. Resolves with the program's exit code. */
   runImage(request: RunImageRequest, session: Session, call: Call): Promise<number>;
   /** What is wrong with the store, one sentence each; reads all of it. */
@@ -358,6 +360,7 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
   const activity = createActivity(createCollector(usageParts, options.gc ?? {}), letGo);
   const history = openHistory({ directory: at("history"), now: options.now, ...options.history });
   return {
+    root: options.root,
     history,
     async info(call) {
       const platforms = options.platforms ?? (await (await executor()).platforms(call));

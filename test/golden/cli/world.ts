@@ -115,6 +115,7 @@ function fakeBuilder(stage: Stage, requests: BuildRequest[], sessions: Session[]
       }
       return { events: events(), result: result() };
     },
+    root: "/nowhere",
     runImage: async (request) => (await stage.program?.(request)) ?? 0,
     verify: async () => [],
     diskUsage: async () => stage.usage ?? [],
