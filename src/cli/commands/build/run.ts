@@ -68,10 +68,10 @@ export async function runBuild(
   const lent = { credentials: config.credentials, loaders, warnings, policies };
   const verification =
     plan.verify && !plan.call && !plan.forecast
-      ? await prepareVerification(plan, world, stack)
+      ? await prepareVerification(plan, { builder, limits }, world, stack)
       : undefined;
   const result = await runPlan(verification?.first ?? plan, ref, builder, opened, world, lent);
-  if (verification) await buildAgain(verification, builder, world, lent);
+  if (verification) await buildAgain(verification, world, lent);
   if (plan.call) {
     const { text, exitCode } = callAnswer(plan.call, result.exporterResponse);
     world.stdout.write(text);
@@ -84,12 +84,12 @@ export async function runBuild(
 
 /** The second build of `--verify`, with a display of its own. */
 async function buildAgain(
-  { second, compare }: Verification,
-  builder: Builder,
+  { second, openSecond, compare }: Verification,
   world: RunWorld,
   lent: Lent,
 ): Promise<void> {
   world.stderr.write("building again to compare\n");
+  const builder = await openSecond();
   const opened = await openDisplay(second.progress, world.stderr, world);
   const own = { ...lent, loaders: new Map(), warnings: [] };
   await runPlan(second, createBuildRef(), builder, opened, world, own);

@@ -11,7 +11,7 @@ import { kilnVersion } from "../version.ts";
 import { openClientConfig } from "./client-config.ts";
 
 /** What a command may set of the engine besides what configuration says. */
-type EngineLimits = Partial<
+export type EngineLimits = Partial<
   Pick<
     EngineOptions,
     | "dns"
