@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { build } from "esbuild";
+import { type BuildOptions, build } from "esbuild";
 import { leanLmdb } from "./lean-lmdb.ts";
 import { type Program, starter, writeCodeCache } from "./start-up.ts";
 
@@ -18,7 +18,24 @@ if (process.argv.includes("--help")) {
 const out = process.argv.indexOf("--out");
 const dist = out === -1 ? join(checkout, "dist") : resolve(process.argv[out + 1] ?? "dist");
 
+const options = {
+  absWorkingDir: checkout,
+  outdir: dist,
+  bundle: true,
+  format: "cjs",
+  platform: "node",
+  target: "node20.19",
+  // A script that V8 has compiled before cannot import; it can require.
+  supported: { "dynamic-import": false },
+  minifySyntax: true,
+  // Then a character is a byte, and the file need not be decoded.
+  charset: "ascii",
+  legalComments: "none",
+  logLevel: "warning",
+} as const satisfies BuildOptions;
+
 const program = await bundleCommand();
+await bundleThreads();
 await writeCodeCache(program).catch((error: unknown) => {
   process.stderr.write(`the command will start more slowly: ${String(error)}\n`);
 });
@@ -31,25 +48,13 @@ process.stdout.write(
 /** One script with everything but native modules in it. What it does not need at the start it loads, but does not run. */
 async function bundleCommand(): Promise<Program> {
   const { outputFiles } = await build({
-    absWorkingDir: checkout,
+    ...options,
     entryPoints: { kiln: "src/cli/main.ts" },
-    outdir: dist,
-    bundle: true,
-    format: "cjs",
-    platform: "node",
-    target: "node20.19",
-    // A script that V8 has compiled before cannot import; it can require.
-    supported: { "dynamic-import": false },
     define: { "import.meta.url": "__url" },
     external: ["koffi"],
     plugins: [leanLmdb],
     sourcemap: true,
     sourcesContent: false,
-    minifySyntax: true,
-    // Then a character is a byte, and the file need not be decoded.
-    charset: "ascii",
-    legalComments: "none",
-    logLevel: "warning",
     write: false,
   });
   const [map, script] = [".map", ".js"].map((end) => {
@@ -72,6 +77,15 @@ async function bundleCommand(): Promise<Program> {
   writeFileSync(join(dist, written.script), linked);
   writeFileSync(join(dist, "kiln.cjs"), starter(written));
   return written;
+}
+
+/** Programs of threads, which the command looks for beside its own under the names of their sources. */
+async function bundleThreads(): Promise<void> {
+  await build({
+    ...options,
+    entryPoints: { "deflate-thread": "src/formats/archive/deflate-thread.ts" },
+    outExtension: { ".js": ".cjs" },
+  });
 }
 
 /** The library's own modules with their types; tests stay out. */

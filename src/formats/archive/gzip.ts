@@ -1,7 +1,8 @@
-// Gzip on all cores: fixed-size blocks deflated in the thread pool, each with its predecessor's end as dictionary; noise is stored.
-import { constants, crc32, deflateRaw } from "node:zlib";
-import { type Bytes, concatBytes } from "../../base/index.ts";
-import { findNoise } from "./noise.ts";
+// Gzip on all cores: fixed-size blocks deflated by threads, each with its predecessor's end as dictionary; noise is stored.
+import { crc32 } from "node:zlib";
+import type { Bytes } from "../../base/index.ts";
+import { DeflateThreads, type OwnedBlock, type PackedBlock } from "./deflate-threads.ts";
+import { windowLength } from "./pack-block.ts";
 
 export interface GzipOptions {
   /** 1 (fast) to 9 (small); 6 where absent. */
@@ -11,49 +12,51 @@ export interface GzipOptions {
 }
 
 const blockLength = 512 * 1024;
-const windowLength = 32 * 1024;
-/** Blocks under way at once: twice the thread pool's usual size, so that it never runs dry. */
+/** Blocks under way at once, so that threads never run dry. */
 const ahead = 8;
-/** Longest stored block of deflate (RFC 1951, 3.2.4). */
-const longestStored = 65_535;
+
+type Memory = OwnedBlock["window"];
+
+/** One for all streams of the process: two layers at a time are no reason for twice as many threads. */
+const threads = new DeflateThreads();
 
 /** One gzip member. The bytes depend on the input and the level only: not on chunking, and not on the number of cores. */
 export async function* gzip(data: Bytes, options: GzipOptions = {}): Bytes {
   const level = options.level ?? 6;
   yield memberHeader(level);
-  const running: Promise<Uint8Array>[] = [];
+  const running: Promise<PackedBlock>[] = [];
+  const spare: Memory[] = [];
   let sum = 0;
   let size = 0;
   try {
-    for await (const block of blocks(data)) {
+    for await (const block of blocks(data, spare)) {
       const bytes = block.window.subarray(block.start);
       sum = crc32(bytes, sum);
       size += bytes.length;
-      running.push(packBlock(block, level));
+      const packing = threads.pack(block, level);
+      // Awaited in order later; a failure before that must not count as unhandled.
+      packing.catch(() => {});
+      running.push(packing);
       const limit = options.atLeisure?.() ? 0 : ahead;
-      while (running.length > limit) yield* settled(running);
+      while (running.length > limit) yield* settled(running, spare);
     }
-    while (running.length > 0) yield* settled(running);
+    while (running.length > 0) yield* settled(running, spare);
   } finally {
     await Promise.allSettled(running);
   }
   yield trailer(sum, size);
 }
 
-async function* settled(running: Promise<Uint8Array>[]): Bytes {
+async function* settled(running: Promise<PackedBlock>[], spare: Memory[]): Bytes {
   const first = await running.shift();
-  if (first !== undefined && first.length > 0) yield first;
+  if (first === undefined) return;
+  if (first.window.length === windowLength + blockLength) spare.push(first.window);
+  if (first.packed.length > 0) yield first.packed;
 }
 
-/** Bytes from `start` on, with what deflate may refer to before them. */
-interface Block {
-  readonly window: Uint8Array;
-  readonly start: number;
-}
-
-/** Regroups chunks into blocks of exactly `blockLength` bytes; only the last may be shorter. */
-async function* blocks(data: Bytes): AsyncIterable<Block> {
-  let window = new Uint8Array(blockLength);
+/** Regroups chunks into blocks of exactly `blockLength` bytes; only the last may be shorter. Gives `spare` memory out again. */
+async function* blocks(data: Bytes, spare: Memory[]): AsyncIterable<OwnedBlock> {
+  let window: Memory = new Uint8Array(blockLength);
   let start = 0;
   let filled = 0;
   for await (const chunk of data) {
@@ -63,60 +66,15 @@ async function* blocks(data: Bytes): AsyncIterable<Block> {
       filled += length;
       at += length;
       if (filled < window.length) continue;
+      const next: Memory = spare.pop() ?? new Uint8Array(windowLength + blockLength);
+      next.set(window.subarray(-windowLength));
       yield { window, start };
-      const before = window.subarray(-windowLength);
-      window = new Uint8Array(windowLength + blockLength);
-      window.set(before);
+      window = next;
       start = windowLength;
       filled = start;
     }
   }
-  if (filled > start) yield { window: window.subarray(0, filled), start };
-}
-
-/** Packs one block up to a byte border, so that the next can follow whoever finishes first. */
-function packBlock({ window, start }: Block, level: number): Promise<Uint8Array> {
-  const packed = findNoise(window, start).map((segment) => {
-    const bytes = window.subarray(segment.start, segment.end);
-    if (segment.noise) return storeBytes(bytes);
-    const before = window.subarray(Math.max(0, segment.start - windowLength), segment.start);
-    return deflateBytes(bytes, level, before);
-  });
-  const promise = Promise.all(packed).then(concatBytes);
-  // Awaited in order later; a failure before that must not count as unhandled.
-  promise.catch(() => {});
-  return promise;
-}
-
-function deflateBytes(
-  bytes: Uint8Array,
-  level: number,
-  dictionary: Uint8Array,
-): Promise<Uint8Array> {
-  return new Promise((resolve, reject) => {
-    const options = {
-      level,
-      finishFlush: constants.Z_SYNC_FLUSH,
-      chunkSize: Math.min(256 * 1024, bytes.length + 1024),
-      ...(dictionary.length === 0 ? {} : { dictionary }),
-    };
-    deflateRaw(bytes, options, (error, result) => (error ? reject(error) : resolve(result)));
-  });
-}
-
-/** The bytes as they are, up to a byte border like deflated ones; what follows can refer to them all the same. */
-function storeBytes(bytes: Uint8Array): Uint8Array {
-  const out = new Uint8Array(bytes.length + 5 * Math.ceil(bytes.length / longestStored));
-  const view = new DataView(out.buffer);
-  let to = 0;
-  for (let at = 0; at < bytes.length; at += longestStored) {
-    const piece = bytes.subarray(at, at + longestStored);
-    view.setUint16(to + 1, piece.length, true);
-    view.setUint16(to + 3, ~piece.length & 0xffff, true);
-    out.set(piece, to + 5);
-    to += 5 + piece.length;
-  }
-  return out;
+  if (filled > start) yield { window: window.slice(0, filled), start };
 }
 
 /** RFC 1952 with no name, no time and no operating system, as Go's gzip writes it. */

@@ -1,0 +1,115 @@
+// Threads that deflate: begun when there is enough to do, gone when there is nothing any more.
+
+import { availableParallelism } from "node:os";
+import { extname } from "node:path";
+import { Worker } from "node:worker_threads";
+import type { PackAnswer, PackRequest } from "./deflate-thread.ts";
+import { packBlock } from "./pack-block.ts";
+
+/** A block whose memory is given away with it. */
+export interface OwnedBlock {
+  readonly window: Uint8Array<ArrayBuffer>;
+  readonly start: number;
+}
+
+/** What became of a block, and its memory, to be used again. */
+export interface PackedBlock {
+  readonly packed: Uint8Array;
+  readonly window: Uint8Array<ArrayBuffer>;
+}
+
+/** So much is packed right here, in some 20 ms, before threads are worth their start. */
+const startAfter = 1024 * 1024;
+/** More of them would wait for whoever reads and hashes the layer. */
+const mostThreads = 8;
+/** Milliseconds without work after which threads end. */
+const idleTime = 2_000;
+
+/** One thread, and who waits for what it was sent. */
+interface Thread {
+  readonly worker: Worker;
+  readonly waiting: Map<number, { resolve(answer: PackAnswer): void; reject(error: Error): void }>;
+}
+
+/**
+ * Packs blocks on all processors, the first ones on the calling thread. Where threads cannot be had, all of them there. Its
+ * threads do not keep the process alive unless they work.
+ */
+export class DeflateThreads {
+  #threads: Thread[] = [];
+  #state: "few bytes" | "starting" | "running" | "refused" = "few bytes";
+  #bytes = 0;
+  #count = 0;
+  #idle: NodeJS.Timeout | undefined;
+
+  /** Takes the block's memory until it answers. */
+  async pack(block: OwnedBlock, level: number): Promise<PackedBlock> {
+    this.#bytes += block.window.length - block.start;
+    if (this.#state === "few bytes" && this.#bytes > startAfter) this.#start();
+    const [first, ...others] = this.#threads;
+    if (first === undefined) return { packed: packBlock(block, level), window: block.window };
+    const free = others.reduce((a, b) => (b.waiting.size < a.waiting.size ? b : a), first);
+    return await this.#send(free, block, level);
+  }
+
+  async #send(
+    { worker, waiting }: Thread,
+    { window, start }: OwnedBlock,
+    level: number,
+  ): Promise<PackedBlock> {
+    const id = this.#count++;
+    clearTimeout(this.#idle);
+    if (waiting.size === 0) worker.ref();
+    try {
+      return await new Promise<PackAnswer>((resolve, reject) => {
+        waiting.set(id, { resolve, reject });
+        const request: PackRequest = { id, window, start, level };
+        worker.postMessage(request, [window.buffer]);
+      });
+    } finally {
+      waiting.delete(id);
+      if (waiting.size === 0) worker.unref();
+      if (this.#threads.every((thread) => thread.waiting.size === 0)) this.#endLater();
+    }
+  }
+
+  #start(): void {
+    this.#state = "starting";
+    const count = Math.min(availableParallelism(), mostThreads);
+    for (let index = 0; index < count; index++) this.#startOne();
+  }
+
+  #startOne(): void {
+    const thread: Thread = { worker: openWorker(), waiting: new Map() };
+    const { worker, waiting } = thread;
+    worker.unref();
+    worker.on("online", () => {
+      this.#state = "running";
+      this.#threads.push(thread);
+    });
+    worker.on("message", (answer: PackAnswer) => waiting.get(answer.id)?.resolve(answer));
+    worker.on("error", (error) => {
+      if (this.#state === "starting") this.#state = "refused";
+      this.#threads = this.#threads.filter((one) => one !== thread);
+      for (const { reject } of waiting.values()) reject(error);
+    });
+  }
+
+  #endLater(): void {
+    this.#idle = setTimeout(() => {
+      const ending = this.#threads;
+      this.#threads = [];
+      this.#state = "few bytes";
+      for (const { worker } of ending) void worker.terminate();
+    }, idleTime).unref();
+  }
+}
+
+/** The thread's program lies beside this file, in whatever form this file is in. */
+function openWorker(): Worker {
+  const form = extname(new URL(import.meta.url).pathname);
+  const program = new URL(`./deflate-thread${form}`, import.meta.url);
+  // From its source, a program needs somebody who reads it.
+  const execArgv = form === ".ts" ? ["--import", "tsx"] : [];
+  return new Worker(program, { execArgv, stdin: false });
+}
