@@ -57,6 +57,7 @@ find_packages() {
   need dpkg-deb dpkg 'unpacks the base images of the demo'
   need runc runc 'the other runtime that steps are tested with'
   need ssh-keygen openssh-client 'keys for the tests of SSH mounts'
+  need gpg gnupg 'signed commits for the tests of git sources'
   need /usr/sbin/sshd openssh-server 'the server of the tests of git over SSH'
   need xz xz-utils 'archives for ADD'
   need bzip2 bzip2 'archives for ADD'

@@ -64,6 +64,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     "formats/archive",
     "formats/git",
     "formats/openpgp",
+    "formats/ssh",
     "formats/patterns",
     "api",
     "storage/*",

@@ -1,5 +1,5 @@
 // The git source against a real git server (git daemon on loopback): refs, directories, submodules, hostile repositories.
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
@@ -8,10 +8,9 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
-  writeFileSync,
 } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
-import { type AddressInfo, createServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -23,63 +22,24 @@ import {
   type Snapshotter,
   withMounted,
 } from "../../src/storage/snapshot/index.ts";
+import { commitFiles, type GitServer, openGitServer, runGit } from "../kit/git-server.ts";
 import { describeWith } from "../kit/needs.ts";
 
 describeWith(["root"], "the git source", () => {
   let directory: string;
   let port: number;
-  let daemon: ChildProcess;
+  let server: GitServer;
   let snapshotter: Snapshotter;
-
-  const git = (cwd: string, ...args: string[]) =>
-    execFileSync(
-      "git",
-      ["-c", "user.name=t", "-c", "user.email=t@t", "-c", "protocol.file.allow=always", ...args],
-      {
-        cwd,
-        encoding: "utf8",
-        stdio: ["ignore", "pipe", "ignore"],
-        env: {
-          ...process.env,
-          GIT_AUTHOR_DATE: "1600000000 +0000",
-          GIT_COMMITTER_DATE: "1600000000 +0000",
-        },
-      },
-    ).trim();
-
-  const commit = (repository: string, files: Readonly<Record<string, string>>, message: string) => {
-    for (const [path, text] of Object.entries(files)) {
-      mkdirSync(join(repository, path, ".."), { recursive: true });
-      writeFileSync(join(repository, path), text);
-    }
-    git(repository, "add", "-A");
-    git(repository, "commit", "-qm", message);
-    return git(repository, "rev-parse", "HEAD");
-  };
-
-  const repositoryOf = (name: string) => {
-    const path = join(directory, "served", name);
-    mkdirSync(path, { recursive: true });
-    git(path, "init", "-q", "-b", "main");
-    return path;
-  };
 
   beforeAll(async () => {
     directory = mkdtempSync(join(tmpdir(), "kiln-git-"));
-    port = await freePort();
     mkdirSync(join(directory, "served"));
-    const base = `--base-path=${join(directory, "served")}`;
-    daemon = spawn(
-      "git",
-      ["daemon", "--export-all", "--reuseaddr", base, `--port=${port}`, "--listen=127.0.0.1"],
-      { stdio: "ignore" },
-    );
+    server = await openGitServer(join(directory, "served"));
+    port = server.port;
     snapshotter = await openOverlaySnapshotter({ dir: join(directory, "snapshots") });
-    for (let tries = 0; tries < 100 && !(await answers(port)); tries++)
-      await new Promise((r) => setTimeout(r, 50));
   });
   afterAll(async () => {
-    daemon?.kill();
+    server?.[Symbol.dispose]();
     await snapshotter?.[Symbol.asyncDispose]();
     rmSync(directory, { recursive: true, force: true });
   });
@@ -102,10 +62,10 @@ describeWith(["root"], "the git source", () => {
   };
 
   it("fetches branches, tags and commits, and names the commit", async () => {
-    const repository = repositoryOf("refs");
-    const first = commit(repository, { "a.txt": "one" }, "first");
-    git(repository, "tag", "-a", "v1", "-m", "v1");
-    const second = commit(repository, { "a.txt": "two" }, "second");
+    const repository = server.repository("refs");
+    const first = commitFiles(repository, { "a.txt": "one" }, "first");
+    runGit(repository, "tag", "-a", "v1", "-m", "v1");
+    const second = commitFiles(repository, { "a.txt": "two" }, "second");
     expect((await fetched("refs")).files).toEqual({ "a.txt": "two" });
     expect(await fetched("refs#v1")).toMatchObject({
       files: { "a.txt": "one" },
@@ -117,11 +77,11 @@ describeWith(["root"], "the git source", () => {
   });
 
   it("gives one directory, and refuses those that lead out of the repository", async () => {
-    const repository = repositoryOf("subdir");
+    const repository = server.repository("subdir");
     mkdirSync(join(repository, "links"));
     symlinkSync("/etc", join(repository, "links/etc"));
     symlinkSync("../sub", join(repository, "links/sub"));
-    commit(repository, { "sub/b.txt": "b", "top.txt": "t" }, "all");
+    commitFiles(repository, { "sub/b.txt": "b", "top.txt": "t" }, "all");
     expect((await fetched("subdir#main:sub")).files).toEqual({ "b.txt": "b" });
     expect((await fetched("subdir#:links/sub")).files).toEqual({ "b.txt": "b" });
     await expect(fetched("subdir#main:links/etc")).rejects.toThrow(/no directory/);
@@ -130,7 +90,7 @@ describeWith(["root"], "the git source", () => {
   });
 
   it("keeps .git only when asked to", async () => {
-    commit(repositoryOf("kept"), { "a.txt": "a" }, "first");
+    commitFiles(server.repository("kept"), { "a.txt": "a" }, "first");
     expect(Object.keys((await fetched("kept")).files)).toEqual(["a.txt"]);
     const kept = await fetched("kept#main", { "git.keepgitdir": "true" });
     expect(Object.keys(kept.files)).toContain(".git/HEAD");
@@ -139,10 +99,10 @@ describeWith(["root"], "the git source", () => {
   });
 
   it("brings submodules", async () => {
-    commit(repositoryOf("inner"), { "inner.txt": "i" }, "inner");
-    const outer = repositoryOf("outer");
-    git(outer, "submodule", "add", "-q", `git://127.0.0.1:${port}/inner`, "mod");
-    commit(outer, { "outer.txt": "o" }, "outer");
+    commitFiles(server.repository("inner"), { "inner.txt": "i" }, "inner");
+    const outer = server.repository("outer");
+    runGit(outer, "submodule", "add", "-q", `git://127.0.0.1:${port}/inner`, "mod");
+    commitFiles(outer, { "outer.txt": "o" }, "outer");
     const { files } = await fetched("outer");
     expect(files).toMatchObject({ "mod/inner.txt": "i", "outer.txt": "o" });
     expect(Object.keys(files)).not.toContain("mod/.git");
@@ -152,24 +112,24 @@ describeWith(["root"], "the git source", () => {
   });
 
   it("brings no submodule from this machine's files, and none that is taken for an option", async () => {
-    const secret = repositoryOf("secret");
-    commit(secret, { "secret.txt": "s" }, "secret");
+    const secret = server.repository("secret");
+    commitFiles(secret, { "secret.txt": "s" }, "secret");
     const pwned = join(directory, "pwned");
     for (const url of [`file://${secret}`, secret, `ext::sh -c touch% ${pwned}`, `-u${pwned}`]) {
-      const outer = repositoryOf(`hostile-${digestOf(url).slice(7, 15)}`);
+      const outer = server.repository(`hostile-${digestOf(url).slice(7, 15)}`);
       const modules = `[submodule "mod"]\n\tpath = mod\n\turl = ${url}\n`;
-      commit(outer, { ".gitmodules": modules, "outer.txt": "o" }, "first");
-      const head = git(secret, "rev-parse", "HEAD").trim();
-      git(outer, "update-index", "--add", "--cacheinfo", `160000,${head},mod`);
-      git(outer, "commit", "-qm", "submodule");
+      commitFiles(outer, { ".gitmodules": modules, "outer.txt": "o" }, "first");
+      const head = runGit(secret, "rev-parse", "HEAD").trim();
+      runGit(outer, "update-index", "--add", "--cacheinfo", `160000,${head},mod`);
+      runGit(outer, "commit", "-qm", "submodule");
       await expect(fetched(basename(outer))).rejects.toMatchObject({ code: "GIT_FAILED" });
     }
     expect(existsSync(pwned)).toBe(false);
   });
 
   it("does not take what the checksum does not allow", async () => {
-    const repository = repositoryOf("sum");
-    const head = commit(repository, { "a.txt": "a" }, "first");
+    const repository = server.repository("sum");
+    const head = commitFiles(repository, { "a.txt": "a" }, "first");
     expect((await fetched("sum#main", { "git.checksum": head.slice(0, 12) })).files).toEqual({
       "a.txt": "a",
     });
@@ -179,7 +139,7 @@ describeWith(["root"], "the git source", () => {
   });
 
   it("gives files the commit's time when asked to", async () => {
-    commit(repositoryOf("times"), { "a.txt": "a" }, "first");
+    commitFiles(server.repository("times"), { "a.txt": "a" }, "first");
     const source = createGitSource({ directory: join(directory, "git"), snapshotter });
     const attrs = { "git.fullurl": `git://127.0.0.1:${port}/times`, "git.mtime": "commit" };
     const id = {
@@ -276,22 +236,4 @@ function readTree(root: string): Record<string, string> {
   };
   visit("");
   return files;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
-    });
-  });
-}
-
-async function answers(port: number): Promise<boolean> {
-  const { connect } = await import("node:net");
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1");
-    socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
-    socket.once("connect", () => socket.destroy());
-  });
 }

@@ -21,6 +21,8 @@ const probes: Readonly<Record<Need, Probe>> = {
     ["useradd", "newuidmap", "proot", "fuse-overlayfs", "slirp4netns"].find((one) => !onPath(one)),
   busybox: () => (existsSync("/bin/busybox") ? undefined : "busybox-static"),
   apt: () => (onPath("apt-get") ? undefined : "apt-get"),
+  gpg: () => (onPath("gpg") ? undefined : "gnupg"),
+  "ssh-keygen": () => (onPath("ssh-keygen") ? undefined : "openssh-client"),
   sshd: () => (existsSync("/usr/sbin/sshd") ? undefined : "openssh-server"),
   buildx: () => (findBuildx() === undefined ? "docker-buildx" : undefined),
   loop: () => (existsSync("/dev/loop-control") && onPath("mkfs.ext4") ? undefined : "loop devices"),
@@ -36,6 +38,8 @@ export type Need =
   | "users"
   | "apt"
   | "busybox"
+  | "gpg"
+  | "ssh-keygen"
   | "sshd"
   | "buildx"
   | "loop";

@@ -1,4 +1,4 @@
-// Addresses of git repositories and references into them.
+// Addresses of git repositories, references into them, and signed objects of them.
 export {
   fragmentForm,
   type GitReference,
@@ -6,4 +6,5 @@ export {
   type ParsedGitReference,
   parseGitReference,
 } from "./reference.ts";
+export { readSignedCommit, readSignedTag, type SignedObject } from "./signed-object.ts";
 export { type GitUrl, isGitTransport, parseGitUrl } from "./url.ts";

@@ -1,4 +1,5 @@
-// SSH keys and the agent protocol.
+// SSH keys, the agent protocol, and signatures over data.
 export * from "./agent.ts";
 export * from "./keys.ts";
+export { checkSshSignature, type SshSigner } from "./signed-data.ts";
 export { sshString } from "./wire.ts";

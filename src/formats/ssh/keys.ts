@@ -1,6 +1,7 @@
 // Private keys in files: OpenSSH's own form and PEM, and what they sign with.
 import { createPrivateKey, type JsonWebKey, type KeyObject, sign } from "node:crypto";
 import { KilnError } from "../../base/index.ts";
+import { base64url, curves, fitted, fromBase64, fromBase64url } from "./encoding.ts";
 import { SshReader, sshInteger, sshJoin, sshString } from "./wire.ts";
 
 /** A key that an agent can offer. */
@@ -16,14 +17,6 @@ export interface SshKey {
 const RSA_SHA2_256 = 2;
 const RSA_SHA2_512 = 4;
 
-const curves: Readonly<
-  Record<string, { readonly ssh: string; readonly hash: string; readonly size: number }>
-> = {
-  "P-256": { ssh: "nistp256", hash: "sha256", size: 32 },
-  "P-384": { ssh: "nistp384", hash: "sha384", size: 48 },
-  "P-521": { ssh: "nistp521", hash: "sha512", size: 66 },
-};
-
 /** Reads a private key file; `name` is for messages. Throws `SSH_FAILED` for what is no key, or is locked by a passphrase. */
 export function readPrivateKey(text: string, name: string): SshKey {
   if (text.includes("BEGIN OPENSSH PRIVATE KEY")) return readOpenSsh(text, name);
@@ -38,7 +31,7 @@ export function readPrivateKey(text: string, name: string): SshKey {
 
 function readOpenSsh(text: string, name: string): SshKey {
   const body = /-----BEGIN OPENSSH PRIVATE KEY-----([\s\S]*?)-----END/.exec(text)?.[1] ?? "";
-  const data = Uint8Array.from(atobBytes(body.replace(/\s+/g, "")));
+  const data = fromBase64(body.replace(/\s+/g, ""));
   const magic = "openssh-key-v1\0";
   if (new TextDecoder("latin1").decode(data.subarray(0, magic.length)) !== magic)
     throw noKey(name, undefined);
@@ -53,10 +46,6 @@ function readOpenSsh(text: string, name: string): SshKey {
   } catch (cause) {
     throw cause instanceof KilnError ? cause : noKey(name, cause);
   }
-}
-
-function atobBytes(text: string): number[] {
-  return [...atob(text)].map((char) => char.charCodeAt(0));
 }
 
 function readSecretPart(reader: SshReader, name: string): SshKey {
@@ -176,21 +165,6 @@ function bytesOf(value: bigint): Uint8Array {
   const hex = value.toString(16);
   const even = hex.length % 2 === 0 ? hex : `0${hex}`;
   return Uint8Array.from(even.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
-}
-
-/** Without the zeros in front that mean nothing, and as many as are needed to fill `size`. */
-function fitted(bytes: Uint8Array, size: number): Uint8Array {
-  const digits = bytes.subarray(Math.max(0, bytes.length - size));
-  return sshJoin([new Uint8Array(size - digits.length), digits]);
-}
-
-function base64url(bytes: Uint8Array): string {
-  const text = btoa(String.fromCharCode(...bytes));
-  return text.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
-}
-
-function fromBase64url(text = ""): Uint8Array {
-  return Uint8Array.from(atobBytes(text.replaceAll("-", "+").replaceAll("_", "/")));
 }
 
 function locked(name: string): KilnError {

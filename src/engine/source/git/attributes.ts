@@ -1,6 +1,7 @@
 // What a git source asks for: the identifier `git://host/path[#ref[:subdir]]` and its attributes (BuildKit source/git).
 import { KilnError } from "../../../base/index.ts";
 import type { SourceId } from "../source.ts";
+import type { SignatureDemand } from "./signature.ts";
 
 export interface GitRequest {
   readonly remote: string;
@@ -19,14 +20,16 @@ export interface GitRequest {
   readonly headerSecret: string;
   readonly knownHosts: string;
   readonly sshAgent: string;
+  /** Who must have signed the commit or its tag. */
+  readonly signature: SignatureDemand | undefined;
 }
 
 const remotePattern = /^(https?|ssh|git):\/\/[^\s]+$/;
 const scpPattern = /^[A-Za-z0-9._-]+@[A-Za-z0-9._-]+:[^\s]+$/;
 
 /**
- * Throws `DEFINITION_INVALID` for what git could take for an option or another protocol, and `UNSUPPORTED` for signatures,
- * which must not go unchecked.
+ * Throws `DEFINITION_INVALID` for what git could take for an option or another protocol, and for demands on signatures that
+ * are not understood: they must not go unchecked.
  */
 export function parseGitRequest(id: SourceId): GitRequest {
   const { attrs } = id;
@@ -40,16 +43,6 @@ export function parseGitRequest(id: SourceId): GitRequest {
   }
   if (ref.startsWith("-") || /[\s~^:?*[\\]|\.\./.test(ref)) {
     throw invalid(`${JSON.stringify(ref)} is not a git ref`);
-  }
-  const signed = Object.keys(attrs).find((name) => name.startsWith("git.sig."));
-  if (signed !== undefined) {
-    throw new KilnError(
-      "UNSUPPORTED",
-      `signatures of commits and tags (${signed}) are not checked`,
-      {
-        hint: "Name the commit with git.checksum instead.",
-      },
-    );
   }
   const checksum = attrs["git.checksum"] ?? "";
   if (checksum !== "" && !/^[0-9a-f]{7,64}$/.test(checksum)) {
@@ -68,6 +61,7 @@ export function parseGitRequest(id: SourceId): GitRequest {
     headerSecret: attrs["git.authheadersecret"] ?? "",
     knownHosts: attrs["git.knownsshhosts"] ?? "",
     sshAgent: attrs["git.mountsshsock"] ?? "",
+    signature: parseSignature(attrs),
   };
 }
 
@@ -75,6 +69,39 @@ function parseMtime(text: string | undefined): GitRequest["mtime"] {
   if (text === undefined || text === "" || text === "checkout") return "checkout";
   if (text === "commit") return "commit";
   throw invalid(`git.mtime must be checkout or commit, not ${JSON.stringify(text)}`);
+}
+
+const signaturePrefix = "git.sig.";
+const signatureSwitches: readonly string[] = [
+  "rejectexpired",
+  "requiresignedtag",
+  "ignoresignedtag",
+];
+
+function parseSignature(attrs: SourceId["attrs"]): SignatureDemand | undefined {
+  const given = new Map(
+    Object.entries(attrs).flatMap(([name, value]) =>
+      name.startsWith(signaturePrefix) ? [[name.slice(signaturePrefix.length), value]] : [],
+    ),
+  );
+  if (given.size === 0) return undefined;
+  for (const [name, value] of given) {
+    if (name === "pubkey") continue;
+    if (!signatureSwitches.includes(name)) throw invalid(`git.sig.${name} is not known`);
+    if (!["", "true", "false"].includes(value))
+      throw invalid(`git.sig.${name} must be true or false, not ${JSON.stringify(value)}`);
+  }
+  const keys = given.get("pubkey") ?? "";
+  if (keys.trim() === "") throw invalid("a signature is demanded, and git.sig.pubkey is missing");
+  const says = (name: string) => given.get(name) === "true";
+  const [must, ignored] = [says("requiresignedtag"), says("ignoresignedtag")];
+  if (must && ignored)
+    throw invalid("git.sig.requiresignedtag and git.sig.ignoresignedtag exclude each other");
+  return {
+    keys,
+    rejectExpired: says("rejectexpired"),
+    tag: must ? "must" : ignored ? "ignored" : "may",
+  };
 }
 
 function splitOnce(text: string, separator: string): [string, string] {

@@ -1,4 +1,5 @@
 // Running git so that neither the machine's configuration nor a hostile repository has a say in what it does.
+import { Buffer } from "node:buffer";
 import { spawn } from "node:child_process";
 import { type Call, isAbortError, KilnError } from "../../../base/index.ts";
 
@@ -14,12 +15,21 @@ export interface GitOptions {
 /** Most that is kept of what git prints. */
 const outputLimit = 4 << 20;
 
-/** Standard output of `git ARGS`. Throws `GIT_FAILED` with git's own last words. Aborting kills it. */
+/** Standard output of `git ARGS` as text. Throws `GIT_FAILED` with git's own last words. Aborting kills it. */
 export async function git(
   args: readonly string[],
   options: GitOptions,
   call: Call,
 ): Promise<string> {
+  return new TextDecoder().decode(await gitBytes(args, options, call));
+}
+
+/** The same, byte for byte: objects need not be UTF-8. */
+export async function gitBytes(
+  args: readonly string[],
+  options: GitOptions,
+  call: Call,
+): Promise<Uint8Array> {
   call.signal.throwIfAborted();
   const child = spawn("git", args, {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
@@ -28,10 +38,12 @@ export async function git(
     signal: call.signal,
     killSignal: "SIGKILL",
   });
-  let out = "";
+  const out: Uint8Array[] = [];
+  let size = 0;
   let errors = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    if (out.length < outputLimit) out += text;
+  child.stdout.on("data", (chunk: Uint8Array) => {
+    if (size < outputLimit) out.push(chunk);
+    size += chunk.length;
   });
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     errors = (errors + text).slice(-64 * 1024);
@@ -46,7 +58,7 @@ export async function git(
       hint: "Install git.",
     });
   });
-  if (status === 0) return out;
+  if (status === 0) return Buffer.concat(out);
   throw new KilnError("GIT_FAILED", `${options.doing}: ${lastWords(errors)}`);
 }
 

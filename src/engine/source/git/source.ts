@@ -17,6 +17,7 @@ import { openAccess, type RemoteAccess } from "./access.ts";
 import { type GitRequest, parseGitRequest } from "./attributes.ts";
 import { checkOut } from "./check-out.ts";
 import { type GitOptions, git } from "./git-process.ts";
+import { checkGitSignature } from "./signature.ts";
 
 export interface GitSourceOptions {
   /** Where bare repositories are kept, one a remote. */
@@ -45,13 +46,19 @@ export function createGitSource(options: GitSourceOptions): Source {
       checkCommit(request, resolved);
       const fetched = (asking: Call) =>
         fetches.run(
-          `${request.remote} ${resolved.commit}`,
+          `${request.remote} ${wantedObject(request, resolved)}`,
           async (once) => {
             await using access = await openAccess(request, session, once);
             return await fetchCommit(options, request, resolved, access, once);
           },
           asking,
         );
+      // Before the cache is asked: what it holds was perhaps fetched without the demand.
+      if (request.signature) {
+        const repository = await fetched(call);
+        const { remote, signature } = request;
+        await checkGitSignature(signature, { remote, repository, ...resolved }, call);
+      }
       return {
         cacheKey: digestOf(JSON.stringify(["kiln.git.v1", resolved.commit, shapeOf(request)])),
         pin: `${request.remote}#${resolved.commit}`,
@@ -77,6 +84,11 @@ export function createGitSource(options: GitSourceOptions): Source {
       };
     },
   };
+}
+
+/** What must be in the repository: signatures are looked for in the tag, too. */
+function wantedObject({ signature }: GitRequest, { commit, object }: Resolved): string {
+  return signature ? object : commit;
 }
 
 /** When it was committed. */
@@ -148,7 +160,7 @@ async function fetchCommit(
   };
   if (!existsSync(repository)) await makeRepository(repository, call);
   const has = await git(
-    ["-C", repository, "cat-file", "-e", `${resolved.commit}^{commit}`],
+    ["-C", repository, "cat-file", "-e", `${wantedObject(request, resolved)}^{commit}`],
     gitOptions,
     call,
   ).then(
