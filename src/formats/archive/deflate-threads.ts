@@ -37,7 +37,8 @@ interface Thread {
  */
 export class DeflateThreads {
   #threads: Thread[] = [];
-  #state: "few bytes" | "starting" | "running" | "refused" = "few bytes";
+  /** Settled when the first thread runs, or none can; undefined while there is too little to do. */
+  #started: Promise<void> | undefined;
   #bytes = 0;
   #count = 0;
   #idle: NodeJS.Timeout | undefined;
@@ -45,7 +46,9 @@ export class DeflateThreads {
   /** Takes the block's memory until it answers. */
   async pack(block: OwnedBlock, level: number): Promise<PackedBlock> {
     this.#bytes += block.window.length - block.start;
-    if (this.#state === "few bytes" && this.#bytes > startAfter) this.#start();
+    if (this.#bytes > startAfter) this.#started ??= this.#start();
+    // Not the time to go on here: whoever works all the time never hears that threads have begun.
+    await this.#started;
     const [first, ...others] = this.#threads;
     if (first === undefined) return { packed: packBlock(block, level), window: block.window };
     const free = others.reduce((a, b) => (b.waiting.size < a.waiting.size ? b : a), first);
@@ -73,25 +76,28 @@ export class DeflateThreads {
     }
   }
 
-  #start(): void {
-    this.#state = "starting";
+  async #start(): Promise<void> {
     const count = Math.min(availableParallelism(), mostThreads);
-    for (let index = 0; index < count; index++) this.#startOne();
+    const starting = Array.from({ length: count }, () => this.#startOne());
+    // One that cannot start has not taken anything.
+    await Promise.any(starting).catch(() => {});
   }
 
-  #startOne(): void {
+  async #startOne(): Promise<void> {
     const thread: Thread = { worker: openWorker(), waiting: new Map() };
     const { worker, waiting } = thread;
-    worker.unref();
-    worker.on("online", () => {
-      this.#state = "running";
-      this.#threads.push(thread);
-    });
     worker.on("message", (answer: PackAnswer) => waiting.get(answer.id)?.resolve(answer));
-    worker.on("error", (error) => {
-      if (this.#state === "starting") this.#state = "refused";
-      this.#threads = this.#threads.filter((one) => one !== thread);
-      for (const { reject } of waiting.values()) reject(error);
+    await new Promise<void>((resolve, reject) => {
+      worker.on("online", () => {
+        if (waiting.size === 0) worker.unref();
+        this.#threads.push(thread);
+        resolve();
+      });
+      worker.on("error", (error) => {
+        this.#threads = this.#threads.filter((one) => one !== thread);
+        for (const one of waiting.values()) one.reject(error);
+        reject(error);
+      });
     });
   }
 
@@ -99,7 +105,7 @@ export class DeflateThreads {
     this.#idle = setTimeout(() => {
       const ending = this.#threads;
       this.#threads = [];
-      this.#state = "few bytes";
+      this.#started = undefined;
       for (const { worker } of ending) void worker.terminate();
     }, idleTime).unref();
   }
