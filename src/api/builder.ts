@@ -42,7 +42,7 @@ export interface BuildRequest {
   /** Frontend options: `filename`, `target`, `platform`, `build-arg:K`, `label:K`, `no-cache`, ... (F-80 ff.). */
   readonly attrs: Attrs;
   readonly definition?: Definition;
-  /** In place of a frontend and a definition: what drives the build. Only within one process. */
+  /** In place of a frontend and a definition: what drives the build. On a daemon it is asked over the wire. */
   readonly drive?: Drive;
   readonly inputs?: Readonly<Record<string, Definition>>;
   readonly exporters: readonly ExportRequest[];
@@ -76,8 +76,20 @@ export interface BuildResult {
   readonly descriptor?: Descriptor;
   /** SLSA provenance v1 of mode `max` by platform, worked out when asked for; absent where the builder keeps none. */
   readonly provenance?: () => Readonly<Record<string, unknown>>;
+  /** Where it was built: a place for each node that had a part in it. Absent where this process did it all. */
+  readonly places?: readonly BuildPlace[];
   /** For requests that ask for it. */
   readonly plan?: PlanReport;
+}
+
+/** A build, or a part of one, on one node of a builder. */
+export interface BuildPlace {
+  readonly builder: string;
+  readonly node: string;
+  /** The node's own name for it. */
+  readonly ref: string;
+  /** What the node remembers; absent where it remembers nothing. */
+  readonly history?: BuildHistory;
 }
 
 export interface BuilderInfo {

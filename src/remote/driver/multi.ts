@@ -297,8 +297,9 @@ class MultiBuild {
       {},
       ...results.map(({ result }) => result.exporterResponse),
     );
+    const places = results.flatMap(({ result }) => result.places ?? []);
     const names = pushedNames(request.exporters);
-    if (names.length === 0) return { exporterResponse: response };
+    if (names.length === 0) return { exporterResponse: response, places };
     const images = results.map(({ node, result }) => imageOf(result, node));
     const step = digestOf(`join ${names.join(",")}`);
     const about = {
@@ -317,6 +318,7 @@ class MultiBuild {
           "image.name": names.join(","),
         },
         descriptor,
+        places,
       };
     } catch (error) {
       this.#events.push({

@@ -1,8 +1,15 @@
 // What is left of a build: the image ID on standard output or in a file, and the metadata file.
 import type { Attrs, BuildResult } from "../../../api/index.ts";
-import { isRecord, parseBool, sortedRecord, writeFileAtomic } from "../../../base/index.ts";
+import {
+  type Call,
+  isRecord,
+  parseBool,
+  sortedRecord,
+  writeFileAtomic,
+} from "../../../base/index.ts";
 import type { World } from "../command.ts";
 import type { BuildPlan } from "./plan.ts";
+import { recordedProvenance } from "./recorded-provenance.ts";
 
 export interface FinishedBuild {
   readonly result: BuildResult;
@@ -13,17 +20,24 @@ export interface FinishedBuild {
 }
 
 /** Writes what the flags asked for: --quiet, --iidfile, --metadata-file. */
-export function reportResult({ result, plan, ref, warnings }: FinishedBuild, world: World): void {
+export async function reportResult(
+  { result, plan, ref, warnings }: FinishedBuild,
+  world: World,
+): Promise<void> {
   const id = imageId(result.exporterResponse);
   if (plan.iidFile !== undefined && id !== undefined) writeFileAtomic(plan.iidFile, id, 0o644);
   if (plan.metadataFile !== undefined) {
     const more = {
-      ...provenanceKeys(result, world.env["BUILDX_METADATA_PROVENANCE"]),
+      ...(await provenanceKeys(result, world.env["BUILDX_METADATA_PROVENANCE"], world.call)),
       ...(parseBool(world.env["BUILDX_METADATA_WARNINGS"] ?? "") && warnings.length > 0
         ? { "buildx.build.warnings": warnings }
         : {}),
     };
-    writeFileAtomic(plan.metadataFile, metadataJson(result.exporterResponse, ref, more), 0o644);
+    writeFileAtomic(
+      plan.metadataFile,
+      metadataJson(result.exporterResponse, fullRef(result, ref), more),
+      0o644,
+    );
   }
   if (plan.quiet && id !== undefined) world.stdout.write(`${id}\n`);
 }
@@ -34,13 +48,14 @@ export function imageId(response: Attrs): string | undefined {
 }
 
 /** Provenance for the metadata file: BUILDX_METADATA_PROVENANCE is `min` (where absent), `max` or `disabled`. */
-function provenanceKeys(
-  { provenance }: BuildResult,
+async function provenanceKeys(
+  { provenance, places = [] }: BuildResult,
   wanted: string | undefined,
-): Readonly<Record<string, unknown>> {
+  call: Call,
+): Promise<Readonly<Record<string, unknown>>> {
   const mode = wanted === undefined || wanted === "" ? "min" : wanted;
-  if (!provenance || mode === "disabled" || parseBool(mode) === false) return {};
-  const found = Object.entries(provenance());
+  if (mode === "disabled" || parseBool(mode) === false) return {};
+  const found = Object.entries(provenance?.() ?? (await recordedProvenance(places, call)));
   return Object.fromEntries(
     found.map(([platform, predicate]) => [
       found.length === 1 ? "buildx.build.provenance" : `buildx.build.provenance/${platform}`,
@@ -49,11 +64,20 @@ function provenanceKeys(
   );
 }
 
-/** Without the steps and what is told of the run. */
+/** BUILDER/NODE/REF, as buildx names builds. */
+function fullRef({ places = [] }: BuildResult, ref: string): string {
+  const [place] = places;
+  return place ? `${place.builder}/${place.node}/${place.ref}` : `default/default/${ref}`;
+}
+
+/** Without the steps and what is told of the run, in either version. */
 function shortened(predicate: unknown): unknown {
   if (!isRecord(predicate)) return predicate;
   const { buildDefinition, runDetails } = predicate;
-  if (!isRecord(buildDefinition) || !isRecord(runDetails)) return predicate;
+  if (!isRecord(buildDefinition) || !isRecord(runDetails)) {
+    const { buildConfig: _, metadata: __, ...rest } = predicate;
+    return rest;
+  }
   const { internalParameters, ...definition } = buildDefinition;
   const { buildConfig: _, ...parameters } = isRecord(internalParameters) ? internalParameters : {};
   const { metadata: __, ...run } = runDetails;
@@ -70,6 +94,7 @@ const internalKeys = new Set([
 /** The metadata file: response keys with what is JSON in base64 as JSON, sorted, indented by two (X-41). */
 export function metadataJson(
   response: Attrs,
+  /** BUILDER/NODE/REF. */
   ref: string,
   more: Readonly<Record<string, unknown>> = {},
 ): string {
@@ -78,7 +103,7 @@ export function metadataJson(
   const all = {
     ...Object.fromEntries(decoded),
     ...more,
-    "buildx.build.ref": `default/default/${ref}`,
+    "buildx.build.ref": ref,
   };
   return JSON.stringify(sortedRecord<unknown>(all), undefined, 2);
 }

@@ -78,7 +78,7 @@ export async function runBuild(
     return exitCode;
   }
   if (plan.forecast) return await sayPlan(result, plan.forecast, world);
-  reportResult({ result, plan, ref, warnings }, world);
+  await reportResult({ result, plan, ref, warnings }, world);
   return 0;
 }
 

@@ -1,5 +1,5 @@
 // The builder that was chosen: the engine in this process, a daemon, or several nodes as one.
-import type { Builder, BuildRequest } from "../../../api/index.ts";
+import type { Build, Builder, BuildPlace, BuildRequest } from "../../../api/index.ts";
 import { AsyncStack, type Call, KilnError } from "../../../base/index.ts";
 import { openRemoteBuilder } from "../../../remote/client/index.ts";
 import {
@@ -110,11 +110,24 @@ async function openDriver(
     build: (request, session, call) => {
       const adapted = adapt(request, driver, world);
       // Docker's two stores of images have exporters of different names: which it is shows in its workers.
-      return driver.name === "docker"
-        ? lateBuild(async () => remote.build(await forDocker(adapted, driver, call), session, call))
-        : remote.build(adapted, session, call);
+      const build =
+        driver.name === "docker"
+          ? lateBuild(async () =>
+              remote.build(await forDocker(adapted, driver, call), session, call),
+            )
+          : remote.build(adapted, session, call);
+      const { history } = remote;
+      const place = { builder: builder.name, node: node.name, ref: request.ref };
+      return placed(build, { ...place, ...(history ? { history } : {}) });
     },
   };
+}
+
+/** The same build, with a result that says where it was made. */
+function placed({ events, result }: Build, place: BuildPlace): Build {
+  const told = result.then((one) => ({ ...one, places: [place] }));
+  told.catch(() => undefined);
+  return { events, result: told };
 }
 
 /** A build that begins when something has been asked first. */
