@@ -1,5 +1,13 @@
 // The digest of one file on this disk: small files at one go, large ones without keeping others waiting.
-import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  read,
+  readSync,
+} from "node:fs";
 import { type Call, createDigester, type Digest } from "../../base/index.ts";
 
 export interface HashedFile {
@@ -22,8 +30,8 @@ export async function hashFile(path: string, header: HeaderOf, call: Call): Prom
 }
 
 /**
- * Undefined for a file that is too large to be hashed without waiting. Calls are synchronous here and for large files, so
- * that they see what is mounted in this process's own mount namespace.
+ * Undefined for a file that is too large to be hashed without waiting. Files are opened synchronously here and below: only
+ * the main thread sees what is mounted in this process's own mount namespace.
  */
 export function hashSmallFile(path: string, header: HeaderOf): HashedFile | undefined {
   const file = openFile(path);
@@ -39,23 +47,37 @@ export function hashSmallFile(path: string, header: HeaderOf): HashedFile | unde
   }
 }
 
+/** Reads one chunk while the one before is hashed. */
 async function hashLargeFile(path: string, header: HeaderOf, call: Call): Promise<HashedFile> {
   const file = openFile(path);
+  let reading: Promise<number> | undefined;
   try {
     const digester = createDigester().update(header(Number(fstatSync(file).size)));
-    const chunk = new Uint8Array(chunkSize);
+    let chunk = new Uint8Array(chunkSize);
+    let other = new Uint8Array(chunkSize);
+    reading = readNext(file, chunk);
     for (;;) {
       call.signal.throwIfAborted();
-      const count = readSync(file, chunk, 0, chunk.length, null);
+      const count = await reading;
       if (count === 0)
         return { digest: digester.digest(), stat: fstatSync(file, { bigint: true }) };
+      reading = readNext(file, other);
       digester.update(chunk.subarray(0, count));
-      await new Promise((resolve) => setImmediate(resolve));
+      [chunk, other] = [other, chunk];
     }
   } finally {
+    // The number must not be another file's while somebody still reads from it.
+    await reading?.catch(() => {});
     closeSync(file);
   }
 }
+
+const readNext = (file: number, chunk: Uint8Array): Promise<number> =>
+  new Promise((resolve, reject) => {
+    read(file, chunk, 0, chunk.length, null, (error, count) =>
+      error ? reject(error) : resolve(count),
+    );
+  });
 
 function openFile(path: string): number {
   return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);

@@ -10,6 +10,7 @@ import {
   rmSync,
   statSync,
   utimesSync,
+  write,
   writeSync,
 } from "node:fs";
 import { open, readdir, rename, rm, stat } from "node:fs/promises";
@@ -37,6 +38,8 @@ import type { ContentStore, StoredBlob } from "./content.ts";
 const readSize = 1024 * 1024;
 /** Up to this, as manifests and configurations are, a turn in the thread pool takes longer than reading all of it. */
 const smallBlob = 64 * 1024;
+/** From this on, a turn in the thread pool costs less than waiting for the kernel to take the bytes. */
+const largeWrite = 128 * 1024;
 /** How old unfinished blobs of processes in other pid namespaces must be before they count as left behind. */
 const unknownOwnerAge = 24 * 3600 * 1000;
 
@@ -155,14 +158,19 @@ class DiskContentStore implements ContentStore {
     const digester = createDigester();
     let size = 0;
     let file: number | undefined;
+    let writing: Promise<void> | undefined;
     try {
       file = openSync(path, "wx", 0o600);
       for await (const chunk of data) {
         throwIfAborted(call);
+        // While one chunk is written, it is hashed, and the next one is made.
+        await writing;
+        writing = chunk.length < largeWrite ? writeNow(file, chunk) : writeSoon(file, chunk);
+        writing?.catch(() => {});
         digester.update(chunk);
-        for (let at = 0; at < chunk.length; ) at += writeSync(file, chunk, at);
         size += chunk.length;
       }
+      await writing;
       closeSync(file);
       file = undefined;
       // A name must never stand for contents that a power cut can take away. Off the main thread: it may take long.
@@ -170,6 +178,8 @@ class DiskContentStore implements ContentStore {
       await handle.datasync().finally(() => handle.close());
       return { path, digest: digester.digest(), size };
     } catch (error) {
+      // The number must not be another file's while somebody still writes to it.
+      await writing?.catch(() => {});
       if (file !== undefined) closeSync(file);
       await rm(path, { force: true });
       throw fromNodeError(error, `writing a blob in ${this.#dir}`);
@@ -239,6 +249,18 @@ async function* readLarge(path: string, call: Call): Bytes {
     }
   } finally {
     await file.close();
+  }
+}
+
+function writeNow(file: number, chunk: Uint8Array): undefined {
+  for (let at = 0; at < chunk.length; ) at += writeSync(file, chunk, at);
+}
+
+async function writeSoon(file: number, chunk: Uint8Array): Promise<void> {
+  for (let at = 0; at < chunk.length; ) {
+    at += await new Promise<number>((resolve, reject) => {
+      write(file, chunk, at, (error, count) => (error ? reject(error) : resolve(count)));
+    });
   }
 }
 
