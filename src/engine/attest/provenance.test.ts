@@ -1,6 +1,13 @@
 // Provenance tells what went in, in the reference's fields, and never a secret.
 import { describe, expect, it, test } from "vitest";
-import { type Definition, git, http, image, readDefinition } from "../../formats/llb/index.ts";
+import {
+  type Definition,
+  git,
+  http,
+  image,
+  local,
+  readDefinition,
+} from "../../formats/llb/index.ts";
 import { captureBuild } from "./capture.ts";
 import { fullProvenance, parseAttestOptions } from "./options.ts";
 import { type ProvenanceFacts, provenancePredicate } from "./provenance.ts";
@@ -88,6 +95,18 @@ describe("SLSA v1", () => {
     );
     expect(JSON.stringify(provenancePredicate(facts(), min))).not.toContain("hermetic");
   });
+});
+
+it("steps say nothing of the client that lent a directory, and are written as the reference writes them", () => {
+  const lent = local("context", { sharedKeyHint: "context" }).marshal({
+    platform,
+    localUniqueId: "client",
+  });
+  const text = JSON.stringify(provenancePredicate(facts({ definition: lent }), fullProvenance));
+  expect(text).toContain(
+    '{"Op":{"source":{"identifier":"local://context","attrs":{"local.sharedkeyhint":"context"}}},"constraints":{}}',
+  );
+  expect(text).not.toMatch(/local.unique|client/);
 });
 
 it("SLSA v0.2 has its own words for the same", () => {

@@ -1,6 +1,6 @@
 // A definition as provenance tells it: numbered steps in the words of BuildKit's dumps, and where they were written.
 import { Buffer } from "node:buffer";
-import { type Digest, sortedRecord } from "../../base/index.ts";
+import { type Digest, isRecord, sortedRecord } from "../../base/index.ts";
 import { type Definition, opJson, type SourceFile } from "../../formats/llb/index.ts";
 
 export interface BuildSteps {
@@ -18,9 +18,23 @@ export function describeSteps(definition: Definition): BuildSteps {
   const llbDefinition = definition.ops.map(({ digest, bytes }) => {
     const { op, inputs } = opJson(bytes);
     const named = inputs.map((input) => `${ids.get(input.digest)}:${input.index}`);
-    return { id: ids.get(digest), op, ...(named.length > 0 ? { inputs: named } : {}) };
+    return {
+      id: ids.get(digest),
+      op: withoutSession(op),
+      ...(named.length > 0 ? { inputs: named } : {}),
+    };
   });
   return { llbDefinition, digestMapping: sortedRecord(Object.fromEntries(ids)) };
+}
+
+/** Who lent a directory is no part of what was built. */
+function withoutSession(op: unknown): unknown {
+  const body = isRecord(op) ? op["Op"] : undefined;
+  const source = isRecord(body) ? body["source"] : undefined;
+  const attrs = isRecord(source) ? source["attrs"] : undefined;
+  if (!isRecord(op) || !isRecord(source) || !isRecord(attrs)) return op;
+  const { "local.session": _, "local.unique": __, ...rest } = attrs;
+  return { ...op, Op: { source: { ...source, attrs: rest } } };
 }
 
 /** Where steps were written and in which files: undefined where nothing is known. */

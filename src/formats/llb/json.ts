@@ -98,10 +98,10 @@ export function opJson(bytes: Uint8Array): {
   readonly inputs: readonly { readonly digest: string; readonly index: number }[];
 } {
   const { inputs, ...op } = pb.Op.decode(bytes);
-  const json = (toJson(op) ?? {}) as Record<string, Json>;
   // What only points at the result has an empty op.
+  const { Op = {}, ...about } = (toJson(op) ?? {}) as Record<string, Json>;
   return {
-    op: "Op" in json ? json : { Op: {}, ...json },
+    op: { Op, ...about },
     inputs: inputs.map(({ digest, index }) => ({ digest, index })),
   };
 }
