@@ -120,6 +120,32 @@ export interface PlatformResult {
   readonly epoch?: Date;
   /** Further files for a bill of materials, by name. */
   readonly sbomExtras?: ReadonlyMap<string, Definition>;
+  /** What the frontend says about this result beside it. */
+  readonly attestations?: readonly FrontendAttestation[];
+}
+
+/** What an in-toto statement is about: the result itself, perhaps under one more name, or what has these digests. */
+export interface AttestationSubject {
+  readonly kind: "self" | "raw";
+  /** Empty where it has none. */
+  readonly name: string;
+  /** Of `raw` only: `sha256:…`. */
+  readonly digests: readonly string[];
+}
+
+/** A predicate, or a directory of whole statements, in the files that a frontend solved. */
+export interface FrontendAttestation {
+  readonly kind: "in-toto" | "bundle";
+  /** Undefined is scratch. */
+  readonly definition: Definition | undefined;
+  /** Of the predicate's file, or of the directory; its last part names the file in exported directories. */
+  readonly path: string;
+  /** Of a bundle: which type all of its statements must be of, or empty. */
+  readonly predicateType: string;
+  /** None is the result itself. Of a bundle the statements say it. */
+  readonly subjects: readonly AttestationSubject[];
+  /** `reason`, `inline-only`, `sbom-core`. */
+  readonly metadata: Attrs;
 }
 
 /** What a frontend answers: results to solve and export, in the platforms' order, or a sub-request's text. */
@@ -128,4 +154,6 @@ export interface FrontendResult {
   /** True when an index is to be made even for a single platform. */
   readonly multiPlatform: boolean;
   readonly metadata: Attrs;
+  /** For images, by the names that exporters have for them: `annotation-index.KEY`, `annotation[linux/arm64].KEY`. */
+  readonly annotations?: Attrs;
 }

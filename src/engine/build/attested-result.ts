@@ -2,7 +2,7 @@
 import type { BuildRequest, BuildResult, FrontendResult, Session } from "../../api/index.ts";
 import { type Call, runAll } from "../../base/index.ts";
 import type { Definition, LlbGraph } from "../../formats/llb/index.ts";
-import { type AttestOptions, fullProvenance } from "../attest/index.ts";
+import { type AttestOptions, fullProvenance, spdxPredicateType } from "../attest/index.ts";
 import type { BuildOutcome } from "../cache/index.ts";
 import { defaultEpoch, type SolvedResult } from "../exporter/index.ts";
 import type { OpResult } from "../ops/index.ts";
@@ -13,6 +13,7 @@ import {
   emulatorsOf,
 } from "./attest-result.ts";
 import { inlineCache } from "./caches.ts";
+import { readAttestations } from "./frontend-attestations.ts";
 import type { RunningParts } from "./parts.ts";
 import { scanResults } from "./scan-result.ts";
 
@@ -50,7 +51,15 @@ export async function attestedResult(
   const executor = attest.provenance ? parts.executor : parts.runningExecutor;
   const emulators = await emulatorsOf(graphs, executor, call);
   const said = { ...parts, emulators };
-  const bills = attest.sbom ? await scan(solved, attest.sbom, parts, call) : [];
+  const own = await runAll(
+    described.platforms,
+    // Nobody asks for what is not exported.
+    async ({ attestations = [] }, c) =>
+      request.exporters.length === 0 ? [] : readAttestations(attestations, parts.solve, c),
+    call,
+  );
+  const billed = own.flat().some(({ predicateType }) => predicateType === spdxPredicateType);
+  const bills = attest.sbom && !billed ? await scan(solved, attest.sbom, parts, call) : [];
   const { inlineOutcome } = parts;
   const platforms = described.platforms.map(({ platform, id, config, definition }, index) => {
     const one = { definition, graph: graphs[index] };
@@ -60,7 +69,7 @@ export async function attestedResult(
     const inline = inlineOutcome
       ? { inlineCache: inlineCache(inlineOutcome, index, parts.caches) }
       : {};
-    const attestations = [...provenance, ...(bills[index] ?? [])];
+    const attestations = [...(own[index] ?? []), ...provenance, ...(bills[index] ?? [])];
     return { platform, id, config, snapshot: snapshots[index], attestations, ...inline };
   });
   const provenance = () =>
@@ -70,8 +79,8 @@ export async function attestedResult(
         return [id, describeProvenance(request, one, fullProvenance, said, [])];
       }),
     );
-  const { multiPlatform } = described;
-  return { result: { platforms, multiPlatform, sourceDateEpoch }, provenance };
+  const { multiPlatform, annotations = {} } = described;
+  return { result: { platforms, multiPlatform, annotations, sourceDateEpoch }, provenance };
 }
 
 /** Bills of materials by platform, of the results and of the stages that the frontend names besides. */

@@ -4,6 +4,7 @@ import type {
   BuildBridge,
   ExportRequest,
   FileStat,
+  FrontendAttestation,
   FrontendResult,
   ResolveImageOptions,
   ResultRef,
@@ -208,7 +209,7 @@ export async function allowedResult(
 ): Promise<FrontendResult> {
   const platforms = await Promise.all(
     result.platforms.map(async (one) => {
-      const { definition, sbomExtras } = one;
+      const { definition, sbomExtras, attestations } = one;
       const extras = new Map<string, Definition>();
       for (const [name, extra] of sbomExtras ?? [])
         extras.set(name, await rules.definition(extra, call));
@@ -216,10 +217,26 @@ export async function allowedResult(
         ...one,
         ...(definition ? { definition: await rules.definition(definition, call) } : {}),
         ...(sbomExtras ? { sbomExtras: extras } : {}),
+        ...(attestations
+          ? { attestations: await allowedAttestations(attestations, rules, call) }
+          : {}),
       };
     }),
   );
   return { ...result, platforms };
+}
+
+function allowedAttestations(
+  attestations: readonly FrontendAttestation[],
+  rules: SourceRules,
+  call: Call,
+): Promise<readonly FrontendAttestation[]> {
+  return Promise.all(
+    attestations.map(async (one) => {
+      const { definition } = one;
+      return definition ? { ...one, definition: await rules.definition(definition, call) } : one;
+    }),
+  );
 }
 
 /** What stands in an image's place; where the image is, stays as it was. Throws `SOURCE_DENIED`. */

@@ -1,7 +1,7 @@
 // From a request to what is to be solved: by a frontend, by whoever drives the build, or as the request itself says.
 import type { BuildRequest, FrontendResult, Session } from "../../api/index.ts";
 import { type Call, KilnError } from "../../base/index.ts";
-import { formatPlatform, type Platform } from "../../formats/oci/index.ts";
+import { defaultImageConfig, formatPlatform, type Platform } from "../../formats/oci/index.ts";
 import type { OpResult } from "../ops/index.ts";
 import { openSourcePolicy, type SourceRules } from "../policy/index.ts";
 import type { BuildNotes } from "./attest-result.ts";
@@ -115,13 +115,7 @@ function definitionResult(request: BuildRequest, platforms: readonly Platform[])
       "the request has neither a frontend nor a definition",
     );
   }
-  const { os, architecture, variant } = platform;
-  const config = {
-    os,
-    architecture,
-    ...(variant ? { variant } : {}),
-    rootfs: { type: "layers", diff_ids: [] },
-  } as const;
+  const config = defaultImageConfig(platform);
   const one = { platform, id: formatPlatform(platform), definition: request.definition, config };
   return { platforms: [one], multiPlatform: false, metadata: {} };
 }

@@ -1,5 +1,5 @@
 // Where results go: two steps on purpose, `prepare` makes artifacts in order, `finish` pushes or sends.
-import type { Attrs, Session, StepCall } from "../../api/index.ts";
+import type { AttestationSubject, Attrs, Session, StepCall } from "../../api/index.ts";
 import type { Call } from "../../base/index.ts";
 import type { Descriptor, ImageConfig, Platform } from "../../formats/oci/index.ts";
 import type { LayerBlob, Snapshot, SnapshotLayer } from "../../storage/snapshot/index.ts";
@@ -30,6 +30,8 @@ export interface ResultAttestation {
   readonly filename: string;
   /** Only beside images, not in exported directories. */
   readonly inlineOnly: boolean;
+  /** What it is about; the result itself where absent or empty. */
+  readonly subjects?: readonly AttestationSubject[];
   /** The predicate; `layers` are the result's, as they were packed, where they were. */
   predicate(layers: readonly LayerBlob[], call: Call): Promise<unknown>;
 }
@@ -37,6 +39,8 @@ export interface ResultAttestation {
 export interface SolvedResult {
   readonly platforms: readonly SolvedPlatform[];
   readonly multiPlatform: boolean;
+  /** Of the frontend, as attributes (`annotation-index.KEY`); they win over those of the request. */
+  readonly annotations?: Attrs;
   /** Which of the request's exporters it is handed to, counted from 0; 0 where absent. */
   readonly output?: number;
   /** Seconds since 1970 for all timestamps. */

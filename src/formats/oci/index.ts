@@ -1,4 +1,5 @@
 // OCI documents, names and platforms: values in, values out.
+export { defaultImageConfig } from "./default-config.ts";
 export {
   containerConfigJson,
   maxConfigSize,

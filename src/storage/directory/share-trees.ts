@@ -11,11 +11,26 @@ export interface SharedTree {
   readonly root: string | undefined;
   /** Name of the directory that its files are put in; empty for none. */
   readonly prefix: string;
+  /** Further files, which are in no directory of this machine. They take the place of those of the same path. */
+  readonly made?: readonly MadeFile[];
 }
 
+export interface MadeFile {
+  /** Relative to all trees. */
+  readonly path: string;
+  readonly data: Uint8Array;
+}
+
+/** Where an entry's contents are: in a file, or here. */
 interface Source {
   readonly path: string;
   readonly size: number;
+  readonly data?: Uint8Array;
+}
+
+interface Listed {
+  readonly entry: FileEntry;
+  readonly source: Omit<Source, "size">;
 }
 
 /**
@@ -33,6 +48,7 @@ export function shareTrees(
     async read(index, take, reading) {
       const source = sources[index];
       if (!source) throw new KilnError("PATH_INVALID", `the result has no file number ${index}`);
+      if (source.data) return await take(source.data);
       try {
         await readFile(source.path, source.size, take, reading);
       } catch (error) {
@@ -49,20 +65,21 @@ async function* listTrees(
   sources: Source[],
   call: Call,
 ): AsyncIterable<readonly FileEntry[]> {
-  const merged: { readonly entry: FileEntry; readonly source: string }[] = [];
-  const several = trees.length > 1;
-  const send = (list: readonly { readonly entry: FileEntry; readonly source: string }[]) => {
-    for (const { entry, source } of list) sources.push({ path: source, size: entry.size });
+  const merged: Listed[] = [];
+  const several = trees.length > 1 || trees.some(({ made = [] }) => made.length > 0);
+  const send = (list: readonly Listed[]) => {
+    for (const { entry, source } of list) sources.push({ ...source, size: entry.size });
     return list.map(({ entry }) => entry);
   };
-  for (const { root, prefix } of trees) {
-    const list = prefix === "" ? [] : [{ entry: directoryEntry(prefix, clamp), source: "" }];
+  for (const { root, prefix, made = [] } of trees) {
+    const list = made.map(({ path, data }) => madeEntry(path, data, clamp));
+    if (prefix !== "") list.push({ entry: directoryEntry(prefix, clamp), source: { path: "" } });
     if (root !== undefined) {
       const firstNames = new Map<string, string>();
       for await (const batch of scanBatches(root, undefined, call)) {
         const found = batch.map((file) => ({
           entry: treeEntry(file, prefix, clamp, firstNames),
-          source: `${root}/${file.path}`,
+          source: { path: `${root}/${file.path}` },
         }));
         if (several) list.push(...found);
         else yield send([...list.splice(0), ...found]);
@@ -89,6 +106,12 @@ function treeEntry(
   if (first !== undefined) return { ...entry, size: 0, linkname: first };
   firstNames.set(shared, path);
   return entry;
+}
+
+function madeEntry(path: string, data: Uint8Array, clamp: bigint | undefined): Listed {
+  const { length: size } = data;
+  const entry = { path, mode: 0o100600, uid: 0, gid: 0, size, mtime: clamp ?? 0n };
+  return { entry, source: { path, data } };
 }
 
 function directoryEntry(path: string, clamp: bigint | undefined): FileEntry {

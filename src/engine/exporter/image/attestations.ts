@@ -1,4 +1,5 @@
 // Attestations of one platform's image as a manifest of their own (BuildKit, attestation-storage.md; image-spec, "subject").
+import type { AttestationSubject } from "../../../api/index.ts";
 import { digestHex, digestOf, goJson } from "../../../base/index.ts";
 import {
   type Descriptor,
@@ -9,12 +10,15 @@ import {
   serializeManifest,
   withDefaultTag,
 } from "../../../formats/oci/index.ts";
+import { type StatementSubject, statementSubjects } from "../statement.ts";
 import type { ImageDocument } from "./documents.ts";
 
 /** A predicate about an image, of a known type. */
 export interface Predicate {
   readonly predicateType: string;
   readonly predicate: unknown;
+  /** What it is about; the image where absent or empty. */
+  readonly subjects?: readonly AttestationSubject[];
 }
 
 export interface AttestationOptions {
@@ -68,15 +72,18 @@ export function createAttestation(
   };
 }
 
-/** An in-toto statement (v0.1) about the image, under every name that it gets. */
+/** An in-toto statement (v0.1), by default about the image under every name that it gets. */
 function createStatement(
   image: Descriptor,
-  { predicateType, predicate }: Predicate,
+  { predicateType, predicate, subjects = [] }: Predicate,
   { references, platform }: AttestationOptions,
 ): ImageDocument {
   const digest = { sha256: digestHex(image.digest) };
   const names = references.map((reference) => imagePurl(withDefaultTag(reference), platform));
-  const subject = (names.length > 0 ? names : ["_"]).map((name) => ({ name, digest }));
+  const own = (names.length > 0 ? names : ["_"]).map(
+    (name): StatementSubject => ({ name, digest }),
+  );
+  const subject = statementSubjects(subjects, own);
   const type = "https://in-toto.io/Statement/v0.1";
   const data = encode({ _type: type, predicateType, subject, predicate });
   const annotations = { "in-toto.io/predicate-type": predicateType };

@@ -108,6 +108,16 @@ export function parseImageAttributes(attrs: Attrs, more: readonly string[] = [])
   };
 }
 
+/** With the annotations that the result brings. Throws `FLAG_INVALID` for what is none. */
+export function withAnnotations<T extends ImageAttributes>(
+  attributes: T,
+  { annotations = {} }: { readonly annotations?: Attrs },
+): T {
+  const more = parseAnnotations(annotations);
+  if (more.length === 0) return attributes;
+  return { ...attributes, family: "oci", annotations: [...attributes.annotations, ...more] };
+}
+
 /** Seconds since 1970 that `source-date-epoch` names. */
 export function parseEpoch(attrs: Attrs): number | undefined {
   return integerAttribute(attrs, "source-date-epoch", { from: 0, to: latestEpoch });

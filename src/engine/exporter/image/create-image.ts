@@ -109,9 +109,10 @@ async function attest(
   if (attestations.length === 0) return undefined;
   const predicates = await runAll(
     attestations,
-    async ({ predicateType, predicate }, c) => ({
+    async ({ predicateType, predicate, subjects = [] }, c) => ({
       predicateType,
       predicate: await predicate(layers, c),
+      subjects,
     }),
     call,
   );

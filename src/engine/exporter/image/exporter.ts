@@ -13,7 +13,12 @@ import { createBlobReader, createSharedBlobReader } from "../../../storage/image
 import type { Registry } from "../../../storage/registry/index.ts";
 import type { Exporter } from "../exporter.ts";
 import type { ExporterParts } from "../parts.ts";
-import { type ImageAttributes, type PushAttributes, parsePushAttributes } from "./attributes.ts";
+import {
+  type ImageAttributes,
+  type PushAttributes,
+  parsePushAttributes,
+  withAnnotations,
+} from "./attributes.ts";
 import { type CreatedImage, createImage, packEarly } from "./create-image.ts";
 import type { LayerPacker } from "./pack-layers.ts";
 import { createPusher } from "./push.ts";
@@ -40,7 +45,7 @@ export function createImageExporter(parts: ExporterParts, pack: LayerPacker): Ex
         if (!listing) throw new KilnError("UNSUPPORTED", "the registry is not asked to delete");
         await listing.deleteManifest(tag, own);
       };
-      const attributes = parsePushAttributes(attrs);
+      const attributes = withAnnotations(parsePushAttributes(attrs), result);
       const registry = parts.registry(session, { insecure: attributes.insecure });
       const { references } = attributes;
       const several = new Set(references.map(repositoryName)).size > 1;

@@ -3,9 +3,10 @@ import { createHash } from "node:crypto";
 import { closeSync, lstatSync, openSync, readdirSync, readSync } from "node:fs";
 import { basename, extname } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { type Bytes, type Call, goJson, throwIfAborted } from "../../../base/index.ts";
-import { encodeTarHeader, tarEnd, tarPadding } from "../../../formats/archive/index.ts";
+import { type Call, goJson, KilnError, throwIfAborted } from "../../../base/index.ts";
+import type { MadeFile } from "../../../storage/directory/index.ts";
 import type { SolvedPlatform } from "../exporter.ts";
+import { type StatementSubject, statementSubjects } from "../statement.ts";
 
 export interface AttestationFilesOptions {
   /** Before each file's name. */
@@ -13,24 +14,24 @@ export interface AttestationFilesOptions {
   /** Each platform has a directory of its own; else names say which platform they are about, where there are several. */
   readonly split: boolean;
   readonly several: boolean;
-  /** Seconds; 0 where undefined. */
-  readonly clamp: number | undefined;
 }
 
-/** Tar entries for one platform; none where nothing is said that belongs into directories. */
-export async function* attestationFiles(
+/** For one platform; none where nothing is said that belongs into directories. Throws `EXPORT_FAILED` for two of one name. */
+export async function attestationFiles(
   { id, attestations = [] }: SolvedPlatform,
   root: string | undefined,
-  { prefix, split, several, clamp }: AttestationFilesOptions,
+  { prefix, split, several }: AttestationFilesOptions,
   call: Call,
-): Bytes {
+): Promise<readonly MadeFile[]> {
   const wanted = attestations.filter(({ inlineOnly }) => !inlineOnly);
-  if (wanted.length === 0) return;
+  if (wanted.length === 0) return [];
   const platform = id.replaceAll("/", "_");
-  const subject: unknown[] = [];
+  const own: StatementSubject[] = [];
   for (const path of root === undefined ? [] : filesBelow(root, ""))
-    subject.push({ name: path, digest: { sha256: await sha256(`${root}/${path}`, call) } });
-  for (const { filename, predicateType, predicate } of wanted) {
+    own.push({ name: path, digest: { sha256: await sha256(`${root}/${path}`, call) } });
+  const files: MadeFile[] = [];
+  for (const { filename, predicateType, predicate, subjects = [] } of wanted) {
+    const subject = statementSubjects(subjects, own);
     const type = "https://in-toto.io/Statement/v0.1";
     const statement = { _type: type, predicateType, subject, predicate: await predicate([], call) };
     const data = new TextEncoder().encode(goJson(statement, 2));
@@ -38,12 +39,11 @@ export async function* attestationFiles(
     const end = extname(plain);
     const named = split || !several ? plain : `${plain.slice(0, -end.length)}.${platform}${end}`;
     const path = split ? `${platform}/${named}` : named;
-    const mtime = BigInt(clamp ?? 0) * 1_000_000_000n;
-    const { length: size } = data;
-    yield encodeTarHeader({ path, type: "file", mode: 0o600, uid: 0, gid: 0, size, mtime });
-    yield data;
-    yield tarEnd.subarray(0, tarPadding(size));
+    if (files.some((one) => one.path === path))
+      throw new KilnError("EXPORT_FAILED", `duplicate attestation path name ${named}`);
+    files.push({ path, data });
   }
+  return files;
 }
 
 /** Regular files, sorted. */

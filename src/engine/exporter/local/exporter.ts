@@ -23,13 +23,10 @@ export function createFilesExporter(type: "local" | "tar"): Exporter {
       const several = result.multiPlatform || result.platforms.length > 1;
       const { epoch, ...own } = parseAttributes(attrs, several);
       const options = { ...own, clamp: epoch ?? result.sourceDateEpoch };
-      const attested = result.platforms.some((one) =>
-        one.attestations?.some(({ inlineOnly }) => !inlineOnly),
-      );
       return {
         async finish(call) {
           const target = { index: result.output ?? 0, type };
-          if (type === "local" && !attested && session.receiveFiles) {
+          if (type === "local" && session.receiveFiles) {
             const take = (files: SharedFiles) => session.receiveFiles?.(target, files, call);
             await withSharedFiles(result.platforms, options, async (files) => take(files), call);
           } else {

@@ -2,8 +2,8 @@
 import { lstatSync, readdirSync } from "node:fs";
 import type { SharedFiles } from "../../../api/index.ts";
 import { type Bytes, type Call, KilnError } from "../../../base/index.ts";
-import { encodeTarHeader, tarEnd } from "../../../formats/archive/index.ts";
-import { shareTrees } from "../../../storage/directory/index.ts";
+import { encodeTarHeader, tarEnd, tarPadding } from "../../../formats/archive/index.ts";
+import { type MadeFile, type SharedTree, shareTrees } from "../../../storage/directory/index.ts";
 import { treeTar, withMounted } from "../../../storage/snapshot/index.ts";
 import type { SolvedPlatform } from "../exporter.ts";
 import { attestationFiles } from "./attestation-files.ts";
@@ -37,14 +37,15 @@ export async function withSharedFiles<T>(
   use: (files: SharedFiles) => Promise<T>,
   call: Call,
 ): Promise<T> {
-  return withTrees(platforms, [], call, (trees) => {
+  return withTrees(platforms, [], call, async (trees) => {
     if (!options.split) checkDistinct(trees);
     const { clamp } = options;
-    const parts = trees.map(({ id, root }) => ({
-      root,
-      prefix: options.split ? id.replaceAll("/", "_") : "",
-    }));
-    return use(
+    const parts: SharedTree[] = [];
+    for (const [index, { id, root }] of trees.entries()) {
+      const made = await madeFor(platforms, index, root, options, call);
+      parts.push({ root, prefix: options.split ? id.replaceAll("/", "_") : "", made });
+    }
+    return await use(
       shareTrees(parts, clamp === undefined ? undefined : BigInt(clamp) * 1_000_000_000n, call),
     );
   });
@@ -72,19 +73,38 @@ async function withTrees<T>(
   );
 }
 
+/** What is said about one of the platforms, as files. */
+async function madeFor(
+  platforms: readonly SolvedPlatform[],
+  index: number,
+  root: string | undefined,
+  { split, attestationPrefix: prefix }: FilesOptions,
+  call: Call,
+): Promise<readonly MadeFile[]> {
+  const platform = platforms[index];
+  if (!platform) return [];
+  const naming = { prefix, split, several: platforms.length > 1 };
+  return await attestationFiles(platform, root, naming, call);
+}
+
 async function* filesTar(
   platforms: readonly SolvedPlatform[],
   trees: readonly MountedPlatform[],
-  { split, clamp, attestationPrefix: prefix }: FilesOptions,
+  options: FilesOptions,
   call: Call,
 ): Bytes {
-  const several = platforms.length > 1;
+  const { split, clamp } = options;
   for (const [index, { id, root }] of trees.entries()) {
     const name = id.replaceAll("/", "_");
     if (split) yield splitDirectory(name, clamp);
     if (root !== undefined) yield* treeTar(root, { clamp, prefix: split ? `${name}/` : "" }, call);
-    const platform = platforms[index];
-    if (platform) yield* attestationFiles(platform, root, { prefix, split, several, clamp }, call);
+    const mtime = BigInt(clamp ?? 0) * 1_000_000_000n;
+    for (const { path, data } of await madeFor(platforms, index, root, options, call)) {
+      const { length: size } = data;
+      yield encodeTarHeader({ path, type: "file", mode: 0o600, uid: 0, gid: 0, size, mtime });
+      yield data;
+      yield tarEnd.subarray(0, tarPadding(size));
+    }
   }
   yield tarEnd;
 }

@@ -5,7 +5,7 @@ import { createBlobReader } from "../../../storage/image/index.ts";
 import { booleanAttribute } from "../attributes.ts";
 import type { Exporter, SolvedResult } from "../exporter.ts";
 import { selectAnnotations } from "../image/annotations.ts";
-import { parseImageAttributes } from "../image/attributes.ts";
+import { parseImageAttributes, withAnnotations } from "../image/attributes.ts";
 import { createImage, packEarly } from "../image/create-image.ts";
 import type { LayerPacker } from "../image/pack-layers.ts";
 import { imageResponse } from "../image/response.ts";
@@ -36,7 +36,7 @@ function createArchiveExporter(
     anticipate: (layer, times, attrs, _session, call) =>
       packEarly(parts, pack, { layer, times, attributes: parseAttributes(type, attrs) }, call),
     async prepare(result, attrs, session, call) {
-      const attributes = parseAttributes(type, attrs);
+      const attributes = withAnnotations(parseAttributes(type, attrs), result);
       if (type === "docker") checkSinglePlatform(result);
       const registry = parts.registry(session, { insecure: false });
       const read = createBlobReader({ ...parts, registry });
