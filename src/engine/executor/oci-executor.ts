@@ -10,7 +10,7 @@ import {
   throwIfAborted,
 } from "../../base/index.ts";
 import { formatPlatform, hostPlatform, type Platform } from "../../formats/oci/index.ts";
-import type { Mount } from "../../storage/snapshot/index.ts";
+import { type Mount, noteNewFiles } from "../../storage/snapshot/index.ts";
 import { boundingSet } from "./capabilities.ts";
 import { type CgroupView, cgroupSetting, groupOf, removeGroup } from "./cgroup.ts";
 import { ConstantFiles } from "./constant-files.ts";
@@ -25,7 +25,7 @@ import type { DnsSettings } from "./network/dns.ts";
 import { defaultHostname, hostsFile, resolveGateway } from "./network/hosts.ts";
 import { type Network, type NetworkMode, Networks } from "./network/networks.ts";
 import type { StepNetworks } from "./network/step-networks.ts";
-import { environmentValue, ociSpec, type SeccompSetting, type SpecMount } from "./oci-spec.ts";
+import { environmentValue, ociSpec, type SpecMount } from "./oci-spec.ts";
 import { checkProgram, explainProgram, findProgram, type Program } from "./program.ts";
 import {
   ensureWorkingDirectory,
@@ -35,10 +35,10 @@ import {
 } from "./root-file-system.ts";
 import { type Runtime, runCommand } from "./runtime.ts";
 import { runtimeError } from "./runtime-log.ts";
-import { compiledFilter } from "./seccomp-filter.ts";
+import { StepFilter } from "./step-filter.ts";
 import { supervise } from "./supervise.ts";
 import { checkUlimits, fitUlimits, parseLimits, type Rlimit } from "./ulimits.ts";
-import { lookUpUser } from "./user.ts";
+import { lookUpUser, type User } from "./user.ts";
 import { removeWork, type WorkDirectory } from "./work-directory.ts";
 
 export interface OciExecutorOptions {
@@ -66,7 +66,7 @@ export class OciExecutor implements Executor {
   readonly #machine: string = hostPlatform(process.arch).architecture;
   readonly #files: ConstantFiles;
   readonly #networks: Networks;
-  #seccomp: SeccompSetting | undefined;
+  #filter: StepFilter | undefined;
   #steps = 0;
 
   constructor(options: OciExecutorOptions) {
@@ -105,6 +105,19 @@ export class OciExecutor implements Executor {
   ): Promise<ResourceUsage> {
     throwIfAborted(call);
     checkUlimits(process.ulimits ?? []);
+    const since = BigInt(Date.now()) * 1_000_000n;
+    const { usage, user } = await this.#runOn(process, rootfs, mounts, call);
+    if (this.#options.owners === "one") noteNewFiles(rootfs, user, since);
+    return usage;
+  }
+
+  /** Everything is unmounted again when this resolves. */
+  async #runOn(
+    process: ProcessSpec,
+    rootfs: readonly Mount[],
+    mounts: readonly ExecMount[],
+    call: StepCall,
+  ): Promise<Ran> {
     const { platforms } = this.#options;
     const emulation =
       (await platforms.attempt(process.platform, process.attempt ?? 0)) ??
@@ -126,6 +139,7 @@ export class OciExecutor implements Executor {
     await this.#networks[Symbol.asyncDispose]();
     await this.#options.platforms[Symbol.asyncDispose]();
     await this.#files[Symbol.asyncDispose]();
+    this.#filter?.[Symbol.dispose]();
     this.#options.directory[Symbol.dispose]();
   }
 
@@ -140,7 +154,7 @@ export class OciExecutor implements Executor {
     ];
   }
 
-  async #runIn(step: Step, call: StepCall): Promise<ResourceUsage> {
+  async #runIn(step: Step, call: StepCall): Promise<Ran> {
     const { process, files, directory, number, emulation, network } = step;
     const cwd = ensureWorkingDirectory(files.path, process.cwd);
     const program = findProgram(files.path, {
@@ -154,6 +168,8 @@ export class OciExecutor implements Executor {
     const terminal = process.io
       ? process.io.terminal !== undefined
       : process.stdio === "inherit" && isTerminal();
+    const filter = this.#stepFilter();
+    const user = lookUpUser(files.path, process.user ?? "");
     const { enter = [] } = emulation;
     // A namespace's root may not join the network that was made outside: the runtime is put into it before.
     const [nsenter] = enter;
@@ -166,7 +182,7 @@ export class OciExecutor implements Executor {
       {
         rootfs: { path: files.path, readonly: files.readonly },
         mountProgram: this.#options.runtime.mount,
-        user: lookUpUser(files.path, process.user ?? ""),
+        user,
         rlimits: this.#rlimits(process, call),
         mounts: [
           ...files.mounts,
@@ -177,7 +193,7 @@ export class OciExecutor implements Executor {
         machine: this.#machine,
         cgroup: cgroupSetting(this.#options.cgroups, this.#group(number)),
         network: enterNetwork.length === 0 ? network.setting : { type: "host" },
-        seccomp: this.#seccompSetting(),
+        seccomp: filter.setting,
         owners: this.#options.owners,
         ...(apt === undefined ? {} : { aptConfig: apt.destination }),
         terminal,
@@ -195,6 +211,8 @@ export class OciExecutor implements Executor {
       enter: [...enterNetwork, ...enter],
     });
     await using stack = new AsyncStack();
+    const listener = filter.lend();
+    if (listener) stack.use(listener);
     const limits = this.#limits(process, number, call);
     if (limits) stack.use(limits);
     const listening = emulation.kind === "native" ? undefined : listenForEmulator(call);
@@ -215,7 +233,7 @@ export class OciExecutor implements Executor {
       if (spec.linux.cgroupsPath !== undefined) removeGroup(spec.linux.cgroupsPath);
     }
     const usage = { exitCode, wallMs: performance.now() - began };
-    if (isValidExit(process, exitCode)) return usage;
+    if (isValidExit(process, exitCode)) return { usage, user };
     const outOfMemory = limits?.oomKills()
       ? "limit"
       : machineOomKills() > killedBefore
@@ -286,20 +304,20 @@ export class OciExecutor implements Executor {
     return this.name === "runc" ? groupOf(process.pid, number) : undefined;
   }
 
-  #seccompSetting(): SeccompSetting {
-    this.#seccomp ??= this.#findSeccomp();
-    return this.#seccomp;
+  #stepFilter(): StepFilter {
+    const { directory, stateDir, owners } = this.#options;
+    this.#filter ??= new StepFilter({
+      ...{ runtime: this.name, machine: this.#machine, stateDir, owners },
+      directory: directory.path,
+    });
+    return this.#filter;
   }
+}
 
-  #findSeccomp(): SeccompSetting {
-    // The kernel shows its state of filtering only when it can filter.
-    if (!readFileSync("/proc/self/status", "utf8").includes("\nSeccomp:")) return { type: "none" };
-    const program =
-      this.name === "crun"
-        ? compiledFilter(this.#machine, this.#options.stateDir, this.#options)
-        : undefined;
-    return program === undefined ? { type: "rules" } : { type: "compiled", program };
-  }
+/** What a step took, and who it ran as, or as it was told. */
+interface Ran {
+  readonly usage: ResourceUsage;
+  readonly user: User;
 }
 
 /** How an emulated program is started by a first process of our own. */

@@ -46,7 +46,12 @@ export interface CgroupSetting {
 /** The filter as rules for the runtime to compile, compiled (base64, crun only), or none where the kernel has no seccomp. */
 export type SeccompSetting =
   | { readonly type: "rules" }
-  | { readonly type: "compiled"; readonly program: string }
+  | {
+      readonly type: "compiled";
+      readonly program: string;
+      /** Path of the socket that is handed the listener of a filter that asks. */
+      readonly receiver?: string;
+    }
   | { readonly type: "none" };
 
 export interface SpecMount {
@@ -149,8 +154,7 @@ export function ociSpec(process: ProcessSpec, setting: SpecSetting): OciSpec {
   const capabilities = [...(sandboxed ? defaultCapabilities : setting.bounding)].filter((one) =>
     setting.bounding.has(one),
   );
-  const compiled =
-    sandboxed && setting.seccomp.type === "compiled" ? setting.seccomp.program : undefined;
+  const compiled = sandboxed && setting.seccomp.type === "compiled" ? setting.seccomp : undefined;
   const rules = sandboxed && setting.seccomp.type === "rules";
   return {
     ociVersion: "1.0.2",
@@ -175,7 +179,7 @@ export function ociSpec(process: ProcessSpec, setting: SpecSetting): OciSpec {
     ...allHooks(process, sandboxed || setting.rootfs.readonly ? rootHooks(setting, sandboxed) : []),
     hostname: process.hostname || defaultHostname,
     mounts: [...kernelMounts(process, setting, sandboxed), ...setting.mounts],
-    ...(compiled === undefined ? {} : { annotations: { "run.oci.seccomp_bpf_data": compiled } }),
+    ...(compiled === undefined ? {} : { annotations: filterAnnotations(compiled) }),
     linux: {
       namespaces: namespaces(setting),
       maskedPaths: sandboxed ? maskedPaths : [],
@@ -191,6 +195,17 @@ export function environmentValue(env: readonly string[], name: string): string {
   const last = env.findLast((one) => one.startsWith(`${name}=`));
   if (last !== undefined) return last.slice(name.length + 1);
   return name === "PATH" ? defaultPath : "";
+}
+
+/** crun's ways of getting a filter that is compiled, and of handing its listener over. */
+function filterAnnotations({
+  program,
+  receiver,
+}: Extract<SeccompSetting, { type: "compiled" }>): Readonly<Record<string, string>> {
+  return {
+    "run.oci.seccomp_bpf_data": program,
+    ...(receiver === undefined ? {} : { "run.oci.seccomp.receiver": receiver }),
+  };
 }
 
 function isSandboxed({ security }: ProcessSpec): boolean {

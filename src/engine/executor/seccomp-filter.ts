@@ -5,7 +5,12 @@ import { createRequire } from "node:module";
 import { endianness } from "node:os";
 import { join } from "node:path";
 import { log, temporaryName, writeFileAtomic } from "../../base/index.ts";
-import { type SeccompProfile, type SeccompRule, seccompProfile } from "./seccomp.ts";
+import {
+  type ProfileOptions,
+  type SeccompProfile,
+  type SeccompRule,
+  seccompProfile,
+} from "./seccomp.ts";
 
 const debug = log("executor");
 
@@ -21,7 +26,7 @@ const little = endianness() === "LE";
 export function compiledFilter(
   machine: string,
   directory: string,
-  options: { readonly owners?: "many" | "one" } = {},
+  options: ProfileOptions = {},
 ): string | undefined {
   const profile = seccompProfile(machine, options);
   const key = createHash("sha256")
@@ -59,6 +64,7 @@ function toBase64(bytes: Uint8Array): string {
 
 const ACT_ALLOW = 0x7fff0000;
 const ACT_ERRNO = 0x00050000;
+const ACT_NOTIFY = 0x7fc00000;
 const ENOSYS = 38;
 const CTL_OPTIMIZE = 8;
 const binaryTree = 2;
@@ -139,7 +145,8 @@ function check(result: number, name: string): void {
 }
 
 function actionOf(rule: SeccompRule): number {
-  return rule.action === "SCMP_ACT_ALLOW" ? ACT_ALLOW : ACT_ERRNO | (rule.errnoRet ?? 1);
+  if (rule.action === "SCMP_ACT_ALLOW") return ACT_ALLOW;
+  return rule.action === "SCMP_ACT_NOTIFY" ? ACT_NOTIFY : ACT_ERRNO | (rule.errnoRet ?? 1);
 }
 
 /** struct scmp_arg_cmp { unsigned int arg; enum op; uint64_t a; uint64_t b } for each argument. */

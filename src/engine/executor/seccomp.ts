@@ -3,7 +3,7 @@
 /** One entry of `linux.seccomp.syscalls` in the OCI runtime specification. */
 export interface SeccompRule {
   readonly names: readonly string[];
-  readonly action: "SCMP_ACT_ALLOW" | "SCMP_ACT_ERRNO";
+  readonly action: "SCMP_ACT_ALLOW" | "SCMP_ACT_ERRNO" | "SCMP_ACT_NOTIFY";
   readonly errnoRet?: number;
   readonly args?: readonly {
     readonly index: number;
@@ -26,23 +26,38 @@ const ENOSYS = 38;
 /** The flags of clone(2) that make namespaces: NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET. */
 const namespaceFlags = 0x7e020000;
 
+export interface ProfileOptions {
+  /** `one`: there is no user but root, which package managers do not take for an answer. */
+  readonly owners?: "many" | "one";
+  /** Whether somebody listens to what gives files away, and notes it, where there is one owner. */
+  readonly recorded?: boolean;
+}
+
 /**
  * The profile for processes of a machine with this kernel architecture (GOARCH name). Emulated programs make the
  * machine's own system calls, so the architecture is the machine's, not the image's.
  */
 export function seccompProfile(
   architecture: string,
-  { owners = "many" }: { readonly owners?: "many" | "one" } = {},
+  { owners = "many", recorded = false }: ProfileOptions = {},
 ): SeccompProfile {
   const machine = machines[architecture];
-  const pretended = owners === "one" ? ownerCalls : [];
+  const gifts = owners === "one" ? giftCalls : [];
+  const pretended = owners === "one" ? [...userCalls, ...(recorded ? [] : giftCalls)] : [];
   return {
     defaultAction: "SCMP_ACT_ERRNO",
     defaultErrnoRet: EPERM,
     architectures: machine?.architectures ?? [],
     syscalls: [
-      allow([...always, ...(machine?.syscalls ?? [])].filter((name) => !pretended.includes(name))),
+      allow(
+        [...always, ...(machine?.syscalls ?? [])].filter(
+          (name) => !pretended.includes(name) && !gifts.includes(name),
+        ),
+      ),
       ...(pretended.length === 0 ? [] : [pretend(pretended)]),
+      ...(recorded && gifts.length > 0
+        ? [{ names: gifts, action: "SCMP_ACT_NOTIFY" as const }]
+        : []),
       ...socketFamilies.map((value) => allow(["socket"], { index: 0, value, op: "SCMP_CMP_EQ" })),
       ...personalities.map((value) =>
         allow(["personality"], { index: 0, value, op: "SCMP_CMP_EQ" }),
@@ -60,15 +75,18 @@ export function seccompProfile(
 }
 
 /**
- * What gives files to other users, or turns into one. Where there is one user only these cannot be done, and package
- * managers insist on them: they are told that it was done, and nothing is.
+ * What turns into another user, and what gives files to one. Where there is one user only these cannot be done, and
+ * package managers insist on them: they are told that it was done.
  */
-const ownerCalls: readonly string[] = `
-chown chown32 fchown fchown32 fchownat lchown lchown32 setfsgid setfsgid32 setfsuid setfsuid32 setgid setgid32 setgroups
-setgroups32 setregid setregid32 setresgid setresgid32 setresuid setresuid32 setreuid setreuid32 setuid setuid32
+const userCalls: readonly string[] = `
+setfsgid setfsgid32 setfsuid setfsuid32 setgid setgid32 setgroups setgroups32 setregid setregid32 setresgid setresgid32
+setresuid setresuid32 setreuid setreuid32 setuid setuid32
 `
   .trim()
   .split(/\s+/);
+const giftCalls: readonly string[] = "chown chown32 fchown fchown32 fchownat lchown lchown32".split(
+  " ",
+);
 
 /** An error that is none: the kernel answers 0 without doing anything. */
 function pretend(names: readonly string[]): SeccompRule {

@@ -18,9 +18,11 @@ function countIds(): number {
   }
 }
 
-/** Names that overlayfs keeps for itself: never taken from an archive (they could redirect), never written to one. */
+const overlayPrefixes = ["trusted.overlay.", "user.overlay.", "user.fuseoverlayfs."];
+
+/** Names that overlays keep for themselves: never taken from an archive (they could redirect), never written to one. */
 export function isOverlayXattr(name: string): boolean {
-  return name.startsWith("trusted.overlay.") || name.startsWith("user.overlay.");
+  return overlayPrefixes.some((prefix) => name.startsWith(prefix));
 }
 
 /** Sets what `header` says but times, which later changes below a directory would spoil. */

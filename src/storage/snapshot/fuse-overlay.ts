@@ -79,7 +79,8 @@ function lastLine(file: number): string {
   return new TextDecoder().decode(text.subarray(0, size)).trim().split("\n").at(-1) ?? "";
 }
 
-const opaqueFile = ".wh..wh..opq";
+/** It makes both, for the sake of programs that read the one or the other. */
+const opaqueFiles = [".wh..wh..opq", ".wh..opq"];
 const whiteoutPrefix = ".wh.";
 const opaqueAttributes = ["user.fuseoverlayfs.opaque", "trusted.overlay.opaque"];
 
@@ -88,7 +89,7 @@ export function adoptFuseMarks(upper: string, userXattr: boolean, path = ""): vo
   const directory = pathIn(upper, path);
   for (const name of namesIn(directory)) {
     const child = pathIn(upper, inside(path, name));
-    if (name === opaqueFile) {
+    if (opaqueFiles.includes(name)) {
       unlinkSync(fsPath(child));
       setOpaque(directory, userXattr);
     } else if (name.startsWith(whiteoutPrefix)) {

@@ -11,9 +11,10 @@ export type {
   StoredStack,
 } from "./layered-snapshotter.ts";
 export { enterMountNamespace, mountAt, withMounted } from "./mount.ts";
+export { noteNewFiles } from "./new-files.ts";
 export * from "./open-snapshotter.ts";
 export * from "./overlay-snapshotter.ts";
-export { noteOwner } from "./owner-note.ts";
+export { decodeOwner, encodeOwner, noteOwner, ownerNote } from "./owner-note.ts";
 export { removeTree } from "./remove-tree.ts";
 export * from "./snapshot.ts";
 export * from "./syscalls.ts";

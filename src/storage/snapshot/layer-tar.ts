@@ -19,7 +19,7 @@ import {
 } from "../../formats/archive/index.ts";
 import { canChown } from "./attributes.ts";
 import type { LayerStore } from "./layer-store.ts";
-import { takeOwner } from "./owner-note.ts";
+import { type NotedOwner, takeOwner } from "./owner-note.ts";
 import type { SnapshotLayer } from "./snapshot.ts";
 import { deviceOf, inside, isWhiteoutStat, namesIn, pathIn, readXattrs } from "./tree-files.ts";
 import { isOpaque } from "./whiteout.ts";
@@ -151,13 +151,13 @@ class TreeWriter {
 
   #header(path: string, type: TarType, stat: BigIntStats): TarHeader {
     const host = this.#hostPath(path);
-    const { xattrs, owner } = type === "hardlink" ? {} : xattrsOf(host);
+    const { xattrs, owner = ownerOf(stat) } = type === "hardlink" ? {} : xattrsOf(host);
     return {
       path: this.#prefix + path,
       type,
       mode: Number(stat.mode) & 0o7777,
-      uid: owner?.uid ?? Number(stat.uid),
-      gid: owner?.gid ?? Number(stat.gid),
+      uid: owner.uid,
+      gid: owner.gid,
       size: type === "file" ? Number(stat.size) : 0,
       mtime: this.#time(stat.mtimeNs),
       ...(type === "symlink" ? { linkname: decodeName(readlinkSync(fsPath(host), "buffer")) } : {}),
@@ -226,6 +226,11 @@ class TreeWriter {
   }
 }
 
+/** Where everything must belong to the one user there is, what is not noted otherwise is root's. */
+function ownerOf({ uid, gid }: BigIntStats): NotedOwner {
+  return canChown ? { uid: Number(uid), gid: Number(gid) } : { uid: 0, gid: 0 };
+}
+
 function typeOf(stat: BigIntStats): TarType | undefined {
   if (stat.isFile()) return "file";
   if (stat.isDirectory()) return "directory";
@@ -238,7 +243,7 @@ function typeOf(stat: BigIntStats): TarType | undefined {
 interface Attributes {
   readonly xattrs?: ReadonlyMap<string, Uint8Array>;
   /** Whom the file belongs to in the image, where that is not who it belongs to here. */
-  readonly owner?: { readonly uid: number; readonly gid: number };
+  readonly owner?: NotedOwner;
 }
 
 /** Overlayfs's own marks and labels of this host's security modules stay behind. */

@@ -16,7 +16,7 @@ import {
   writeSync,
 } from "node:fs";
 import { decodeName, fsPath } from "../../base/index.ts";
-import { applyXattrs, isOverlayXattr, setOwnerAndMode } from "./attributes.ts";
+import { applyXattrs, canChown, isOverlayXattr, setOwnerAndMode } from "./attributes.ts";
 import { loadSyscalls } from "./syscalls.ts";
 
 /** Names in a directory, exact whatever their bytes are; unsorted. */
@@ -50,7 +50,9 @@ export function readXattrs(path: string): Map<string, Uint8Array> {
 /** Copies owner, mode, extended attributes and times to what has just been made at `to`. */
 export function copyAttributes(from: string, to: string, stat: BigIntStats): void {
   const mode = stat.isSymbolicLink() ? undefined : Number(stat.mode) & 0o7777;
-  setOwnerAndMode(to, Number(stat.uid), Number(stat.gid), mode);
+  // The one user there is stands for root; who else a file belongs to is among the attributes.
+  const [uid, gid] = canChown ? [Number(stat.uid), Number(stat.gid)] : [0, 0];
+  setOwnerAndMode(to, uid, gid, mode);
   applyXattrs(to, readXattrs(from));
   loadSyscalls().utimensat(to, stat.mtimeNs, stat.mtimeNs);
 }

@@ -6,7 +6,7 @@ import type { Readable } from "node:stream";
 import type { StepCall } from "../../../api/index.ts";
 import { AsyncStack, type Call, KilnError, throwIfAborted } from "../../../base/index.ts";
 import { hostPlatform, normalizePlatform, type Platform } from "../../../formats/oci/index.ts";
-import type { Mount } from "../../../storage/snapshot/index.ts";
+import { type Mount, noteNewFiles } from "../../../storage/snapshot/index.ts";
 import { type Emulation, findEmulation, runnableArchitectures } from "../emulation/emulation.ts";
 import { listenForEmulator } from "../emulator-words.ts";
 import type { ExecMount, Executor, ProcessSpec, ResourceUsage } from "../executor.ts";
@@ -116,6 +116,7 @@ export class ProotExecutor implements Executor {
       args: process.args,
     });
     const listening = listenForEmulator(call);
+    const since = BigInt(Date.now()) * 1_000_000n;
     const began = performance.now();
     const exitCode = await supervise(
       command,
@@ -132,7 +133,9 @@ export class ProotExecutor implements Executor {
     );
     const { validExitCodes } = process;
     const valid = validExitCodes?.length ? validExitCodes.includes(exitCode) : exitCode === 0;
-    if (valid) return { exitCode, wallMs: performance.now() - began };
+    const wallMs = performance.now() - began;
+    if (valid) noteNewFiles(rootfs, user, since);
+    if (valid) return { exitCode, wallMs };
     throw processFailed({
       args: process.args,
       exitCode,

@@ -9,7 +9,7 @@ import {
   throwIfAborted,
 } from "../../../base/index.ts";
 import type { PathFilter } from "../../../formats/patterns/index.ts";
-import { loadSyscalls } from "../../../storage/snapshot/index.ts";
+import { canChown, loadSyscalls } from "../../../storage/snapshot/index.ts";
 import { treeRoot } from "../../source/index.ts";
 import { applyAttributes, type Owner } from "./attributes.ts";
 import { copyBytes } from "./copy-bytes.ts";
@@ -103,7 +103,9 @@ function placeFor(stat: FileStat, name: string, resolved: string, options: CopyO
 const turn = 200;
 
 /** Who owns what this process makes. */
-const makerOwner: Owner = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
+const makerOwner: Owner = canChown
+  ? { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 }
+  : { uid: 0, gid: 0 };
 
 interface Placement {
   /** In the view, resolved. */

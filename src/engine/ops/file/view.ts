@@ -2,6 +2,7 @@
 
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { KilnError } from "../../../base/index.ts";
+import { canChown } from "../../../storage/snapshot/index.ts";
 import {
   type Absence,
   type ContentStat,
@@ -44,8 +45,9 @@ export function directoryView(root: string): FileView {
       return {
         type: fileType(mode),
         mode: mode & 0o7777,
-        uid: Number(stat.uid),
-        gid: Number(stat.gid),
+        // The one user there is stands for root.
+        uid: canChown ? Number(stat.uid) : 0,
+        gid: canChown ? Number(stat.gid) : 0,
         size: Number(stat.size),
         mtime: stat.mtimeNs,
         rdev: Number(stat.rdev),
