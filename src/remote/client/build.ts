@@ -14,6 +14,7 @@ import {
 } from "../grpc/index.ts";
 import { metadataKeys, policyService, serveSession } from "../session/index.ts";
 import { buildError } from "./errors.ts";
+import { driveBuild } from "./gateway/drive.ts";
 import { lendLocalCaches } from "./local-caches.ts";
 import { lendExports } from "./local-exports.ts";
 import { askFrontend, isQuestion } from "./question.ts";
@@ -71,13 +72,23 @@ async function runBuild(asked: Running, call: Call): Promise<BuildResult> {
   const during: Call = { signal: AbortSignal.any([call.signal, over.signal]) };
   await openSession({ running, id, channel, stack }, during);
   const status = followStatus(client.status({ Ref: request.ref }, during), events, over);
-  const solving = isQuestion(wanted)
-    ? askFrontend(wanted, channel, call)
-    : client.solve(wanted, call).then((answer) => Object.fromEntries(answer.ExporterResponse));
-  const response = await solved(solving, status);
+  const response = await solved(solve(wanted, request, channel, call), status);
   await caches.finish(response, call);
   await exports.finish(response, call);
   return resultOf(response);
+}
+
+/** By the builder alone, or together with this side, which drives it or waits for an answer. */
+async function solve(
+  message: control.SolveRequest,
+  { drive, inputs = {} }: BuildRequest,
+  channel: Channel,
+  call: Call,
+): Promise<BuildResult["exporterResponse"]> {
+  if (drive) return await driveBuild(message, { drive, inputs }, channel, call);
+  if (isQuestion(message)) return await askFrontend(message, channel, call);
+  const answer = await createClient(control.ControlDefinition, channel).solve(message, call);
+  return Object.fromEntries(answer.ExporterResponse);
 }
 
 /** The outcome, when progress has been told to its end. */

@@ -47,12 +47,11 @@ function policyOf(policies: readonly SourcePolicy[]): policy.Policy | undefined 
 }
 
 function refuseUnsaid(request: BuildRequest): void {
-  const { resources = {}, plan, explain, expectCached, drive } = request;
+  const { resources = {}, plan, explain, expectCached } = request;
   const refused: string[] = [];
   if (plan) refused.push("planning (--plan)");
   if (explain) refused.push("explaining (--explain)");
   if (expectCached) refused.push("--expect-cached");
-  if (drive) refused.push("a build that is driven by another");
   if (Object.keys(resources).length > 0) refused.push("limits of memory and processor time");
   if (refused.length === 0) return;
   throw new KilnError(

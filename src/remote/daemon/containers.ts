@@ -3,7 +3,7 @@ import type { Container, ResultRef, TerminalSize } from "../../api/index.ts";
 import { type Call, KilnError } from "../../base/index.ts";
 import { decodeExec } from "../../formats/llb/index.ts";
 import { type gateway, pb } from "../../formats/proto/index.ts";
-import { asStatus, type Implementation, type ServerCall } from "../grpc/index.ts";
+import { asStatus, type Implementation, Outbox, type ServerCall } from "../grpc/index.ts";
 import { readPlatform } from "../session/index.ts";
 import { ProcessInput } from "./container-input.ts";
 import type { DrivenBuild } from "./driven-build.ts";
@@ -21,9 +21,8 @@ type Methods = Pick<
   | "statFileContainer"
 >;
 
-/** Processes that one stream may start, and messages that may wait to be sent. */
+/** Processes that one stream may start. */
 const maxProcesses = 64;
-const maxWaiting = 32;
 
 /** The methods; `on` finds the build and tells failures in the reference's form. */
 export function containerMethods(
@@ -103,7 +102,7 @@ async function* exec(
 ): AsyncIterable<gateway.ExecMessage> {
   const build = await findBuild();
   const over = new AbortController();
-  const outbox = new Outbox();
+  const outbox = new Outbox<gateway.ExecMessage>();
   const processes = new Map<string, Process>();
   const during: Call = { signal: AbortSignal.any([call.signal, over.signal]) };
   const reading = (async () => {
@@ -146,7 +145,7 @@ const sizePatience = 50;
 function startProcess(
   id: string,
   init: gateway.InitMessage,
-  { build, outbox }: { readonly build: DrivenBuild; readonly outbox: Outbox },
+  { build, outbox }: { readonly build: DrivenBuild; readonly outbox: Outbox<gateway.ExecMessage> },
   call: Call,
 ): Process {
   const stdin = new ProcessInput();
@@ -239,48 +238,4 @@ function exitStatus(code: number): gateway.ExitMessage["Error"] {
 function failureStatus(error: unknown): gateway.ExitMessage["Error"] {
   const { code, message, details } = asStatus(error);
   return { code, message, details: [...details] };
-}
-
-/** Messages on their way to a client; who puts waits for a slow one. */
-class Outbox implements AsyncIterable<gateway.ExecMessage> {
-  readonly #waiting: gateway.ExecMessage[] = [];
-  #wakeReader = () => {};
-  #wakeWriters: (() => void)[] = [];
-  #end: { readonly error: unknown } | undefined;
-
-  async put(message: gateway.ExecMessage): Promise<void> {
-    while (this.#waiting.length >= maxWaiting && !this.#end)
-      await new Promise<void>((resolve) => this.#wakeWriters.push(resolve));
-    if (this.#end) return;
-    this.#waiting.push(message);
-    this.#wakeReader();
-  }
-
-  end(error?: unknown): void {
-    this.#end ??= { error };
-    this.#wakeReader();
-    this.#wake();
-  }
-
-  async *[Symbol.asyncIterator](): AsyncIterator<gateway.ExecMessage> {
-    for (;;) {
-      const next = this.#waiting.shift();
-      if (next) {
-        this.#wake();
-        yield next;
-        continue;
-      }
-      if (this.#end) {
-        if (this.#end.error !== undefined) throw this.#end.error;
-        return;
-      }
-      await new Promise<void>((resolve) => {
-        this.#wakeReader = resolve;
-      });
-    }
-  }
-
-  #wake(): void {
-    for (const wake of this.#wakeWriters.splice(0)) wake();
-  }
 }

@@ -1,7 +1,6 @@
 // A build that its client drives: what it solved so far, by reference, and the outcome it returns.
 import { randomUUID } from "node:crypto";
 import type {
-  Attrs,
   BuildBridge,
   Container,
   FailedStep,
@@ -9,17 +8,13 @@ import type {
   PlatformResult,
   ResultRef,
 } from "../../api/index.ts";
-import { abortable, type Call, isRecord, KilnError } from "../../base/index.ts";
+import { abortable, type Call, KilnError } from "../../base/index.ts";
 import { type Definition, encodeDefinition } from "../../formats/llb/index.ts";
-import { formatPlatform, type ImageConfig, type Platform } from "../../formats/oci/index.ts";
+import type { Platform } from "../../formats/oci/index.ts";
 import { errdefs, gateway, pb, type rpc } from "../../formats/proto/index.ts";
 import { StatusError } from "../grpc/index.ts";
-
-/** Keys of a result's metadata (exporter/containerimage/exptypes). */
-const configKey = "containerimage.config";
-const baseConfigKey = "containerimage.base.config";
-const platformsKey = "refs.platforms";
-const epochKey = "source.date.epoch";
+import { readResult, resultKeys } from "../session/index.ts";
+import { attestationMessages, readAttestationMessages } from "./attestations.ts";
 
 /** References that one build may hold; clients need a handful. */
 const maxRefs = 10_000;
@@ -89,12 +84,15 @@ export class DrivenBuild {
       metadata.set(key, text.encode(value));
     const suffix = ({ id }: PlatformResult) => (result.multiPlatform ? `/${id}` : "");
     for (const one of result.platforms) {
-      metadata.set(`${configKey}${suffix(one)}`, text.encode(JSON.stringify(one.config)));
+      metadata.set(`${resultKeys.config}${suffix(one)}`, text.encode(JSON.stringify(one.config)));
       if (one.baseConfig)
-        metadata.set(`${baseConfigKey}${suffix(one)}`, text.encode(JSON.stringify(one.baseConfig)));
+        metadata.set(
+          `${resultKeys.baseConfig}${suffix(one)}`,
+          text.encode(JSON.stringify(one.baseConfig)),
+        );
       if (one.epoch) {
         const seconds = String(Math.floor(one.epoch.getTime() / 1000));
-        metadata.set(`${epochKey}${suffix(one)}`, text.encode(seconds));
+        metadata.set(`${resultKeys.epoch}${suffix(one)}`, text.encode(seconds));
       }
     }
     const Platforms = result.platforms.map(({ id, platform }) => {
@@ -103,13 +101,20 @@ export class DrivenBuild {
       return { ID: id, Platform: { architecture, os, ...rest } };
     });
     if (Platforms.length > 0)
-      metadata.set(platformsKey, text.encode(JSON.stringify({ Platforms })));
+      metadata.set(resultKeys.platforms, text.encode(JSON.stringify({ Platforms })));
     const held = result.platforms.map((one) => [one.id, this.hold(one.definition)] as const);
     const [first] = held;
     const refs: gateway.Result["result"] = result.multiPlatform
       ? { $case: "refs", value: { refs: new Map(held) } }
       : first && { $case: "ref", value: first[1] };
-    return gateway.Result.create({ metadata, ...(refs ? { result: refs } : {}) });
+    const attestations = new Map(
+      result.platforms.flatMap(({ id, attestations: said = [] }) =>
+        said.length === 0 ? [] : [[id, attestationMessages(said, (one) => this.hold(one))]],
+      ),
+    );
+    for (const [key, value] of Object.entries(result.annotations ?? {}))
+      metadata.set(key, text.encode(value));
+    return gateway.Result.create({ metadata, attestations, ...(refs ? { result: refs } : {}) });
   }
 
   /** The build's own. */
@@ -183,26 +188,18 @@ export class DrivenBuild {
     throw new KilnError("REQUEST_INVALID", `no such ref: ${id}`);
   }
 
-  #frontendResult({ result, metadata }: gateway.Result): FrontendResult {
-    const refs = refsOf(result);
-    const said = readPlatforms(metadata.get(platformsKey));
-    const platforms = [...refs].map(([key, id]): PlatformResult => {
-      const suffix = key === "" ? "" : `/${key}`;
-      const config = readConfig(metadata.get(`${configKey}${suffix}`) ?? metadata.get(configKey));
-      const named = key === "" ? said[0] : said.find((one) => one.ID === key);
-      const platform = named?.Platform ?? platformOf(config) ?? this.#native();
-      const base = readConfig(metadata.get(`${baseConfigKey}${suffix}`));
-      const epoch = metadata.get(`${epochKey}${suffix}`);
+  #frontendResult(message: gateway.Result): FrontendResult {
+    const { parts, ...rest } = readResult(message, () => this.#native());
+    const known = (id: string) => this.#known(id).definition;
+    const platforms = parts.map(({ ref, ...part }): PlatformResult => {
+      const attestations = readAttestationMessages(message.attestations.get(part.id), known);
       return {
-        platform,
-        id: key === "" ? (named?.ID ?? formatPlatform(platform)) : key,
-        definition: this.#known(id).definition,
-        config: config ?? emptyConfig(platform),
-        ...(base ? { baseConfig: base } : {}),
-        ...(epoch ? { epoch: new Date(Number(new TextDecoder().decode(epoch)) * 1000) } : {}),
+        ...part,
+        definition: known(ref.id),
+        ...(attestations.length > 0 ? { attestations } : {}),
       };
     });
-    return { platforms, multiPlatform: !refs.has(""), metadata: frontendAttrs(metadata) };
+    return { ...rest, platforms };
   }
 
   #native(): Platform {
@@ -210,76 +207,4 @@ export class DrivenBuild {
     if (!native) throw new Error("no platform can be built here");
     return native;
   }
-}
-
-/** Reference by platform; the empty key is the result as such. */
-function refsOf(result: gateway.Result["result"]): ReadonlyMap<string, string> {
-  switch (result?.$case) {
-    case "ref":
-      return new Map([["", result.value.id]]);
-    case "refDeprecated":
-      return new Map([["", result.value]]);
-    case "refs":
-      return new Map(Array.from(result.value.refs, ([key, { id }]) => [key, id]));
-    case "refsDeprecated":
-      return result.value.refs;
-    default:
-      return new Map([["", ""]]);
-  }
-}
-
-/** What of the metadata is told to whoever asked for the build. */
-function frontendAttrs(metadata: ReadonlyMap<string, Uint8Array>): Attrs {
-  const text = new TextDecoder();
-  return Object.fromEntries(
-    [...metadata]
-      .filter(([key]) => key.startsWith("frontend."))
-      .map(([key, value]) => [key, text.decode(value)]),
-  );
-}
-
-function parse(bytes: Uint8Array, what: string): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes));
-  } catch (cause) {
-    throw new KilnError("REQUEST_INVALID", `${what} of the result is not JSON`, { cause });
-  }
-}
-
-function readConfig(bytes: Uint8Array | undefined): ImageConfig | undefined {
-  if (!bytes || bytes.length === 0) return undefined;
-  const config = parse(bytes, configKey);
-  if (!isRecord(config)) throw new KilnError("REQUEST_INVALID", `${configKey} is no object`);
-  return { rootfs: { type: "layers", diff_ids: [] }, ...config } as unknown as ImageConfig;
-}
-
-function readPlatforms(
-  bytes: Uint8Array | undefined,
-): readonly { readonly ID: string; readonly Platform: Platform }[] {
-  if (!bytes || bytes.length === 0) return [];
-  const document = parse(bytes, platformsKey);
-  const list = isRecord(document) ? document["Platforms"] : undefined;
-  const isEntry = (one: unknown) =>
-    isRecord(one) &&
-    typeof one["ID"] === "string" &&
-    isRecord(one["Platform"]) &&
-    typeof one["Platform"]["os"] === "string" &&
-    typeof one["Platform"]["architecture"] === "string";
-  if (Array.isArray(list) && list.every(isEntry)) return list;
-  throw new KilnError("REQUEST_INVALID", `${platformsKey} of the result does not list platforms`);
-}
-
-function platformOf(config: ImageConfig | undefined): Platform | undefined {
-  if (!config?.os || !config.architecture) return undefined;
-  const { os, architecture, variant } = config;
-  return { os, architecture, ...(variant ? { variant } : {}) };
-}
-
-function emptyConfig({ os, architecture, variant }: Platform): ImageConfig {
-  return {
-    os,
-    architecture,
-    ...(variant ? { variant } : {}),
-    rootfs: { type: "layers", diff_ids: [] },
-  };
 }

@@ -41,7 +41,7 @@ export function gatewayService(parts: GatewayParts): Service {
     try {
       return await work(build);
     } catch (error) {
-      throw withFailure(toStatus(error), build);
+      throw withFailure(toStatus(error, build.bridge.failures().at(-1)?.step), build);
     }
   };
   const implementation: Bridge = {

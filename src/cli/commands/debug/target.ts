@@ -8,6 +8,7 @@ import type {
   ResultRef,
 } from "../../../api/index.ts";
 import type { Call } from "../../../base/index.ts";
+import type { ExecOp } from "../../../formats/llb/index.ts";
 
 export interface DebugTarget {
   /** For people: the step's words, or `the result`. */
@@ -35,16 +36,18 @@ export function failedTarget(bridge: BuildBridge, failed: FailedStep): DebugTarg
   };
 }
 
+/** `network` is that of the build's steps. */
 export function resultTarget(
   bridge: BuildBridge,
   { config, platform }: PlatformResult,
   files: ResultRef | undefined,
+  network: ExecOp["network"],
 ): DebugTarget {
   const { Env = [], WorkingDir, User = "" } = config.config ?? {};
   const mount = { type: "bind", target: "/", selector: "", readonly: false } as const;
   const op = {
     mounts: [{ ...mount, contentCache: "default" as const }],
-    network: "sandbox" as const,
+    network,
     extraHosts: [],
     hostname: "",
   };

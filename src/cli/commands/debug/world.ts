@@ -90,7 +90,10 @@ async function attempt(request: BuildRequest, bridge: BuildBridge, call: Call): 
       ),
     );
     const [first] = described.platforms;
-    return first ? { described, target: resultTarget(bridge, first, solved[0]) } : { described };
+    if (!first) return { described };
+    const mode = attrs["force-network-mode"];
+    const network = mode === "host" || mode === "none" ? mode : "sandbox";
+    return { described, target: resultTarget(bridge, first, solved[0], network) };
   } catch (error) {
     if (isAbortError(error)) throw error;
     const failed = bridge.failures().slice(before)[0];
