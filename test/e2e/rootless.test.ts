@@ -101,7 +101,7 @@ describeWith(
         expect(existsSync(out)).toBe(false);
       });
 
-      it("keeps the owners that COPY gives, and those of RUN where there are ids", () => {
+      it("keeps the owners that COPY and RUN give, and names nobody of this machine", () => {
         const tar = join(user.home, "out.tar");
         const { status, output } = kiln([
           ...["build", "--platform", "linux/arm64", "-o", `type=docker,dest=${tar}`],
@@ -110,7 +110,10 @@ describeWith(
         expect(status, output).toBe(0);
         const listing = layersOf(tar);
         expect(listing).toMatch(/1000\/1000 .* data\/note$/m);
-        if (way.ranges) expect(listing).toMatch(/1000\/1000 .* data\/file$/m);
+        expect(listing).toMatch(/1000\/1000 .* tmp\/mine$/m);
+        if (way.isolation !== "proot") expect(listing).toMatch(/1000\/1000 .* data\/file$/m);
+        else expect(listing).toMatch(/0\/0 .* data\/file$/m);
+        expect(listing).not.toContain(`${user.uid}/`);
       });
 
       it("leaves nothing when it is killed", async () => {
