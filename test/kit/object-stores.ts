@@ -72,15 +72,62 @@ function objectAt(
   const found = store.objects.get(key);
   if (!found) answer(response, 404, request.method === "HEAD" ? "" : "<Code>NoSuchKey</Code>");
   else if (request.method === "GET") answer(response, 200, found);
-  else response.writeHead(200, { "content-length": found.length }).end();
+  else
+    response
+      .writeHead(200, { "content-length": found.length, "last-modified": new Date().toUTCString() })
+      .end();
 }
 
 const sha256 = (data: string | Uint8Array) => createHash("sha256").update(data).digest("hex");
 const hmac = (key: string | Uint8Array, text: string) =>
   createHmac("sha256", key).update(text).digest();
 
+function queryOf({ query }: Parameters<Handle>[0]): string {
+  const pairs = [...query].map((pair) => pair.map(encodeURIComponent).join("="));
+  return pairs.sort().join("&");
+}
+
+/** Uploads in parts, and objects copied onto themselves. False for requests of other kinds. */
+function inParts(
+  store: ObjectStore,
+  uploads: Map<string, Map<number, Uint8Array>>,
+  request: Parameters<Handle>[0],
+  body: Uint8Array,
+  response: ServerResponse,
+): boolean {
+  const { method, query } = request;
+  const key = decodeURIComponent(request.path);
+  const id = query.get("uploadId") ?? "";
+  const parts = uploads.get(id);
+  if (method === "POST" && query.has("uploads")) {
+    const begun = `${uploads.size + 1}/+upload`;
+    uploads.set(begun, new Map());
+    answer(response, 200, `<R><UploadId>${begun}</UploadId></R>`);
+  } else if (method === "PUT" && request.headers["x-amz-copy-source"] !== undefined) {
+    const there = store.objects.has(`/${request.headers["x-amz-copy-source"]}`);
+    answer(response, there ? 200 : 404, "<CopyObjectResult/>");
+  } else if (id === "") return false;
+  else if (!parts) answer(response, 404, "<Error><Code>NoSuchUpload</Code></Error>");
+  else if (method === "PUT") {
+    const number = Number(query.get("partNumber"));
+    parts.set(number, body);
+    response.writeHead(200, { etag: `"part-${number}"`, "content-length": 0 }).end();
+  } else if (method === "DELETE") {
+    uploads.delete(id);
+    answer(response, 204);
+  } else {
+    const wanted = [...new TextDecoder().decode(body).matchAll(/part-(\d+)/g)].map(([, n]) => n);
+    const chosen = wanted.map((number) => parts.get(Number(number)) ?? new Uint8Array());
+    store.objects.set(key, new Uint8Array(Buffer.concat(chosen)));
+    uploads.delete(id);
+    answer(response, 200, "<CompleteMultipartUploadResult/>");
+  }
+  return true;
+}
+
 /** Refuses what is not signed with `secret` by version 4, or whose body is not the one that was signed. */
 export function startS3(secret: string): Promise<ObjectStore> {
+  const uploads = new Map<string, Map<number, Uint8Array>>();
   return serve((store) => (request, body, response) => {
     const { authorization = "" } = request.headers;
     const match =
@@ -89,14 +136,18 @@ export function startS3(secret: string): Promise<ObjectStore> {
       );
     const [, day = "", region = "", names = "", signature = ""] = match ?? [];
     const lines = names.split(";").map((name) => `${name}:${request.headers[name]}\n`);
-    const canonical = `${request.method}\n${request.path}\n\n${lines.join("")}\n${names}\n${request.headers["x-amz-content-sha256"]}`;
+    const canonical = `${request.method}\n${request.path}\n${queryOf(request)}\n${lines.join("")}\n${names}\n${request.headers["x-amz-content-sha256"]}`;
     const scope = `${day}/${region}/s3/aws4_request`;
     const text = `AWS4-HMAC-SHA256\n${request.headers["x-amz-date"]}\n${scope}\n${sha256(canonical)}`;
     const key = hmac(hmac(hmac(hmac(`AWS4${secret}`, day), region), "s3"), "aws4_request");
     const good =
       hmac(key, text).toString("hex") === signature &&
       request.headers["x-amz-content-sha256"] === sha256(body);
-    if (good) return objectAt(store, request, body, response);
+    if (good) {
+      if (!inParts(store, uploads, request, body, response))
+        objectAt(store, request, body, response);
+      return;
+    }
     store.refused.push(request.path);
     answer(response, 403, "<Code>SignatureDoesNotMatch</Code><Message>wrong key</Message>");
   });

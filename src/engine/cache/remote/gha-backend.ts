@@ -14,6 +14,7 @@ import {
 import { maxCacheConfigSize } from "../../../formats/cacheconfig/index.ts";
 import { badCacheAttribute, requiredAttribute } from "./attributes.ts";
 import type { CacheBackend } from "./backend.ts";
+import { pieces } from "./byte-pieces.ts";
 import { type CacheObjects, createObjectsBackend } from "./objects-backend.ts";
 import { bytesBody, type ObjectsHttp } from "./objects-http.ts";
 
@@ -278,19 +279,4 @@ function firstService(base: string, token: string, http: ObjectsHttp): CacheServ
       offset += piece.length;
     }
   }
-}
-
-async function* pieces(data: Bytes, size: number): Bytes {
-  let held: Uint8Array[] = [];
-  let length = 0;
-  const joined = () => new Uint8Array(Buffer.concat(held));
-  for await (const chunk of data) {
-    held.push(chunk);
-    length += chunk.length;
-    if (length < size) continue;
-    yield joined();
-    held = [];
-    length = 0;
-  }
-  if (length > 0) yield joined();
 }

@@ -16,6 +16,8 @@ import { type CacheBackend, distinctLayers, type ImportedCache } from "./backend
 /** One cache's objects. */
 export interface CacheObjects {
   hasBlob(digest: Digest, call: Call): Promise<boolean>;
+  /** Keeps a blob that was found, and is wanted still, from being cleared away. */
+  keepBlob?(digest: Digest, size: number, call: Call): Promise<void>;
   readBlob(digest: Digest, call: Call): Bytes;
   writeBlob(digest: Digest, size: number, data: () => Bytes, call: Call): Promise<void>;
   /** The documents that are there, as text. */
@@ -55,7 +57,10 @@ export function createObjectsBackend(backend: ObjectsBackend): CacheBackend {
         async ({ descriptor }, c) => {
           using _permit = await limiter.acquire(c);
           const { digest, size } = descriptor;
-          if (await objects.hasBlob(digest, c)) return;
+          if (await objects.hasBlob(digest, c)) {
+            await objects.keepBlob?.(digest, size, c);
+            return;
+          }
           const progress = {
             type: "progress",
             step: call.step,

@@ -18,6 +18,8 @@ export interface ObjectRequest {
   readonly body?: RequestBody;
   /** What we are doing, for messages. */
   readonly doing: string;
+  /** Attempts at most; the patience of all requests where absent. */
+  readonly attempts?: number;
   /** Statuses that are answers besides 2xx. */
   readonly expected?: readonly number[];
 }
@@ -41,15 +43,15 @@ export function createObjectsHttp(
 ): ObjectsHttp {
   const own = { ...limits, ...patience };
   return {
-    async send({ headers, doing, expected = [], ...request }, call) {
+    async send({ headers, doing, attempts = Infinity, expected = [], ...request }, call) {
       const backoff = new Backoff(own);
-      for (;;) {
+      for (let attempt = 1; ; attempt++) {
         let response: HttpResponse;
         try {
           response = await connections.send({ ...request, headers: headers() }, {}, own, call);
         } catch (error) {
           if (!(error instanceof NetworkFailure)) throw error;
-          if (await backoff.afterFailure(error, call)) continue;
+          if (attempt < attempts && (await backoff.afterFailure(error, call))) continue;
           throw new KilnError(
             "CACHE_FAILED",
             `${doing}: ${request.url.host}: ${failureWords(error)}`,
@@ -61,7 +63,7 @@ export function createObjectsHttp(
         const { status } = response;
         if ((status >= 200 && status < 300) || expected.includes(status)) return response;
         const retryAfter = response.headers["retry-after"];
-        if (await backoff.afterStatus(status, retryAfter, call)) {
+        if (attempt < attempts && (await backoff.afterStatus(status, retryAfter, call))) {
           response.discard();
           continue;
         }

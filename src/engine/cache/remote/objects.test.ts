@@ -15,7 +15,9 @@ import type { CacheBackend, OutgoingCache } from "./backend.ts";
 import { createGhaBackend } from "./gha-backend.ts";
 import { createObjectsHttp } from "./objects-http.ts";
 import { assembleConfig } from "./outgoing.ts";
-import { createS3Backend, signS3 } from "./s3-backend.ts";
+import { createS3Backend } from "./s3-backend.ts";
+import { createS3Client } from "./s3-client.ts";
+import { writeInParts } from "./s3-parts.ts";
 
 const call: StepCall = { ...uncancelled, step: digestOf("step"), emit() {} };
 const session = {} as Session;
@@ -155,22 +157,92 @@ describe.each(Object.entries(cases))("%s", (_name, { backend, start, attrs }) =>
   });
 });
 
-test("an S3 request is signed as the protocol's documentation computes it", async () => {
-  store = await startS3("unused");
-  const headers = signS3({
-    method: "GET",
-    url: new URL("https://examplebucket.s3.amazonaws.com/test.txt"),
-    payload: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-    region: "us-east-1",
-    keys: {
-      id: "AKIAIOSFODNN7EXAMPLE",
-      secret: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
-      token: undefined,
-    },
-    now: new Date("2013-05-24T00:00:00Z"),
+describe("S3", () => {
+  const attrs = (more: Readonly<Record<string, string>> = {}) => ({
+    endpoint_url: store.url,
+    use_path_style: "true",
+    bucket: "b",
+    region: "eu-west-1",
+    access_key_id: "id",
+    secret_access_key: "secret",
+    ...more,
   });
-  expect(headers["x-amz-date"]).toBe("20130524T000000Z");
-  expect(headers["authorization"]).toContain(
-    "Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request, SignedHeaders=host;x-amz-content-sha256;x-amz-date,",
-  );
+  const put = () => store.log.filter((line) => line.startsWith("PUT"));
+
+  test("takes large objects in parts, which are the whole when all are there", async () => {
+    store = await startS3("secret");
+    const client = createS3Client(attrs(), "b", { http, now });
+    const data = Uint8Array.from({ length: 2500 }, (_, at) => at % 251);
+    const chunks = async function* () {
+      for (let at = 0; at < data.length; at += 300) yield data.slice(at, at + 300);
+    };
+    const what = { key: "dir/object one", size: data.length, doing: "writing" };
+    await writeInParts(client, what, chunks, call, 1000);
+    expect(store.objects.get("/b/dir/object one")).toEqual(data);
+    expect(store.refused).toEqual([]);
+    expect(put()).toHaveLength(3);
+  });
+
+  test("keeps nothing of an upload whose data failed", async () => {
+    store = await startS3("secret");
+    const client = createS3Client(attrs(), "b", { http, now });
+    const broken = async function* () {
+      yield new Uint8Array(1500);
+      throw new Error("the disk is gone");
+    };
+    const what = { key: "k", size: 3000, doing: "writing" };
+    await expect(writeInParts(client, what, broken, call, 1000)).rejects.toThrow("disk is gone");
+    expect(store.objects.size).toBe(0);
+    expect(store.log.at(-1)).toBe("DELETE /b/k");
+  });
+
+  test("gives layers that are there today's date when they are old, as often as is asked for", async () => {
+    store = await startS3("secret");
+    const backend = createS3Backend({ http, now: () => new Date(Date.now() + 3600_000) });
+    await backend.export(outgoing(), attrs(), session, call);
+    const first = put().length;
+    await backend.export(outgoing(), attrs(), session, call);
+    expect(put()).toHaveLength(first + 1);
+    await backend.export(outgoing(), attrs({ touch_refresh: "30m" }), session, call);
+    // The document, and the two layers where they lie.
+    expect(put()).toHaveLength(first + 1 + 3);
+    expect(store.refused).toEqual([]);
+    expect(store.objects.size).toBe(3);
+  });
+
+  test("is asked as often as retry_max_attempts says, and no value that means nothing is taken", async () => {
+    store = await startS3("secret");
+    const closed = { ...attrs(), endpoint_url: "http://127.0.0.1:1" };
+    const patient = createObjectsHttp(undefined, { retryBudget: 60_000, retryDelay: 10_000 });
+    const backend = createS3Backend({ http: patient, now });
+    const begun = performance.now();
+    const once = backend.import({ ...closed, retry_max_attempts: "1" }, session, call);
+    await expect(once).rejects.toMatchObject({ code: "CACHE_FAILED" });
+    expect(performance.now() - begun).toBeLessThan(5000);
+    for (const wrong of [
+      { retry_mode: "lazy" },
+      { retry_max_attempts: "many" },
+      { touch_refresh: "soon" },
+      { upload_parallelism: "0" },
+      { disable_accept_encoding: "perhaps" },
+    ])
+      await expect(
+        backend.export(outgoing(), { ...attrs(), ...wrong } as never, session, call),
+      ).rejects.toMatchObject({ code: "FLAG_INVALID" });
+  });
+
+  test("finds keys and region where AWS's own tools do", async () => {
+    store = await startS3("secret");
+    const env = {
+      AWS_ACCESS_KEY_ID: "id",
+      AWS_SECRET_ACCESS_KEY: "secret",
+      AWS_REGION: "eu-north-1",
+      AWS_ENDPOINT_URL_S3: store.url,
+    };
+    const backend = createS3Backend({ http, now, env });
+    const named = { bucket: "b", use_path_style: "true" };
+    await backend.export(outgoing(), named, session, call);
+    expect(await backend.import(named, session, call)).toHaveLength(1);
+    expect(store.refused).toEqual([]);
+  });
 });

@@ -1,12 +1,14 @@
-// Caches in Amazon S3 and what speaks its protocol (`type=s3`), with requests signed by signature version 4.
-import { createHash, createHmac } from "node:crypto";
+// Caches in Amazon S3 and what speaks its protocol (`type=s3`).
+import { createHash } from "node:crypto";
 import type { Attrs } from "../../../api/index.ts";
-import { digestHex } from "../../../base/index.ts";
+import { digestHex, parseDuration } from "../../../base/index.ts";
 import { maxCacheConfigSize } from "../../../formats/cacheconfig/index.ts";
-import { badCacheAttribute, cacheFlag, requiredAttribute } from "./attributes.ts";
+import { badCacheAttribute, requiredAttribute } from "./attributes.ts";
 import type { CacheBackend } from "./backend.ts";
 import { type CacheObjects, createObjectsBackend } from "./objects-backend.ts";
 import { bytesBody, type ObjectsHttp } from "./objects-http.ts";
+import { createS3Client, positiveNumber } from "./s3-client.ts";
+import { touchObject, wholeLimit, writeInParts } from "./s3-parts.ts";
 
 const attributes = [
   "access_key_id",
@@ -30,6 +32,8 @@ const attributes = [
 export interface S3Options {
   readonly http: ObjectsHttp;
   readonly now: () => Date;
+  /** Where regions, endpoints and keys are looked for that no attribute names; `process.env` if left out. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
 export function createS3Backend(options: S3Options): CacheBackend {
@@ -38,71 +42,54 @@ export function createS3Backend(options: S3Options): CacheBackend {
     attributes,
     place: ({ bucket = "", prefix = "", name = "buildkit" }) => `s3://${bucket}/${prefix}${name}`,
     open: (attrs) => openBucket(attrs, options),
-    parallel(attrs) {
-      const { upload_parallelism: text = "4" } = attrs;
-      if (/^[1-9]\d{0,2}$/.test(text)) return Number(text);
-      throw badCacheAttribute(`upload_parallelism=${text}`, "expected a positive number");
-    },
+    parallel: (attrs) => positiveNumber(attrs, "upload_parallelism", 4),
   });
 }
 
-interface Keys {
-  readonly id: string;
-  readonly secret: string;
-  readonly token: string | undefined;
-}
-
-function openBucket(attrs: Attrs, { http, now }: S3Options): CacheObjects {
+function openBucket(attrs: Attrs, options: S3Options): CacheObjects {
   const bucket = requiredAttribute("s3", attrs, "bucket");
-  const region = requiredAttribute("s3", attrs, "region");
-  const base = bucketUrl(attrs, bucket, region);
-  const keys = readKeys(attrs);
+  const client = createS3Client(attrs, bucket, options);
   const {
     prefix = "",
     blobs_prefix: blobs = "blobs/",
     manifests_prefix: manifests = "manifests/",
   } = attrs;
   const names = (attrs["name"] ?? "buildkit").split(";").filter(Boolean);
-  const at = (key: string) =>
-    new URL(`${base.pathname.replace(/\/$/, "")}/${encodeKey(key)}`, base);
-  const blobAt = (digest: string) => at(`${prefix}${blobs}${digest}`);
-  const headers =
-    (method: string, url: URL, payload: string): (() => Readonly<Record<string, string>>) =>
-    () =>
-      signS3({ method, url, payload, region, keys, now: now() });
+  const blobKey = (digest: string) => `${prefix}${blobs}${digest}`;
+  const refresh = touchAge(attrs);
+  const { now } = options;
+  /** When objects that were looked for were written. */
+  const written = new Map<string, number>();
   return {
     async hasBlob(digest, call) {
-      const url = blobAt(digest);
-      const request = { method: "HEAD", url, headers: headers("HEAD", url, emptyHash) } as const;
       const doing = `looking for layer ${digest}`;
-      const response = await http.send({ ...request, doing, expected: [404] }, call);
+      const request = { method: "HEAD", key: blobKey(digest), doing, expected: [404] } as const;
+      const response = await client.send(request, call);
       response.discard();
+      written.set(digest, Date.parse(response.headers["last-modified"] ?? ""));
       return response.status !== 404;
     },
+    async keepBlob(digest, size, call) {
+      const age = now().getTime() - (written.get(digest) ?? Number.NaN);
+      // Of an age that is not told nothing is known.
+      if (age > refresh) await touchObject(client, blobKey(digest), size, call);
+    },
     async *readBlob(digest, call) {
-      const url = blobAt(digest);
-      const request = { method: "GET", url, headers: headers("GET", url, emptyHash) } as const;
-      yield* (await http.send({ ...request, doing: `reading layer ${digest}` }, call)).body(call);
+      const doing = `reading layer ${digest}`;
+      const response = await client.send({ method: "GET", key: blobKey(digest), doing }, call);
+      yield* response.body(call);
     },
     async writeBlob(digest, size, data, call) {
-      const url = blobAt(digest);
-      const response = await http.send(
-        {
-          method: "PUT",
-          url,
-          headers: headers("PUT", url, digestHex(digest)),
-          body: { size, open: data },
-          doing: `writing layer ${digest}`,
-        },
-        call,
-      );
-      response.discard();
+      const [key, doing] = [blobKey(digest), `writing layer ${digest}`];
+      if (size > wholeLimit) return await writeInParts(client, { key, size, doing }, data, call);
+      const body = { size, open: data };
+      const payload = digestHex(digest);
+      (await client.send({ method: "PUT", key, payload, body, doing }, call)).discard();
     },
     async readConfigs(call) {
-      const url = at(`${prefix}${manifests}${names[0] ?? "buildkit"}`);
-      const request = { method: "GET", url, headers: headers("GET", url, emptyHash) } as const;
+      const key = `${prefix}${manifests}${names[0] ?? "buildkit"}`;
       const doing = `reading the cache of bucket ${bucket}`;
-      const response = await http.send({ ...request, doing, expected: [404] }, call);
+      const response = await client.send({ method: "GET", key, doing, expected: [404] }, call);
       if (response.status !== 404)
         return [new TextDecoder().decode(await response.readUpTo(maxCacheConfigSize, call))];
       response.discard();
@@ -111,97 +98,18 @@ function openBucket(attrs: Attrs, { http, now }: S3Options): CacheObjects {
     async writeConfig(data, call) {
       const payload = createHash("sha256").update(data).digest("hex");
       for (const name of names) {
-        const url = at(`${prefix}${manifests}${name}`);
-        const request = { method: "PUT", url, headers: headers("PUT", url, payload) } as const;
+        const key = `${prefix}${manifests}${name}`;
         const doing = `writing the cache ${name} to bucket ${bucket}`;
-        (await http.send({ ...request, body: bytesBody(data), doing }, call)).discard();
+        const body = bytesBody(data);
+        (await client.send({ method: "PUT", key, payload, body, doing }, call)).discard();
       }
     },
   };
 }
 
-function bucketUrl(attrs: Attrs, bucket: string, region: string): URL {
-  const { endpoint_url: endpoint } = attrs;
-  if (endpoint === undefined) return new URL(`https://${bucket}.s3.${region}.amazonaws.com/`);
-  let url: URL;
-  try {
-    url = new URL(endpoint);
-  } catch {
-    throw badCacheAttribute(`endpoint_url=${endpoint}`, "it is no URL");
-  }
-  if (cacheFlag(attrs, "use_path_style", false)) {
-    url.pathname = `${url.pathname.replace(/\/$/, "")}/${bucket}/`;
-    return url;
-  }
-  url.hostname = `${bucket}.${url.hostname}`;
-  return url;
-}
-
-function readKeys(attrs: Attrs): Keys | undefined {
-  const { access_key_id: id, secret_access_key: secret, session_token: token } = attrs;
-  if (id && secret) return { id, secret, token };
-  if (!id && !secret) return undefined;
-  throw badCacheAttribute("access_key_id", "it goes with secret_access_key");
-}
-
-const emptyHash = createHash("sha256").digest("hex");
-
-/** As signatures want it: everything but letters, digits, `-._~` and slashes. */
-function encodeKey(key: string): string {
-  return key.split("/").map(encodeSegment).join("/");
-}
-
-function encodeSegment(text: string): string {
-  return encodeURIComponent(text).replace(
-    /[!'()*]/g,
-    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
-}
-
-export interface S3Request {
-  readonly method: string;
-  readonly url: URL;
-  /** Hexadecimal SHA-256 of the body. */
-  readonly payload: string;
-  readonly region: string;
-  /** Without keys the request goes out unsigned, as public buckets take it. */
-  readonly keys: Keys | undefined;
-  readonly now: Date;
-}
-
-/** Headers of a request without a query: AWS signature version 4. */
-export function signS3(request: S3Request): Readonly<Record<string, string>> {
-  const { method, url, payload, region, keys, now } = request;
-  if (!keys) return {};
-  const time = now.toISOString().replace(/[-:]|\.\d{3}/g, "");
-  const day = time.slice(0, 8);
-  const headers: Record<string, string> = {
-    host: url.host,
-    "x-amz-content-sha256": payload,
-    "x-amz-date": time,
-    ...(keys.token ? { "x-amz-security-token": keys.token } : {}),
-  };
-  const names = Object.keys(headers).sort();
-  const canonical = [
-    method,
-    url.pathname,
-    "",
-    ...names.map((name) => `${name}:${headers[name]}`),
-    "",
-    names.join(";"),
-    payload,
-  ].join("\n");
-  const scope = `${day}/${region}/s3/aws4_request`;
-  const hash = createHash("sha256").update(canonical).digest("hex");
-  const hmac = (key: string | Uint8Array, text: string) =>
-    createHmac("sha256", key).update(text).digest();
-  const key = [region, "s3", "aws4_request"].reduce(hmac, hmac(`AWS4${keys.secret}`, day));
-  const signature = createHmac("sha256", key)
-    .update(`AWS4-HMAC-SHA256\n${time}\n${scope}\n${hash}`)
-    .digest("hex");
-  const { host: _, ...sent } = headers;
-  return {
-    ...sent,
-    authorization: `AWS4-HMAC-SHA256 Credential=${keys.id}/${scope}, SignedHeaders=${names.join(";")}, Signature=${signature}`,
-  };
+/** Milliseconds after which an object that is still wanted is written anew, so that rules of the bucket do not remove it. */
+function touchAge({ touch_refresh: text = "24h" }: Attrs): number {
+  const age = parseDuration(text);
+  if (age !== undefined && age >= 0) return age;
+  throw badCacheAttribute(`touch_refresh=${text}`, "expected a duration like 24h");
 }

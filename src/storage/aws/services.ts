@@ -1,0 +1,228 @@
+// Services of AWS that lend keys: to containers and machines, from next door, and to those who may take on a role.
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { type Call, isRecord, KilnError } from "../../base/index.ts";
+import {
+  Backoff,
+  type Connections,
+  failureWords,
+  type HttpRequest,
+  NetworkFailure,
+} from "../http/index.ts";
+import { awsRegion, type Environment } from "./profiles.ts";
+import { type SigningKeys, signAws } from "./sign.ts";
+
+/** Keys, and until when they are good where that is limited. */
+export interface AwsKeys extends SigningKeys {
+  readonly expires: Date | undefined;
+}
+
+export interface AwsWorld {
+  readonly env: Environment;
+  readonly connections: Connections;
+  readonly now: () => Date;
+}
+
+/** A role to be taken on, and the name of the session as AWS's logs show it. */
+export interface Role {
+  readonly role: string;
+  readonly session?: string;
+}
+
+/** The services of containers and machines are next door, or not there at all: milliseconds. */
+const nearby = { connectTimeout: 1000, idleTimeout: 2000, retryBudget: 1500, retryDelay: 100 };
+const faraway = {
+  connectTimeout: 10_000,
+  idleTimeout: 30_000,
+  retryBudget: 30_000,
+  retryDelay: 250,
+};
+/** Bytes of an answer. */
+export const maxAnswer: number = 256 * 1024;
+/** How long a role is lent, in seconds: what every role allows. */
+const roleDuration = 3600;
+
+/** ECS and EKS tell containers where to ask. */
+export async function containerKeys(world: AwsWorld, call: Call): Promise<AwsKeys | undefined> {
+  const { env } = world;
+  const relative = env["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];
+  const full = relative
+    ? `http://169.254.170.2${relative}`
+    : env["AWS_CONTAINER_CREDENTIALS_FULL_URI"];
+  if (!full) return undefined;
+  const file = env["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"];
+  const token = file ? await readToken(file) : env["AWS_CONTAINER_AUTHORIZATION_TOKEN"];
+  const url = trustedUrl(full);
+  const headers: Record<string, string> = token ? { authorization: token } : {};
+  const answer = await ask({ method: "GET", url, headers }, "container", nearby, world, call);
+  return keysOf(answer, "Token");
+}
+
+/** A token must not go in the clear to anybody but the machine's own services. */
+function trustedUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const local = /^(localhost|127\.[\d.]+|\[::1\]|169\.254\.170\.(2|23)|\[fd00:ec2::23\])$/;
+  if (url?.protocol === "https:" || (url?.protocol === "http:" && local.test(url.hostname)))
+    return url;
+  throw new KilnError(
+    "CONFIG_INVALID",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI must be https, or on this machine",
+  );
+}
+
+/** EC2's instance metadata, version 2. Undefined on other machines. */
+export async function machineKeys(world: AwsWorld, call: Call): Promise<AwsKeys | undefined> {
+  const { env } = world;
+  if (/^true$/i.test(env["AWS_EC2_METADATA_DISABLED"] ?? "")) return undefined;
+  const base = env["AWS_EC2_METADATA_SERVICE_ENDPOINT"] || "http://169.254.169.254";
+  const at = (path: string) => new URL(path, base.replace(/\/?$/, "/"));
+  const get = (path: string, headers: Readonly<Record<string, string>>) =>
+    ask({ method: "GET", url: at(path), headers }, "machine", nearby, world, call);
+  try {
+    const token = await ask(
+      {
+        method: "PUT",
+        url: at("latest/api/token"),
+        headers: { "x-aws-ec2-metadata-token-ttl-seconds": "21600", "content-length": "0" },
+      },
+      "machine",
+      nearby,
+      world,
+      call,
+    );
+    const headers = { "x-aws-ec2-metadata-token": token };
+    const place = "latest/meta-data/iam/security-credentials/";
+    const [role = ""] = (await get(place, headers)).trim().split("\n");
+    if (role === "") return undefined;
+    return keysOf(await get(`${place}${role}`, headers), "Token");
+  } catch {
+    call.signal.throwIfAborted();
+    // Most machines are none of AWS's: that nobody answers there is no failure.
+    return undefined;
+  }
+}
+
+export async function webIdentity(
+  { file, role, session }: Role & { readonly file: string },
+  world: AwsWorld,
+  call: Call,
+): Promise<AwsKeys> {
+  const query = { Action: "AssumeRoleWithWebIdentity", WebIdentityToken: await readToken(file) };
+  return await askTokenService(
+    { role, ...(session ? { session } : {}) },
+    query,
+    undefined,
+    world,
+    call,
+  );
+}
+
+export async function assumeRole(
+  { external, ...role }: Role & { readonly external: string | undefined },
+  keys: AwsKeys,
+  world: AwsWorld,
+  call: Call,
+): Promise<AwsKeys> {
+  const query = { Action: "AssumeRole", ...(external ? { ExternalId: external } : {}) };
+  return await askTokenService(role, query, keys, world, call);
+}
+
+async function askTokenService(
+  { role, session }: Role,
+  query: Readonly<Record<string, string>>,
+  keys: AwsKeys | undefined,
+  world: AwsWorld,
+  call: Call,
+): Promise<AwsKeys> {
+  const { env, now } = world;
+  const region = awsRegion(env) ?? "us-east-1";
+  const url = new URL(env["AWS_ENDPOINT_URL_STS"] || `https://sts.${region}.amazonaws.com/`);
+  const body = new URLSearchParams({
+    ...query,
+    Version: "2011-06-15",
+    RoleArn: role,
+    RoleSessionName: session ?? `kiln-${now().getTime()}`,
+    DurationSeconds: String(roleDuration),
+  }).toString();
+  const data = new TextEncoder().encode(body);
+  const payload = createHash("sha256").update(data).digest("hex");
+  const type = { "content-type": "application/x-www-form-urlencoded; charset=utf-8" };
+  const headers = signAws({
+    ...{ method: "POST", url, payload, region, keys, headers: type, now: now() },
+    service: "sts",
+  });
+  const open = async function* () {
+    yield data;
+  };
+  const request = { method: "POST", url, headers, body: { size: data.length, open } } as const;
+  const answer = await ask(request, `role ${role}`, faraway, world, call);
+  const field = (name: string) => new RegExp(`<${name}>([^<]{1,8192})</${name}>`).exec(answer)?.[1];
+  const [id, secret, token] = [
+    field("AccessKeyId"),
+    field("SecretAccessKey"),
+    field("SessionToken"),
+  ];
+  if (!id || !secret)
+    throw new KilnError("CACHE_FAILED", `AWS's token service told no keys for role ${role}`);
+  const expires = field("Expiration");
+  return { id, secret, token, expires: expires ? new Date(expires) : undefined };
+}
+
+async function readToken(file: string): Promise<string> {
+  try {
+    return (await readFile(file, "utf8")).trim();
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new KilnError("CONFIG_INVALID", `reading the token for AWS in ${file}: ${code}`, {
+      cause,
+    });
+  }
+}
+
+/** The members that AWS's services and programs answer with. */
+export function keysOf(text: string, tokenName: "Token" | "SessionToken"): AwsKeys | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (!isRecord(value)) return undefined;
+  const { AccessKeyId: id, SecretAccessKey: secret, Expiration: expires } = value;
+  const token = value[tokenName];
+  if (typeof id !== "string" || typeof secret !== "string") return undefined;
+  return {
+    id,
+    secret,
+    token: typeof token === "string" && token !== "" ? token : undefined,
+    expires: typeof expires === "string" ? new Date(expires) : undefined,
+  };
+}
+
+/** The answer's text. Redirects are not followed: they could carry a token elsewhere. */
+async function ask(
+  request: HttpRequest,
+  whose: string,
+  patience: typeof nearby,
+  { connections }: AwsWorld,
+  call: Call,
+): Promise<string> {
+  const backoff = new Backoff(patience);
+  const fail = (why: string, cause?: unknown) =>
+    new KilnError("CACHE_FAILED", `asking AWS for the keys of the ${whose}: ${why}`, { cause });
+  for (;;) {
+    try {
+      const response = await connections.send(request, {}, patience, call);
+      const { status } = response;
+      const text = new TextDecoder().decode(await response.readUpTo(maxAnswer, call));
+      if (status >= 200 && status < 300) return text;
+      if (await backoff.afterStatus(status, undefined, call)) continue;
+      const [, code = ""] = /<Code>([^<]{1,100})<\/Code>/.exec(text) ?? [];
+      throw fail(`${request.url.host} answered with status ${status}${code && ` (${code})`}`);
+    } catch (error) {
+      if (!(error instanceof NetworkFailure)) throw error;
+      if (await backoff.afterFailure(error, call)) continue;
+      throw fail(`${request.url.host}: ${failureWords(error)}`, error);
+    }
+  }
+}
