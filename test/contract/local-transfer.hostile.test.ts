@@ -8,6 +8,7 @@ import { bytesOf } from "../../src/base/index.ts";
 import { createLocalSource } from "../../src/engine/source/index.ts";
 import {
   openOverlaySnapshotter,
+  readXattrs,
   type Snapshotter,
   withMounted,
 } from "../../src/storage/snapshot/index.ts";
@@ -104,6 +105,44 @@ describeWith(["root"], "files over a session", () => {
       );
       expect(readlinkSync(join(mounted, "link"))).toBe("/etc/passwd");
     });
+  });
+
+  test("extended attributes arrive, count with their values, and no file is taken for another by them", async () => {
+    const value = (text: string) => new TextEncoder().encode(text);
+    const shared = (kind: string | undefined, of: "dir" | "dir/file" | "link"): Shared => ({
+      ...whole,
+      entries: whole.entries.map((one) =>
+        one.path === of && kind !== undefined
+          ? {
+              ...one,
+              xattrs: new Map([
+                ["trusted.kind", value(kind)],
+                ["security.selinux", value(kind)],
+                ["user.overlay.opaque", value("y")],
+              ]),
+            }
+          : one,
+      ),
+    });
+    const keys = new Set<unknown>();
+    for (const of of ["dir", "dir/file"] as const) {
+      for (const kind of [undefined, "one", "two"]) {
+        const { resolved, snapshot } = await transfer(shared(kind, of));
+        await using held = snapshot;
+        keys.add(resolved.cacheKey);
+        await withMounted(await held.mounts(call), call, (mounted) => {
+          const found = readXattrs(join(mounted, of));
+          const text = new TextDecoder().decode(found.get("trusted.kind"));
+          expect(text).toBe(kind ?? "");
+          expect([...found.keys()]).toEqual(kind === undefined ? [] : ["trusted.kind"]);
+          expect(readFileSync(join(mounted, "dir/file"), "utf8")).toBe("text");
+        });
+      }
+    }
+    // The two without any are the same.
+    expect(keys.size).toBe(5);
+    const { resolved } = await transfer(shared("one", "link"));
+    expect(keys).toContain(resolved.cacheKey);
   });
 
   test("the same files have the same key, and are asked for once", async () => {

@@ -139,6 +139,57 @@ for (const [what, changed] of Object.entries(changes)) {
   });
 }
 
+let trees = 0;
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+/** A tree of a directory, a file and a link, with attributes on one of them. */
+function withXattrs(path: string, xattrs: Readonly<Record<string, string>>): ContentView {
+  const directory = directoryContent(writeTree(`tree-${++trees}`, files));
+  const found = new Map(Object.entries(xattrs).map(([name, value]) => [name, bytes(value)]));
+  return { ...directory, xattrs: (one) => (one === path ? found : new Map()) };
+}
+
+test.each(["/a", "/a-b", "/", "/link"])(
+  "extended attributes of %s count, with their values",
+  async (path) => {
+    const plain = await digest(withXattrs(path, {}));
+    const found = [
+      plain,
+      await digest(withXattrs(path, { "user.a": "1" })),
+      await digest(withXattrs(path, { "user.a": "2" })),
+      await digest(withXattrs(path, { "user.b": "1" })),
+      await digest(withXattrs(path, { "user.a": "1", "user.b": "1" })),
+      await digest(withXattrs(path, { "user.a": "", "user.a1": "" })),
+      await digest(withXattrs(path, { "security.capability": "c" })),
+      await digest(withXattrs(path, { "system.posix_acl_access": "a" })),
+    ];
+    expect(new Set(found).size).toBe(found.length);
+    const order = { "user.b": "1", "user.a": "1" };
+    expect(await digest(withXattrs(path, order))).toBe(found[4]);
+    const machines = {
+      "security.selinux": "x",
+      "com.apple.quarantine": "y",
+      "system.nfs4_acl": "z",
+    };
+    const kept = { "trusted.overlay.origin": "o", "user.overlay.origin": "o" };
+    expect(await digest(withXattrs(path, { ...machines, ...kept }))).toBe(plain);
+  },
+);
+
+test("an owner that is noted counts as the owner", async () => {
+  const one = withXattrs("/a-b", { "user.kiln.owner": "7:8" });
+  const two = withXattrs("/a-b", {});
+  const owned: ContentView = {
+    ...two,
+    lstat(path) {
+      const stat = two.lstat(path);
+      return stat && path === "/a-b" ? { ...stat, uid: 7, gid: 8 } : stat;
+    },
+  };
+  expect(await digest(one)).toBe(await digest(owned));
+  expect(await digest(one)).not.toBe(await digest(two));
+});
+
 test("only what is selected counts", async () => {
   const one = directoryContent(writeTree("one", files));
   const two = directoryContent(writeTree("two", { ...files, "a-b": "other" }));
@@ -249,6 +300,7 @@ test("a tree deeper than the call stack is no problem", async () => {
     lstat: () => ({ type: "directory", mode: 0o755, uid: 0, gid: 0, size: 0, rdev: 0 }),
     readdir: (path) => (path.length < 20_000 ? ["d"] : []),
     readlink: () => "",
+    xattrs: () => new Map(),
     hostPath: () => "",
   };
   expect(await digest(view)).toMatch(/^sha256:/);

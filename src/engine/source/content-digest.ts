@@ -1,12 +1,13 @@
 // What files are worth to the cache: BuildKit's content checksums, so that caches written by one are read by the other.
 import { type Call, createDigester, type Digest, digestOf } from "../../base/index.ts";
+import type { Xattrs } from "../../storage/snapshot/index.ts";
 import { contentHeader, type HeaderStat } from "./content-header.ts";
 import type { ContentLister } from "./content-lister.ts";
 import { hashFile } from "./hash-file.ts";
 
 /** What counts of one path. Times do not: equal files have equal digests whenever they were made. */
 export interface ContentStat extends HeaderStat {
-  /** Of a regular file: its header and bytes (`contentHeader`), where that is known already. */
+  /** Of a regular file: its header, with extended attributes, and bytes (`contentHeader`), where that is known already. */
   readonly digest?: Digest;
 }
 
@@ -18,6 +19,8 @@ export interface ContentView {
   lstat(path: string): ContentStat | undefined;
   readdir(path: string): readonly string[];
   readlink(path: string): string;
+  /** All that a copy of the path has too. */
+  xattrs(path: string): Xattrs;
   /** Where the file's bytes can be opened. */
   hostPath(path: string): string;
   /** Its files' digests are known, and it can still be looked at when the digest has been made. */
@@ -64,7 +67,8 @@ const digests = new WeakMap<ContentView, Map<string, Promise<string>>>();
 
 /**
  * Digest of the selected files as BuildKit computes it: the same for the same files in the asking side's directory, in a
- * mounted snapshot or at another time. Extended attributes do not count.
+ * mounted snapshot or at another time. Extended attributes count with their values, where BuildKit hashes only their names:
+ * the digests of paths that have some are not BuildKit's.
  */
 export async function contentDigest(
   view: ContentView,
@@ -155,22 +159,22 @@ function below(directory: string, name: string): string {
 async function entryDigest(walk: Walk, path: string, stat: ContentStat): Promise<string> {
   const { view, lister, call } = walk;
   if (stat.type !== "file") return headerDigest(walk, path, stat);
-  const digest =
-    stat.digest ?? (await hashFile(view.hostPath(path), (size) => header(stat, size), call)).digest;
+  const header = (size: number) => contentHeader({ ...stat, size }, "", view.xattrs(path));
+  const digest = stat.digest ?? (await hashFile(view.hostPath(path), header, call)).digest;
   lister?.add(path, stat, digest);
   return digest;
-}
-
-function header(stat: ContentStat, size: number): string {
-  return contentHeader({ ...stat, size }, "");
 }
 
 /** Of a directory without what is in it, of a link or of a device. */
 function headerDigest({ view, lister }: Walk, path: string, stat: ContentStat): string {
   const target = stat.type === "symlink" ? view.readlink(path) : "";
-  lister?.add(path, stat, target);
-  if (path === "/" && view.bareRoot) return digestOf("");
-  return digestOf(contentHeader(stat, target));
+  if (path === "/" && view.bareRoot) {
+    lister?.add(path, stat, target);
+    return digestOf("");
+  }
+  const xattrs = view.xattrs(path);
+  lister?.add(path, stat, target, xattrs);
+  return digestOf(contentHeader(stat, target, xattrs));
 }
 
 interface Counted {
@@ -250,7 +254,8 @@ function listTree(view: ContentView, start: string, lister: ContentLister): void
   for (let next = stack.pop(); next && !lister.isFull; next = stack.pop()) {
     const { path, stat: found } = next;
     const target = found.type === "symlink" ? view.readlink(path) : "";
-    lister.add(path, found, found.digest ?? target);
+    if (found.digest !== undefined) lister.add(path, found, found.digest);
+    else lister.add(path, found, target, view.xattrs(path));
     if (found.type !== "directory") continue;
     for (const name of view.readdir(path).toSorted().reverse()) {
       const child = view.lstat(below(path, name));
@@ -265,6 +270,7 @@ export interface ContentEntry {
   readonly path: string;
   readonly stat: ContentStat;
   readonly linkname?: string | undefined;
+  readonly xattrs?: Xattrs | undefined;
 }
 
 /**
@@ -281,11 +287,11 @@ export function contentDigestOfList(entries: Iterable<ContentEntry>, view: Conte
     const top = stack.pop();
     if (top) stack.at(-1)?.records.write(`\0${top.name}${top.records.digest()}`);
   };
-  for (const { path, stat, linkname } of entries) {
+  for (const { path, stat, linkname, xattrs } of entries) {
     while (!path.startsWith(stack.at(-1)?.prefix ?? "")) close();
     const name = path.slice(path.lastIndexOf("/") + 1);
     const own = stat.type === "file" && stat.digest ? stat.digest : undefined;
-    const digest = own ?? digestOf(contentHeader(stat, linkname ?? ""));
+    const digest = own ?? digestOf(contentHeader(stat, linkname ?? "", xattrs));
     if (stat.type === "directory") {
       const records = createRecords();
       records.write(`\0${digest}`);

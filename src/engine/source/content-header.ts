@@ -1,4 +1,5 @@
 // What counts of a file besides its bytes, in the form that BuildKit hashes: a tar header's fields one after the other.
+import { isPortableXattr, notedOwner, type Xattrs } from "../../storage/snapshot/index.ts";
 
 /** The kind of a file, and all that its header tells. */
 export interface HeaderStat {
@@ -21,17 +22,39 @@ const flags: Readonly<Record<HeaderStat["type"], string>> = {
   socket: "6",
 };
 
-/** The name is not part of it, nor are times. `target` is a link's. */
-export function contentHeader(stat: HeaderStat, target: string): string {
-  const { type, uid, gid, rdev } = stat;
+/**
+ * The name is not part of it, nor are times. `target` is a link's. Without extended attributes that count it is what
+ * BuildKit has, byte for byte.
+ */
+export function contentHeader(
+  stat: HeaderStat,
+  target: string,
+  xattrs?: Xattrs,
+): string | Uint8Array {
+  const { type, rdev } = stat;
+  const { uid, gid } = (xattrs && notedOwner(xattrs)) ?? stat;
   // The permission bits of a symbolic link mean nothing, and differ between file systems.
   const mode = type === "symlink" ? 0o777 : stat.mode;
   const size = type === "file" ? stat.size : 0;
   const { major, minor } = type === "char" || type === "block" ? device(rdev) : noDevice;
-  return (
+  const header =
     `namemode${mode}uid${uid}gid${gid}size${size}typeflag${flags[type]}linkname${target}` +
-    `unamegnamedevmajor${major}devminor${minor}`
-  );
+    `unamegnamedevmajor${major}devminor${minor}`;
+  if (xattrs === undefined || xattrs.size === 0) return header;
+  const counted = [...xattrs].filter(([name]) => isPortableXattr(name));
+  // By code units; names beyond the basic plane are nothing that a file system has seen.
+  counted.sort(([a], [b]) => (a < b ? -1 : 1));
+  return counted.length === 0 ? header : withXattrs(header, counted);
+}
+
+/** Each with its length, so that no two lists of them read alike. */
+function withXattrs(
+  header: string,
+  xattrs: readonly (readonly [string, Uint8Array])[],
+): Uint8Array {
+  const text = (part: string) => new TextEncoder().encode(part);
+  const parts = xattrs.flatMap(([name, value]) => [text(`${name}\0${value.length}\0`), value]);
+  return Uint8Array.from([text(header), ...parts].flatMap((part) => [...part]));
 }
 
 const noDevice = { major: 0, minor: 0 };

@@ -1,5 +1,8 @@
 // What a content digest was made of, path by path, for people who ask why it changed. Bounded: it is kept for each step.
 
+import { digestOf } from "../../base/index.ts";
+import { isPortableXattr, type Xattrs } from "../../storage/snapshot/index.ts";
+
 /** Of more paths nobody is told each. */
 const mostPaths = 5000;
 
@@ -31,12 +34,14 @@ export class ContentLister {
       readonly gid: number;
     },
     content: string,
+    xattrs?: Xattrs,
   ): void {
     if (this.isFull) return;
     const { type, mode, uid, gid } = stat;
     const bits = type === "symlink" ? "-" : mode.toString(8);
     const short = type === "file" ? content.replace(/^sha256:/, "").slice(0, shortDigest) : content;
-    this.#paths.set(path, `${type} ${bits} ${uid}:${gid} ${short}`.trimEnd());
+    const more = xattrs === undefined ? "" : attributesOf(xattrs);
+    this.#paths.set(path, `${type} ${bits} ${uid}:${gid} ${short}${more}`.trimEnd());
   }
 
   /** For files that can be looked at again without reading them: done when the listing is asked for. */
@@ -49,4 +54,15 @@ export class ContentLister {
     for (const list of this.#later.splice(0)) if (!this.isFull) list();
     return this.isFull || this.#paths.size === 0 ? undefined : this.#paths;
   }
+}
+
+/** Extended attributes in short: that they have changed is to be seen. */
+function attributesOf(xattrs: Xattrs): string {
+  const counted = [...xattrs].filter(([name]) => isPortableXattr(name));
+  if (counted.length === 0) return "";
+  const text = counted
+    .map(([name, value]) => `${name} ${digestOf(value)}`)
+    .sort()
+    .join("\n");
+  return ` xattrs:${digestOf(text).slice("sha256:".length).slice(0, shortDigest)}`;
 }

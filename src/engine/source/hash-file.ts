@@ -22,7 +22,7 @@ const chunkSize = 1024 * 1024;
 const buffer = new Uint8Array(smallFile + 1);
 
 /** What is hashed before a file's bytes, given how many there are. */
-export type HeaderOf = (size: number) => string;
+export type HeaderOf = (size: number) => string | Uint8Array;
 
 /** Digest of a header and a file's bytes. Never follows a symbolic link: what is one now was none when it was looked at. */
 export async function hashFile(path: string, header: HeaderOf, call: Call): Promise<HashedFile> {

@@ -2,7 +2,13 @@
 import { lstatSync, readdirSync, readlinkSync } from "node:fs";
 import { type Digest, KilnError } from "../../base/index.ts";
 import { fileType, type ScannedEntry } from "../../storage/directory/index.ts";
-import type { HostEntry, HostTree } from "../../storage/snapshot/index.ts";
+import {
+  type HostEntry,
+  type HostTree,
+  portableXattrs,
+  readXattrs,
+  type Xattrs,
+} from "../../storage/snapshot/index.ts";
 import {
   type ContentEntry,
   type ContentStat,
@@ -67,6 +73,10 @@ function createView(tree: HostTree): HostTreeView {
     },
     readdir: (path) => indexed().children.get(path) ?? [],
     readlink: (path) => indexed().entries.get(path)?.linkname ?? "",
+    xattrs(path) {
+      const entry = indexed().entries.get(path);
+      return entry ? hostXattrs(tree, entry) : none;
+    },
     hostPath(path) {
       if (tree.contents === undefined) return tree.directory + path;
       const entry = indexed().entries.get(path);
@@ -79,6 +89,18 @@ function createView(tree: HostTree): HostTreeView {
     },
     explainAbsence: (path) => explainAbsence(tree, path),
   };
+}
+
+const none: Xattrs = new Map();
+
+/**
+ * Extended attributes of an entry. Those of a file that lies in the directory of somebody else are looked at now, if nobody
+ * has before: `checkUnchanged` says whether they are those that its digest was made of.
+ */
+export function hostXattrs(tree: HostTree, entry: HostEntry): Xattrs {
+  if (entry.xattrs) return entry.xattrs;
+  const unknown = tree.contents === undefined && entry.digest !== undefined;
+  return unknown ? portableXattrs(hostFile(tree, entry)) : none;
 }
 
 /** Where the content of an entry lies on this machine; of what has none, a directory without attributes of its own. */
@@ -94,7 +116,8 @@ export function hostTreeDigest(tree: HostTree): Digest {
 
 function* contentEntries(tree: HostTree): Iterable<ContentEntry> {
   for (const entry of tree.entries) {
-    yield { path: entry.path, stat: entryStat(entry), linkname: entry.linkname };
+    const { path, linkname, xattrs } = entry;
+    yield { path, stat: entryStat(entry), linkname, xattrs };
   }
 }
 
@@ -140,6 +163,7 @@ export function directoryContent(root: string): ContentView {
     },
     readdir: (path) => readdirSync(host(path)),
     readlink: (path) => readlinkSync(host(path)),
+    xattrs: (path) => readXattrs(host(path)),
     hostPath: host,
   };
 }

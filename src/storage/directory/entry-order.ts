@@ -11,7 +11,7 @@ export const listLimits: {
   readonly pathLength: number;
 } = {
   entries: 4_000_000,
-  /** Characters of all paths and link targets together. */
+  /** Characters of all paths and link targets, and of all extended attributes, together. */
   textLength: 512 * 1024 * 1024,
   /** Linux's PATH_MAX. */
   pathLength: 4096,
@@ -61,9 +61,10 @@ export class EntryOrder {
   }
 
   check(entry: FileEntry): void {
-    const { path, linkname = "" } = entry;
+    const { path, linkname = "", xattrs } = entry;
     this.#count++;
     this.#text += path.length + linkname.length;
+    for (const [name, value] of xattrs ?? []) this.#text += name.length + value.length;
     if (this.#count > listLimits.entries)
       throw this.#refused(`more than ${listLimits.entries} files`);
     if (this.#text > listLimits.textLength) throw this.#refused("names longer than all memory");

@@ -2,7 +2,7 @@
 import { type BigIntStats, lstatSync, readdirSync, readlinkSync } from "node:fs";
 import { type Call, KilnError } from "../../base/index.ts";
 import type { PathFilter } from "../../formats/patterns/index.ts";
-import type { HostEntry } from "../snapshot/index.ts";
+import { type HostEntry, portableXattrs } from "../snapshot/index.ts";
 import { sortNames } from "./entry-order.ts";
 import { fileType } from "./file-type.ts";
 
@@ -93,10 +93,13 @@ function visit(walk: Walk, path: string): boolean {
 
 function entryOf(directory: string, path: string, stat: BigIntStats, link: boolean): ScannedFile {
   const mode = Number(stat.mode);
+  const type = fileType(mode);
+  // Those of files are looked at when the files are read: a system call for each would be one for nothing.
+  const xattrs = type === "directory" ? portableXattrs(`${directory}/${path}`) : undefined;
   return {
     path,
     mode,
-    size: fileType(mode) === "file" ? Number(stat.size) : 0,
+    size: type === "file" ? Number(stat.size) : 0,
     mtime: stat.mtimeNs,
     ctime: stat.ctimeNs,
     ino: stat.ino,
@@ -104,6 +107,7 @@ function entryOf(directory: string, path: string, stat: BigIntStats, link: boole
     gid: Number(stat.gid),
     ...(stat.nlink > 1n && stat.isFile() ? { shared: `${stat.dev}:${stat.ino}` } : {}),
     ...(link ? { linkname: readlinkSync(`${directory}/${path}`) } : {}),
+    ...(xattrs === undefined || xattrs.size === 0 ? {} : { xattrs }),
   };
 }
 

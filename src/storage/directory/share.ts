@@ -3,6 +3,7 @@ import { closeSync, constants, fstatSync, openSync, read, readSync } from "node:
 import { promisify } from "node:util";
 import type { FileEntry, FileFilter, SharedFiles, TakeChunk } from "../../api/index.ts";
 import { type Call, fromNodeError, KilnError } from "../../base/index.ts";
+import { portableXattrs, type Xattrs } from "../snapshot/index.ts";
 import { fileType } from "./file-type.ts";
 import { compileFilter } from "./filter.ts";
 import { type ScannedFile, scanBatches } from "./scan.ts";
@@ -24,7 +25,7 @@ export function shareDirectory(directory: string, filter: FileFilter, call: Call
           paths.push(path);
           sizes.push(size);
         }
-        yield batch.map((file) => sharedEntry(file, firstNames));
+        yield batch.map((file) => sharedEntry(directory, file, firstNames));
       }
     } catch (error) {
       throw fromNodeError(error, `reading ${directory}`);
@@ -47,16 +48,25 @@ export function shareDirectory(directory: string, filter: FileFilter, call: Call
   };
 }
 
-function sharedEntry(file: ScannedFile, firstNames: Map<string, string>): FileEntry {
+function sharedEntry(
+  directory: string,
+  file: ScannedFile,
+  firstNames: Map<string, string>,
+): FileEntry {
   const { path, mode, size, mtime, linkname, shared } = file;
-  const entry = { path, mode, uid: 0, gid: 0, size, mtime };
-  if (linkname !== undefined) return { ...entry, linkname };
+  const plain = { path, mode, uid: 0, gid: 0, size, mtime };
+  if (linkname !== undefined) return { ...plain, linkname };
+  const xattrs =
+    fileType(mode) === "file" ? portableXattrs(`${directory}/${path}`) : (file.xattrs ?? noXattrs);
+  const entry = xattrs.size === 0 ? plain : { ...plain, xattrs };
   if (shared === undefined) return entry;
   const first = firstNames.get(shared);
   if (first !== undefined) return { ...entry, size: 0, linkname: first };
   firstNames.set(shared, path);
   return entry;
 }
+
+const noXattrs: Xattrs = new Map();
 
 const readAsync = promisify(read);
 

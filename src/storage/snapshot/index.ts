@@ -1,5 +1,5 @@
 // File systems as stacks of layers, their views, and what moves files in and out of them.
-export { canChown } from "./attributes.ts";
+export { applyXattrs, canChown } from "./attributes.ts";
 export * from "./copy-snapshotter.ts";
 export * from "./extract.ts";
 export { type TreeTarOptions, treeTar } from "./layer-tar.ts";
@@ -18,4 +18,10 @@ export { decodeOwner, encodeOwner, noteOwner, ownerNote } from "./owner-note.ts"
 export { removeTree } from "./remove-tree.ts";
 export * from "./snapshot.ts";
 export * from "./syscalls.ts";
-export { copySparse } from "./tree-files.ts";
+export {
+  copySparse,
+  isPortableXattr,
+  notedOwner,
+  portableXattrs,
+  readXattrs,
+} from "./tree-files.ts";

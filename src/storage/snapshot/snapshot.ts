@@ -48,6 +48,9 @@ export interface Snapshot extends AsyncDisposable {
   readonly tree?: HostTree;
 }
 
+/** Extended attributes by name. */
+export type Xattrs = ReadonlyMap<string, Uint8Array>;
+
 /** A filtered view of a directory that Kiln does not own and never writes to. */
 export interface HostTree {
   /** Absolute; only a name for messages where `contents` is set. */
@@ -70,7 +73,9 @@ export interface HostEntry {
   /** Nanoseconds since 1970. */
   readonly mtime: bigint;
   readonly linkname?: string;
-  /** Of a regular file: its header as BuildKit hashes it (owner 0, no times) and its bytes. */
+  /** Of those that mean the same on every machine; undefined where nobody has looked. */
+  readonly xattrs?: Xattrs;
+  /** Of a regular file: its header as BuildKit hashes it (owner 0, no times), with `xattrs`, and its bytes. */
   readonly digest?: Digest;
   /** Same for all names of one file that has several. */
   readonly shared?: string;

@@ -260,12 +260,14 @@ function setTime(times: BigInt64Array, at: number, nanoseconds: bigint): void {
   times[at + 1] = rest;
 }
 
+const absent: ReadonlySet<string> = new Set(["ENODATA", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
+
 function unlessAbsent(read: () => number): number | undefined {
   try {
     return read();
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENODATA" || code === "ENOTSUP" || code === "EOPNOTSUPP") return undefined;
+    if (code !== undefined && absent.has(code)) return undefined;
     throw error;
   }
 }

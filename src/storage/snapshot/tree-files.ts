@@ -17,6 +17,8 @@ import {
 } from "node:fs";
 import { decodeName, fsPath } from "../../base/index.ts";
 import { applyXattrs, canChown, isOverlayXattr, setOwnerAndMode } from "./attributes.ts";
+import { takeOwner } from "./owner-note.ts";
+import type { Xattrs } from "./snapshot.ts";
 import { loadSyscalls } from "./syscalls.ts";
 
 /** Names in a directory, exact whatever their bytes are; unsorted. */
@@ -45,6 +47,50 @@ export function readXattrs(path: string): Map<string, Uint8Array> {
     if (value !== undefined) found.set(name, value);
   }
   return found;
+}
+
+/**
+ * Whether an attribute means the same on every machine: file capabilities, access lists, and whatever is not the system's
+ * own. As BuildKit has it, but for access lists, which it leaves out.
+ */
+export function isPortableXattr(name: string): boolean {
+  if (name === "security.capability" || name.startsWith("system.posix_acl_")) return true;
+  return !/^(?:security\.|system\.|com\.apple\.|user\.kiln\.)/.test(name) && !isOverlayXattr(name);
+}
+
+const noXattrs: Xattrs = new Map();
+
+let canRead: boolean | undefined;
+
+/** Whether this machine has what system calls are made with: who only lends directories does without. */
+function canReadXattrs(): boolean {
+  try {
+    canRead ??= loadSyscalls() !== undefined;
+  } catch {
+    canRead = false;
+  }
+  return canRead;
+}
+
+/** Those of a file in a directory that is not Kiln's. None on machines where they cannot be read. */
+export function portableXattrs(path: string): Xattrs {
+  if (!canReadXattrs()) return noXattrs;
+  const syscalls = loadSyscalls();
+  const names = syscalls.llistxattr(path);
+  if (names.length === 0) return noXattrs;
+  const found = new Map<string, Uint8Array>();
+  for (const name of names) {
+    const value = isPortableXattr(name) ? syscalls.lgetxattr(path, name) : undefined;
+    if (value !== undefined) found.set(name, value);
+  }
+  return found;
+}
+
+/** The owner that is noted where this user cannot give files away. */
+export function notedOwner(
+  xattrs: Xattrs,
+): { readonly uid: number; readonly gid: number } | undefined {
+  return xattrs.size === 0 ? undefined : takeOwner(new Map(xattrs));
 }
 
 /** Copies owner, mode, extended attributes and times to what has just been made at `to`. */

@@ -9,7 +9,7 @@ import {
   throwIfAborted,
 } from "../../../base/index.ts";
 import type { PathFilter } from "../../../formats/patterns/index.ts";
-import { canChown, loadSyscalls } from "../../../storage/snapshot/index.ts";
+import { canChown, loadSyscalls, type Xattrs } from "../../../storage/snapshot/index.ts";
 import { treeRoot } from "../../source/index.ts";
 import { applyAttributes, type Owner } from "./attributes.ts";
 import { copyBytes } from "./copy-bytes.ts";
@@ -179,7 +179,7 @@ class Copier {
     }
     if (this.#pending.at(-1)?.to === to) this.#pending.pop();
     // Last, since adding children moves the directory's time.
-    else if (chosen && (fresh || one.overwrite)) this.#finish(stat, from, to);
+    else if (chosen && (fresh || one.overwrite)) this.#finish(stat, this.#view.xattrs(from), to);
     else if (chosen && stat !== treeRoot) setTime(to, this.#options.time ?? stat.mtime);
   }
 
@@ -224,13 +224,14 @@ class Copier {
     if (stat.type === "file") {
       if (this.#linkEarlier(stat, to)) return;
       const mode = copyBytes(this.#view.hostPath(from), to, stat.size, stat.mode);
+      const xattrs = this.#view.xattrs(from);
       this.#view.checkUnchanged?.(from);
-      this.#finish(stat, from, to, { mode, owner: makerOwner });
+      this.#finish(stat, xattrs, to, { mode, owner: makerOwner });
       return;
     }
     if (stat.type === "symlink") symlinkSync(this.#view.readlink(from), to);
     else makeNode(to, stat);
-    this.#finish(stat, from, to);
+    this.#finish(stat, this.#view.xattrs(from), to);
   }
 
   /** Whether the file need not be written, because an earlier copy made the same. */
@@ -269,7 +270,7 @@ class Copier {
 
   #finish(
     stat: FileStat,
-    from: string | undefined,
+    xattrs: Xattrs | undefined,
     to: string,
     present?: { readonly mode: number; readonly owner: Owner },
   ): void {
@@ -281,9 +282,7 @@ class Copier {
       owner: owner ?? stat,
       time: time ?? stat.mtime,
       ...(present ? { present } : {}),
-      ...(from === undefined || stat.digest !== undefined
-        ? {}
-        : { xattrsFrom: this.#view.hostPath(from) }),
+      ...(xattrs ? { xattrs } : {}),
     });
   }
 }

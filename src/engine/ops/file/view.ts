@@ -2,7 +2,7 @@
 
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { KilnError } from "../../../base/index.ts";
-import { canChown } from "../../../storage/snapshot/index.ts";
+import { canChown, readXattrs } from "../../../storage/snapshot/index.ts";
 import {
   type Absence,
   type ContentStat,
@@ -56,6 +56,7 @@ export function directoryView(root: string): FileView {
     },
     readdir: (path) => readdirSync(host(path)).sort(),
     readlink: (path) => readlinkSync(host(path)),
+    xattrs: (path) => readXattrs(host(path)),
     hostPath: host,
   };
 }
@@ -100,6 +101,7 @@ export const emptyView: FileView = {
   lstat: (path) => (path === "/" ? treeRoot : undefined),
   readdir: () => [],
   readlink: () => "",
+  xattrs: () => new Map(),
   hostPath: (path) => path,
 };
 

@@ -2,6 +2,7 @@
 import { lstatSync } from "node:fs";
 import type { Call, Digest } from "../../../base/index.ts";
 import { fileType, type ScannedFile } from "../../../storage/directory/index.ts";
+import { portableXattrs, type Xattrs } from "../../../storage/snapshot/index.ts";
 import { contentHeader } from "../content-header.ts";
 import { hashFile } from "../hash-file.ts";
 import { contextChanged } from "../host-tree.ts";
@@ -73,11 +74,14 @@ export async function hashFiles(
 type HashedFile = ScannedFile & { readonly digest: Digest };
 
 /** Member by member: spreading a hundred thousand objects takes longer than looking them up. */
-function withDigest(file: ScannedFile, digest: Digest): HashedFile {
+function withDigest(file: ScannedFile, digest: Digest, xattrs?: Xattrs): HashedFile {
   const { path, mode, size, mtime, ctime, ino, shared } = file;
-  return shared === undefined
-    ? { path, mode, size, mtime, ctime, ino, digest }
-    : { path, mode, size, mtime, ctime, ino, digest, shared };
+  const hashed: HashedFile & { xattrs?: Xattrs } =
+    shared === undefined
+      ? { path, mode, size, mtime, ctime, ino, digest }
+      : { path, mode, size, mtime, ctime, ino, digest, shared };
+  if (xattrs) hashed.xattrs = xattrs;
+  return hashed;
 }
 
 /** Reads a file until it holds still: its state before and after the reading must be the same. */
@@ -85,7 +89,7 @@ async function readFile(directory: string, file: ScannedFile, call: Call): Promi
   const path = `${directory}/${file.path}`;
   let before: ScannedFile = file;
   for (let attempt = 0; attempt < attempts; attempt++) {
-    const { digest, stat } = await hashUnlessGone(path, before, call);
+    const { digest, stat, xattrs } = await hashUnlessGone(path, before, call);
     const after: ScannedFile = {
       path: file.path,
       mode: Number(stat.mode),
@@ -98,7 +102,7 @@ async function readFile(directory: string, file: ScannedFile, call: Call): Promi
     if (fileType(after.mode) !== "file") break;
     const same = after.ctime === before.ctime && after.mode === before.mode;
     if (same && after.size === before.size && after.ino === before.ino) {
-      return withDigest(after, digest);
+      return withDigest(after, digest, xattrs);
     }
     before = after;
   }
@@ -107,10 +111,11 @@ async function readFile(directory: string, file: ScannedFile, call: Call): Promi
 
 async function hashUnlessGone(path: string, { path: name, mode }: ScannedFile, call: Call) {
   // As the builder will own it: a directory of the asking side has no owners.
-  const header = (size: number) =>
-    contentHeader({ type: "file", mode: mode & 0o7777, uid: 0, gid: 0, size, rdev: 0 }, "");
+  const stat = { type: "file", mode: mode & 0o7777, uid: 0, gid: 0, rdev: 0 } as const;
   try {
-    return await hashFile(path, header, call);
+    const xattrs = portableXattrs(path);
+    const header = (size: number) => contentHeader({ ...stat, size }, "", xattrs);
+    return { ...(await hashFile(path, header, call)), xattrs };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     // Gone, or a link or a directory now.

@@ -40,6 +40,9 @@ export interface Incoming {
   discard(): void;
 }
 
+/** What the digest of a file has before its bytes. */
+export type Header = string | Uint8Array;
+
 /** Files of one kind of shared directory: contents by digest, and by path what was where at last. */
 export interface ReceivedFiles {
   /** Absolute; contents lie in it by digest (`contentPath`). */
@@ -48,8 +51,8 @@ export interface ReceivedFiles {
   /** What the filter of the last transfer was. */
   readonly lastFilter: string;
   /** Whether the content of that digest is there; `header` is what the digest has before the file's bytes. */
-  has(digest: Digest, header: string): boolean;
-  incoming(expectedSize: number, header: string): Incoming;
+  has(digest: Digest, header: Header): boolean;
+  incoming(expectedSize: number, header: Header): Incoming;
   /**
    * Remembers `files` for the next transfer. With `alone`, deletes what neither they nor `used` nor the last transfer
    * needed.
@@ -79,7 +82,7 @@ export function openReceivedFiles(directory: string): ReceivedFiles {
   const present = presentContents(contents);
   const sameBoot = about.boot === bootId();
   const checked = new Set<string>();
-  const trust = (digest: Digest, header: string): boolean => {
+  const trust = (digest: Digest, header: Header): boolean => {
     const hex = digestHex(digest);
     if (!present.has(hex)) return false;
     if (sameBoot || checked.has(hex)) return true;
@@ -157,7 +160,7 @@ function bootId(): string {
   return boot;
 }
 
-function digestOfFile(path: string, header: string): Digest | undefined {
+function digestOfFile(path: string, header: Header): Digest | undefined {
   try {
     return createDigester().update(header).update(readFileSync(path)).digest();
   } catch {
@@ -169,10 +172,10 @@ function digestOfFile(path: string, header: string): Digest | undefined {
 class SmallFile implements Incoming {
   readonly #contents: string;
   readonly #present: Set<string>;
-  readonly #header: string;
+  readonly #header: Header;
   readonly #chunks: Uint8Array[] = [];
 
-  constructor(contents: string, present: Set<string>, header: string) {
+  constructor(contents: string, present: Set<string>, header: Header) {
     this.#contents = contents;
     this.#present = present;
     this.#header = header;
@@ -212,7 +215,7 @@ class LargeFile implements Incoming {
   readonly #file: number;
   readonly #digester: Digester;
 
-  constructor(contents: string, present: Set<string>, header: string) {
+  constructor(contents: string, present: Set<string>, header: Header) {
     this.#contents = contents;
     this.#present = present;
     this.#temporary = `${contents}/${temporaryName()}`;

@@ -3,6 +3,7 @@ import { chmodSync, copyFileSync, linkSync, mkdirSync, symlinkSync } from "node:
 import { type Call, type Digest, digestHex, fromNodeError, Once } from "../../../base/index.ts";
 import { fileType } from "../../../storage/directory/index.ts";
 import {
+  applyXattrs,
   type HostEntry,
   type HostTree,
   loadSyscalls,
@@ -12,7 +13,7 @@ import {
   type Snapshotter,
   withMounted,
 } from "../../../storage/snapshot/index.ts";
-import { checkUnchanged, hostFile } from "../host-tree.ts";
+import { checkUnchanged, hostFile, hostXattrs } from "../host-tree.ts";
 
 /** The copy in the store, made at the first need and let go with the last snapshot that shares it. */
 interface Copy {
@@ -115,6 +116,7 @@ function copyEntry(tree: HostTree, entry: HostEntry, target: string, call: Call)
       case "directory":
         mkdirSync(target);
         chmodSync(target, mode);
+        applyXattrs(target, hostXattrs(tree, entry));
         return;
       case "symlink":
         symlinkSync(entry.linkname ?? "", target);
@@ -127,8 +129,9 @@ function copyEntry(tree: HostTree, entry: HostEntry, target: string, call: Call)
         return;
       default:
         copyFileSync(hostFile(tree, entry), target);
-        checkUnchanged(tree, entry);
         chmodSync(target, mode);
+        applyXattrs(target, hostXattrs(tree, entry));
+        checkUnchanged(tree, entry);
         setTimes(target, entry.mtime);
     }
   } catch (error) {

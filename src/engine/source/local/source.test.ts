@@ -161,7 +161,9 @@ test("unchanged files are not read again", async () => {
   const files = await scanDirectory(directory, undefined, uncancelled);
   rmSync(directory, { recursive: true });
   const options = { directory, index: join(root, "index"), now: later, onProgress() {} };
-  expect(await hashFiles(files, options, uncancelled)).toEqual(before);
+  // Attributes of files that are known already are looked at when they are copied.
+  const seen = before.map(({ xattrs: _, ...file }) => file);
+  expect(await hashFiles(files, options, uncancelled)).toEqual(seen);
 });
 
 test("files that were changed just now are read again next time", async () => {

@@ -29,7 +29,7 @@ export interface StatIndex {
 
 // Layout: magic, sha256 of all that follows, count, length of the label, then one column after the other, the paths ended
 // by NUL, and the label.
-const magic = "kiln stat index 3\n";
+const magic = "kiln stat index 4\n";
 const headerSize = magic.length + 32 + 6;
 const rowSize = 8 + 8 + 8 + 8 + 4 + 32;
 

@@ -2,12 +2,22 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { FileEntry, FileFilter, Session, SharedFiles, StepCall } from "../../../api/index.ts";
-import { fromNodeError, KilnError } from "../../../base/index.ts";
+import { digestHex, digestOf, fromNodeError, KilnError } from "../../../base/index.ts";
 import { EntryOrder, fileType } from "../../../storage/directory/index.ts";
-import type { HostEntry, HostTree } from "../../../storage/snapshot/index.ts";
+import {
+  type HostEntry,
+  type HostTree,
+  isPortableXattr,
+  type Xattrs,
+} from "../../../storage/snapshot/index.ts";
 import { contentHeader } from "../content-header.ts";
 import { contextChanged } from "../host-tree.ts";
-import { type Incoming, openReceivedFiles, type ReceivedFiles } from "./received-files.ts";
+import {
+  type Header,
+  type Incoming,
+  openReceivedFiles,
+  type ReceivedFiles,
+} from "./received-files.ts";
 import type { IndexedFile } from "./stat-index.ts";
 
 export interface TransferOptions {
@@ -68,9 +78,10 @@ function remember(
 ): void {
   const text = JSON.stringify(filter);
   const listed: IndexedFile[] = [];
-  for (const { path, mode, size, mtime, digest, linkname } of entries) {
+  for (const entry of entries) {
+    const { digest, linkname, mtime } = entry;
     if (digest === undefined || linkname !== undefined || mtime >= settled) continue;
-    listed.push({ path, mode, size, mtime, ctime: 0n, ino: 0n, digest });
+    listed.push({ ...asIndexed(entry), digest });
   }
   // Another selection of the same directory will ask for what this one left out.
   if (text !== received.lastFilter) listed.push(...received.index.unasked());
@@ -119,6 +130,8 @@ class Transfer {
     const type = fileType(mode);
     if (type === "socket" || type === "char" || type === "block") return;
     const made: Mutable<HostEntry> = { path, mode, size: type === "file" ? size : 0, mtime };
+    const xattrs = entry.xattrs && portable(entry.xattrs);
+    if (xattrs && type !== "symlink") made.xattrs = xattrs;
     this.#entries.push(made);
     if (type === "symlink") made.linkname = linkname ?? "";
     if (type !== "file") return;
@@ -139,6 +152,8 @@ class Transfer {
       first.shared = first.path;
       entry.size = first.size;
       if (first.digest !== undefined) entry.digest = first.digest;
+      if (first.xattrs) entry.xattrs = first.xattrs;
+      else delete entry.xattrs;
     }
     return this.#entries;
   }
@@ -158,10 +173,9 @@ class Transfer {
 
   #file(index: number, made: Mutable<HostEntry>): void {
     this.#byPath?.set(made.path, made);
-    const { path, mode, size, mtime } = made;
     const known = this.#options.everything
       ? undefined
-      : this.#received.index.digest({ path, mode, size, mtime, ctime: 0n, ino: 0n });
+      : this.#received.index.digest(asIndexed(made));
     if (known !== undefined && this.#received.has(known, headerOf(made))) {
       made.digest = known;
       return;
@@ -211,9 +225,25 @@ class Transfer {
   }
 }
 
+/** What tells whether a file has changed. Inodes of the other side are not known: attributes take their place. */
+function asIndexed(entry: HostEntry): Omit<IndexedFile, "digest"> {
+  const { path, mode, size, mtime, xattrs } = entry;
+  const ino = xattrs
+    ? BigInt(`0x${digestHex(digestOf(headerOf({ ...entry, size: 0 }))).slice(0, 16)}`)
+    : 0n;
+  return { path, mode, size, mtime, ctime: 0n, ino };
+}
+
 /** As the builder will own it: a directory of the asking side has no owners. */
-function headerOf({ mode, size }: HostEntry): string {
-  return contentHeader({ type: "file", mode: mode & 0o7777, uid: 0, gid: 0, size, rdev: 0 }, "");
+function headerOf({ mode, size, xattrs }: HostEntry): Header {
+  const stat = { type: "file", mode: mode & 0o7777, uid: 0, gid: 0, size, rdev: 0 } as const;
+  return contentHeader(stat, "", xattrs);
+}
+
+/** Those that count; undefined where there are none. */
+function portable(xattrs: Xattrs): Xattrs | undefined {
+  const found = [...xattrs].filter(([name]) => isPortableXattr(name) && !name.includes("\0"));
+  return found.length === 0 ? undefined : new Map(found);
 }
 
 function tooManyAtOnce(name: string): KilnError {

@@ -59,12 +59,29 @@ test("other packets are read by the generated code, and read back", () => {
 });
 
 test("fields that nobody knows are skipped", () => {
-  const xattrs = new Map([["user.a", Uint8Array.of(1)]]);
-  const stat = fsutil.Packet.decode(
-    encodeStat({ path: "a", mode: 0o100644, uid: 0, gid: 0, size: 0, mtime: 1n }),
-  ).stat;
-  const bytes = fsutil.Packet.encode(fsutil.Packet.create({ stat: { ...stat, xattrs } })).finish();
-  expect(decodePacket(bytes)).toMatchObject({ type: "stat", entry: { path: "a", mtime: 1n } });
+  const packet = encodeStat({ path: "a", mode: 0o100644, uid: 0, gid: 0, size: 0, mtime: 1n });
+  const stat = packet.subarray(2);
+  // Field 30 of both messages, as text.
+  const unknown = Uint8Array.of(0xf2, 0x01, 0x01, 0x61);
+  const inner = Uint8Array.of(...unknown, ...stat);
+  const bytes = Uint8Array.of(...unknown, 0x12, inner.length, ...inner);
+  expect(decodePacket(bytes)).toEqual(decodePacket(packet));
+});
+
+test("extended attributes travel as the reference sends them", () => {
+  const xattrs = new Map([
+    ["user.ä", Uint8Array.of(0, 1, 255)],
+    ["security.capability", new Uint8Array(300).fill(7)],
+    ["user.empty", new Uint8Array()],
+  ]);
+  const entry = { path: "a", mode: 0o100644, uid: 0, gid: 0, size: 0, mtime: 1n, xattrs };
+  const known = fsutil.Packet.decode(encodeStat(entry)).stat;
+  const asBytes = (map: ReadonlyMap<string, Uint8Array> | undefined) =>
+    new Map([...(map ?? [])].map(([name, value]) => [name, Uint8Array.from(value)]));
+  expect(asBytes(known?.xattrs)).toEqual(xattrs);
+  const packet = fsutil.Packet.encode(fsutil.Packet.create({ stat: known })).finish();
+  const read = decodePacket(packet);
+  expect(read.type === "stat" && asBytes(read.entry?.xattrs)).toEqual(xattrs);
 });
 
 test("modes are Go's on the wire", () => {

@@ -54,8 +54,10 @@ export function encodeData(id: number, data: Uint8Array): Uint8Array {
 
 export function encodeStat(entry: FileEntry): Uint8Array {
   const { path, mode, uid, gid, size, mtime, linkname = "", devMajor = 0, devMinor = 0 } = entry;
+  let room = 128;
+  for (const [name, value] of entry.xattrs ?? []) room += name.length * 3 + value.length + 40;
   // A character takes at most three bytes in UTF-8; numbers at most ten each.
-  const writer = new Writer((path.length + linkname.length) * 3 + 128);
+  const writer = new Writer((path.length + linkname.length) * 3 + room);
   writer.text(0x0a, path);
   writer.number(0x10, goMode(mode));
   writer.number(0x18, uid);
@@ -65,10 +67,18 @@ export function encodeStat(entry: FileEntry): Uint8Array {
   if (linkname !== "") writer.text(0x3a, linkname);
   writer.number(0x40, devMajor);
   writer.number(0x48, devMinor);
+  for (const [name, value] of entry.xattrs ?? []) writer.bytes(0x52, encodeXattr(name, value));
   const stat = writer.finish();
   const packet = new Writer(stat.length + 8);
   packet.bytes(0x12, stat);
   return packet.finish();
+}
+
+function encodeXattr(name: string, value: Uint8Array): Uint8Array {
+  const writer = new Writer(name.length * 3 + value.length + 20);
+  writer.text(0x0a, name);
+  writer.bytes(0x12, value);
+  return writer.finish();
 }
 
 /** Throws `REQUEST_INVALID` for what no packet looks like. */
@@ -108,6 +118,7 @@ function decodeStat(bytes: Uint8Array): FileEntry {
   const reader = new Reader(bytes);
   const entry: Mutable<FileEntry> = { path: "", mode: 0, uid: 0, gid: 0, size: 0, mtime: 0n };
   let mode = 0;
+  let xattrs: Map<string, Uint8Array> | undefined;
   while (!reader.atEnd) {
     const tag = reader.varint();
     if (tag === 0x0a) entry.path = reader.text();
@@ -119,11 +130,29 @@ function decodeStat(bytes: Uint8Array): FileEntry {
     else if (tag === 0x3a) entry.linkname = reader.text();
     else if (tag === 0x40) entry.devMajor = reader.varint();
     else if (tag === 0x48) entry.devMinor = reader.varint();
-    else reader.skip(tag);
+    else if (tag === 0x52) {
+      xattrs ??= new Map();
+      xattrs.set(...decodeXattr(reader.bytes()));
+    } else reader.skip(tag);
   }
+  if (xattrs) entry.xattrs = xattrs;
   entry.mode = unixMode(mode);
   if (entry.linkname === "") delete entry.linkname;
   return entry;
+}
+
+function decodeXattr(bytes: Uint8Array): [name: string, value: Uint8Array] {
+  const reader = new Reader(bytes);
+  let name = "";
+  let value: Uint8Array = new Uint8Array();
+  while (!reader.atEnd) {
+    const tag = reader.varint();
+    if (tag === 0x0a) name = reader.text();
+    // A copy: the packet is not to be kept for it.
+    else if (tag === 0x12) value = Uint8Array.from(reader.bytes());
+    else reader.skip(tag);
+  }
+  return [name, value];
 }
 
 function textOf(bytes: Uint8Array): string {
