@@ -40,6 +40,8 @@ export class SharedInput {
   #rest = "";
   #ended = false;
   readonly #lines: string[] = [];
+  /** What came when nobody had the input: it goes to whoever is next. */
+  #unclaimed: Uint8Array[] = [];
   #wake = () => {};
   readonly #source: AsyncIterator<Uint8Array>;
 
@@ -51,15 +53,19 @@ export class SharedInput {
   /** All that is typed goes there, until `undefined` is given; `leave` is called for Ctrl-a c. */
   attach(process: { readonly bytes: TypedBytes; readonly leave: () => void } | undefined): void {
     this.#process = process;
-    if (this.#ended) process?.bytes.end();
+    if (!process) return;
+    for (const data of this.#unclaimed.splice(0))
+      process.bytes.put(this.#unescaped(data, process.leave));
+    if (this.#ended) process.bytes.end();
   }
 
   /** The next line; undefined at the end. */
   async line(): Promise<string | undefined> {
     for (;;) {
+      for (const data of this.#unclaimed.splice(0)) this.#addText(new TextDecoder().decode(data));
       const next = this.#lines.shift();
       if (next !== undefined) return next;
-      if (this.#ended) return undefined;
+      if (this.#ended) return this.#lastLine();
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
@@ -77,7 +83,10 @@ export class SharedInput {
       if (done) break;
       const process = this.#process;
       if (process) process.bytes.put(this.#unescaped(value, process.leave));
-      else this.#addText(new TextDecoder().decode(value));
+      else {
+        this.#unclaimed.push(value);
+        this.#wake();
+      }
     }
     this.#end();
   }
@@ -86,13 +95,18 @@ export class SharedInput {
     const lines = (this.#rest + text).split(/\r?\n|\r/);
     this.#rest = lines.pop() ?? "";
     this.#lines.push(...lines);
-    this.#wake();
+  }
+
+  /** What no line break follows. */
+  #lastLine(): string | undefined {
+    const last = this.#rest === "" ? undefined : this.#rest;
+    this.#rest = "";
+    return last;
   }
 
   #end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    if (this.#rest !== "") this.#lines.push(this.#rest);
     this.#process?.bytes.end();
     this.#wake();
   }
