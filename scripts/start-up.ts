@@ -34,7 +34,7 @@ script.runInThisContext()(require, module, module.exports, filename, __dirname, 
 `;
 }
 
-/** Runs a build twice, as users do, and keeps the code that V8 compiled for it beside the program. */
+/** Runs builds as users do, and keeps the code that V8 compiled for it beside the program. */
 export async function writeCodeCache({ dist, script, cache }: Program): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "kiln-warm-up-"));
   const registry = await serveImage();
@@ -49,18 +49,13 @@ export async function writeCodeCache({ dist, script, cache }: Program): Promise<
     `const { script } = require(${JSON.stringify(join(dist, "kiln.cjs"))});
     process.on("exit", () => require("node:fs").writeFileSync(${place}, script.createCachedData()));`,
   );
+  const config = join(directory, "kiln.toml");
+  writeFileSync(config, `[registry."127.0.0.1:${port}"]\nhttp = true\n`);
+  const root = ["--root", join(directory, "root")];
   try {
-    const words = [
-      "build",
-      "--root",
-      join(directory, "root"),
-      "--platform",
-      platforms.join(),
-      "-t",
-      "warm:up",
-    ];
-    // The second build starts with the first one's code, and adds its own.
-    for (const name of ["first", "second"]) await runWarmUp([recorder, ...words, context], name);
+    // Each starts with the code of those before, and adds its own.
+    for (const words of builds)
+      await runWarmUp([recorder, "build", ...root, ...words, context], config);
   } finally {
     registry.close();
     rmSync(directory, { recursive: true, force: true });
@@ -69,6 +64,13 @@ export async function writeCodeCache({ dist, script, cache }: Program): Promise<
 }
 
 const platforms = ["linux/amd64", "linux/arm64"] as const;
+
+/** As users say it. The first one runs its steps, the others find them cached. */
+const builds: readonly (readonly string[])[] = [
+  ["--platform", platforms.join(), "-t", "warm:up"],
+  ["--platform", platforms.join(), "-t", "warm:up"],
+  ["--progress", "plain", "-o", "type=image,name=warm:up"],
+];
 
 const dockerfile = (base: string): string => `# syntax=docker/dockerfile:1
 FROM ${base} AS files
@@ -82,16 +84,16 @@ COPY --from=files --chown=1:1 /app /app
 CMD ["true"]
 `;
 
-async function runWarmUp(argv: readonly string[], name: string): Promise<void> {
+async function runWarmUp(argv: readonly string[], config: string): Promise<void> {
   // What an ordinary user's build leaves is the user's own then, and can be removed.
-  const env = { ...process.env, KILN_OWNERS: "one" };
+  const env = { ...process.env, KILN_OWNERS: "one", KILN_CONFIG: config };
   const child = spawn(process.execPath, argv, { stdio: ["ignore", "ignore", "pipe"], env });
   let said = "";
   child.stderr.on("data", (chunk: Uint8Array) => {
     said += new TextDecoder().decode(chunk);
   });
   const code = await new Promise<number | null>((done) => child.on("close", done));
-  if (code !== 0) throw new Error(`the ${name} warm-up build failed: ${said.slice(-2000)}`);
+  if (code !== 0) throw new Error(`a warm-up build failed: ${said.slice(-2000)}`);
 }
 
 /** A registry with one image, one empty directory in one layer, for all platforms of the warm-up. */
