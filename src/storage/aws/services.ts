@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { type Call, isRecord, KilnError } from "../../base/index.ts";
 import {
   Backoff,
-  type Connections,
+  Connections,
   failureWords,
   type HttpRequest,
   NetworkFailure,
@@ -19,6 +19,7 @@ export interface AwsKeys extends SigningKeys {
 
 export interface AwsWorld {
   readonly env: Environment;
+  /** To AWS itself. What is next door is asked directly, whatever proxies there are. */
   readonly connections: Connections;
   readonly now: () => Date;
 }
@@ -204,9 +205,11 @@ async function ask(
   request: HttpRequest,
   whose: string,
   patience: typeof nearby,
-  { connections }: AwsWorld,
+  world: AwsWorld,
   call: Call,
 ): Promise<string> {
+  using direct = patience === nearby ? new Connections({}) : undefined;
+  const connections = direct ?? world.connections;
   const backoff = new Backoff(patience);
   const fail = (why: string, cause?: unknown) =>
     new KilnError("CACHE_FAILED", `asking AWS for the keys of the ${whose}: ${why}`, { cause });

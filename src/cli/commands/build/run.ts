@@ -24,6 +24,7 @@ import { createBuildRef, openBuilder } from "../builders/builder.ts";
 import { openClientConfig } from "../builders/client-config.ts";
 import { type RunWorld, sayWarning } from "../command.ts";
 import { type ImageLoader, prepareLoads } from "../images/image-loading.ts";
+import { lendAwsKeys } from "./caches.ts";
 import { callAnswer } from "./call.ts";
 import type { ExplainMode } from "./choices.ts";
 import { type BuildFlags, ignoredFlags } from "./flags.ts";
@@ -55,12 +56,13 @@ export async function runBuild(
     stdin,
   });
   const facts = await wantedFacts(planned, world);
-  const { plan, loaders } = await prepareLoads(
+  const { plan: own, loaders } = await prepareLoads(
     { ...planned, attrs: { ...facts, ...planned.attrs } },
     world,
   );
-  const limits = plan.jobs === undefined ? {} : { jobs: plan.jobs };
+  const limits = own.jobs === undefined ? {} : { jobs: own.jobs };
   const builder = stack.use(await openBuilder(world, limits));
+  const plan = "runImage" in builder ? own : await withAwsKeys(own, world);
   const opened = await openDisplay(plan.progress, world.stderr, world);
   const ref = createBuildRef();
   const warnings: unknown[] = [];
@@ -80,6 +82,14 @@ export async function runBuild(
   if (plan.forecast) return await sayPlan(result, plan.forecast, world);
   await reportResult({ result, plan, ref, warnings }, world);
   return 0;
+}
+
+async function withAwsKeys(plan: BuildPlan, world: RunWorld): Promise<BuildPlan> {
+  return {
+    ...plan,
+    cacheImports: await lendAwsKeys(plan.cacheImports, world),
+    cacheExports: await lendAwsKeys(plan.cacheExports, world),
+  };
 }
 
 /** The second build of `--verify`, with a display of its own. */

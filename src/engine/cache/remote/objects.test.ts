@@ -246,3 +246,46 @@ describe("S3", () => {
     expect(store.refused).toEqual([]);
   });
 });
+
+describe("GitHub Actions' cache", () => {
+  const service = () => ({ url: `${store.url}/`, url_v2: store.url, token });
+
+  test("speaks the version that is asked for", async () => {
+    store = await startActionsCache(token);
+    const backend = createGhaBackend({ http });
+    await backend.export(outgoing(), { ...service(), version: "1" }, session, call);
+    expect(store.log.filter((line) => line.includes("twirp"))).toEqual([]);
+    await backend.import({ ...service(), version: "2" }, session, call);
+    expect(store.log.filter((line) => line.includes("twirp")).length).toBeGreaterThan(0);
+    for (const wrong of [{ version: "3" }, { timeout: "soon" }, { ghtoken: "api" }])
+      await expect(
+        backend.import({ ...service(), ...wrong } as never, session, call),
+      ).rejects.toMatchObject({ code: "FLAG_INVALID" });
+  });
+
+  test("asks the repository's list once, where it may, instead of the service for each layer", async () => {
+    store = await startActionsCache(token);
+    const backend = createGhaBackend({ http, env: { GITHUB_API_URL: store.url } });
+    const attrs = { ...service(), ghtoken: "api", repository: "me/app" };
+    await backend.export(outgoing(), attrs, session, call);
+    store.log.length = 0;
+    await backend.export(outgoing(), attrs, session, call);
+    expect(store.log.filter((line) => line.includes("/repos/me/app/actions/caches"))).toHaveLength(
+      1,
+    );
+    // What is left is the document's.
+    expect(store.log.filter((line) => line.includes("GetCacheEntryDownloadURL"))).toHaveLength(1);
+    // A list that is not to be had takes nothing away.
+    const denied = { ...attrs, ghtoken: "wrong" };
+    await backend.export(outgoing(), denied, session, call);
+    expect(await backend.import(attrs, session, call)).not.toEqual([]);
+  });
+
+  test("is given up when it takes longer than its timeout", async () => {
+    store = await startActionsCache(token);
+    const slow = createObjectsHttp(undefined, { retryBudget: 60_000, retryDelay: 20_000 });
+    const backend = createGhaBackend({ http: slow });
+    const attrs = { ...service(), url_v2: "http://127.0.0.1:1", timeout: "50ms" };
+    await expect(backend.import(attrs, session, call)).rejects.toThrow(/longer than 50ms/);
+  });
+});

@@ -76,8 +76,7 @@ function identityOf(attrs: Attrs, { env = process.env, now }: S3Options): AwsIde
     const keys = { id, secret, token, expires: undefined };
     return { keys: async () => keys };
   }
-  // The services of containers and machines are never behind a proxy.
-  if (!id && !secret) return createAwsIdentity({ env, now, connections: new Connections({}) });
+  if (!id && !secret) return createAwsIdentity({ env, now, connections: new Connections(env) });
   throw badCacheAttribute("access_key_id", "it goes with secret_access_key");
 }
 
