@@ -4,7 +4,7 @@ import type { Call, Digest } from "../base/index.ts";
 import type { Definition } from "../formats/llb/index.ts";
 import type { ImageConfig, Platform } from "../formats/oci/index.ts";
 import type { Attrs, ExportRequest } from "./builder.ts";
-import type { Container, ContainerRequest, FailedStep } from "./container.ts";
+import type { Container, ContainerRequest, FailedStep, FailedWork } from "./container.ts";
 import type { Warning } from "./events.ts";
 import type { MetaOptions, NamedSource, SourceMeta, SourcePolicy } from "./policy.ts";
 
@@ -101,6 +101,8 @@ export interface BuildBridge {
   container(request: ContainerRequest, call: Call): Promise<Container>;
   /** Steps that have failed in this build so far, where somebody drives it. */
   failures(): readonly FailedStep[];
+  /** What the step left that failed last of those with this digest. Absent where it is not kept. */
+  failedWork?(step: Digest): FailedWork | undefined;
   warn(warning: Warning): void;
   /** What can be built here, native first. */
   readonly platforms: readonly Platform[];

@@ -3,6 +3,7 @@ import type { Call, Digest } from "../base/index.ts";
 import type { ExecOp } from "../formats/llb/index.ts";
 import type { Platform } from "../formats/oci/index.ts";
 import type { ResultRef } from "./bridge.ts";
+import type { Attrs } from "./builder.ts";
 
 /** The mounts of a container; its processes come later. */
 export interface ContainerRequest {
@@ -48,6 +49,21 @@ export interface Container extends AsyncDisposable {
   start(process: ContainerProcess, call: Call): RunningProcess;
   /** The files as the processes see them, by mount; undefined for what is no snapshot. */
   readonly files: readonly (ResultRef | undefined)[];
+}
+
+/** What a step that failed left, whatever kind of step it was. */
+export interface FailedWork {
+  readonly step: Digest;
+  /** The op's own bytes. */
+  readonly encoded: Uint8Array;
+  /** Words for people, by key. */
+  readonly description: Attrs;
+  /** What it read: by mount of a process, else by input of the op. */
+  readonly inputs: readonly (ResultRef | undefined)[];
+  /** How it left them: by mount of a process, by action of changes to files. */
+  readonly states: readonly (ResultRef | undefined)[];
+  /** Which of its actions failed, or the content of which of its inputs could not be read. */
+  readonly subject?: { readonly kind: "file" | "content"; readonly index: number };
 }
 
 /** A step that failed in this build, with the files as they were then. */

@@ -27,6 +27,8 @@ export const errorCodes = {
     "invalid-argument",
     "A tar archive or compressed stream is malformed or exceeds a limit.",
   ],
+  BAKE_INVALID: ["invalid-argument", "A bake file, or what was asked of it, has mistakes."],
+  BAKE_NOT_FOUND: ["not-found", "A bake file does not exist, or there is none."],
   BINFMT_FAILED: ["permission-denied", "The kernel's table of emulators could not be changed."],
   BLOB_CORRUPT: ["internal", "Bytes do not have the digest or size that was promised for them."],
   BLOB_NOT_FOUND: ["not-found", "A blob is not where it was looked for."],
@@ -211,6 +213,18 @@ export function wrap(error: unknown, doing: string): unknown {
     cause: error.cause,
     others: error.others,
     details: error.details,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    ...(error.at === undefined ? {} : { at: error.at }),
+  });
+}
+
+/** The same error with further details; others than a `KilnError` pass unchanged. */
+export function withDetails(error: unknown, details: KilnError["details"]): unknown {
+  if (!isKilnError(error)) return error;
+  return new KilnError(error.code, error.message, {
+    cause: error.cause,
+    others: error.others,
+    details: { ...details, ...error.details },
     ...(error.hint === undefined ? {} : { hint: error.hint }),
     ...(error.at === undefined ? {} : { at: error.at }),
   });

@@ -64,7 +64,7 @@ import {
 } from "./executor/index.ts";
 import { openStepHistory } from "./explain/index.ts";
 import { createExporters, createPacker, packForCache } from "./exporter/index.ts";
-import { createDockerfileFrontend, createGatewayFrontend } from "./frontend/index.ts";
+import { createFrontends, type Frontend } from "./frontend/index.ts";
 import { type Hear, type HistoryOptions, openHistory } from "./history/index.ts";
 import type { Standing } from "./isolation/index.ts";
 import {
@@ -123,6 +123,8 @@ export interface EngineOptions {
   readonly manyClients?: boolean;
   /** Speaks with frontends in containers; without it none is run. */
   readonly serveBridge?: ServeBridge;
+  /** Those that may be asked for; all where absent. */
+  readonly frontends?: readonly Frontend["name"][];
   /** Repositories whose frontends may run in containers; all where absent. */
   readonly gatewaySources?: readonly string[];
   /** What requests may ask for beyond the sandbox; everything that there is, where absent. */
@@ -309,16 +311,7 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
       ...(options.manyClients ? { farewell } : {}),
       now: options.now,
     }),
-    frontends: new Map([
-      ["dockerfile.v0", createDockerfileFrontend()],
-      [
-        "gateway.v0",
-        createGatewayFrontend({
-          serve: options.serveBridge,
-          ...(options.gatewaySources ? { allowedRepositories: options.gatewaySources } : {}),
-        }),
-      ],
-    ]),
+    frontends: createFrontends(options),
     exporters: createExporters(exporterParts, pack),
     caches: remoteCaches,
     images,

@@ -19,12 +19,13 @@ export interface DaemonTables {
     /** Absolute paths. */
     readonly tls?: { readonly cert?: string; readonly key?: string; readonly ca?: string };
   };
-  /** Milliseconds and a number of records. */
+  readonly dockerfile: { readonly enabled?: boolean };
   /** Whose frontends may run in containers, by repository; all where absent. */
   readonly gateway: {
     readonly enabled?: boolean;
     readonly allowedRepositories?: readonly string[];
   };
+  /** Milliseconds and a number of records. */
   readonly history: { readonly maxAge?: number; readonly maxEntries?: number };
   readonly worker: {
     readonly enabled?: boolean;
@@ -105,7 +106,7 @@ export function readDaemonTables(
   const oci = worker.table("oci");
   for (const name of ["cdi", "system"]) top.table(name);
   const frontend = top.table("frontend");
-  frontend.table("dockerfile.v0");
+  const dockerfile = frontend.table("dockerfile.v0");
   const gateway = frontend.table("gateway.v0");
   const history = top.table("history");
   const log = top.table("log");
@@ -126,6 +127,7 @@ export function readDaemonTables(
       securityDescriptor: grpc.string("securityDescriptor") ? true : undefined,
       tls: { ...file("cert"), ...file("key"), ...file("ca") },
     }),
+    dockerfile: defined({ enabled: dockerfile.boolean("enabled") }),
     gateway: defined({
       enabled: gateway.boolean("enabled"),
       allowedRepositories: gateway.strings("allowedRepositories"),

@@ -10,7 +10,7 @@ import type {
   ResultRef,
   Session,
 } from "../../api/index.ts";
-import { type Call, KilnError } from "../../base/index.ts";
+import { type Call, KilnError, withDetails } from "../../base/index.ts";
 import { type Definition, readDefinition } from "../../formats/llb/index.ts";
 import type { Platform } from "../../formats/oci/index.ts";
 import { compilePatterns } from "../../formats/patterns/index.ts";
@@ -42,7 +42,7 @@ export interface BridgeParts {
   /** Looks into further caches for the rest of the build. */
   readonly importCaches: (imports: readonly ExportRequest[], call: Call) => Promise<void>;
   /** Absent while nothing may run. */
-  readonly containers: Pick<BuildContainers, "open" | "failures"> | undefined;
+  readonly containers: Pick<BuildContainers, "open" | "failures" | "work"> | undefined;
   /** Told what a name stood for. */
   readonly looked?: (reference: string, pinned: string) => void;
   readonly images: Pick<ImageSource, "resolveImage">;
@@ -102,15 +102,22 @@ export function createBridge(parts: BridgeParts): BuildBridge {
     async frontend({ name, attrs, inputs }, call) {
       const frontend = parts.frontends.get(name);
       if (!frontend)
-        throw new KilnError("UNSUPPORTED", `there is no frontend ${JSON.stringify(name)}`);
-      const found = await frontend.solve(attrs, createBridge({ ...parts, inputs }), call);
-      return await allowedResult(found, rules, call);
+        throw new KilnError("UNSUPPORTED", `invalid frontend: ${name.slice(0, 200)}`, {
+          hint: `Known frontends: ${[...parts.frontends.keys()].join(", ") || "none"}.`,
+        });
+      try {
+        const found = await frontend.solve(attrs, createBridge({ ...parts, inputs }), call);
+        return await allowedResult(found, rules, call);
+      } catch (error) {
+        throw withDetails(error, { frontend: name, frontendSource: attrs["source"] ?? "" });
+      }
     },
     async container(request, call) {
       if (parts.containers) return await parts.containers.open(request, call);
       throw new KilnError("UNSUPPORTED", "nothing runs while a build is planned");
     },
     failures: () => parts.containers?.failures ?? [],
+    failedWork: (step) => parts.containers?.work(step),
     warn: (warning) => emit({ type: "warning", warning, at: now() }),
   };
 }

@@ -5,12 +5,20 @@ import type {
   ContainerProcess,
   ContainerRequest,
   FailedStep,
+  FailedWork,
   ResultRef,
   RunningProcess,
   Session,
   StepCall,
 } from "../../api/index.ts";
-import { AsyncStack, abortReason, type Call, digestOf, KilnError } from "../../base/index.ts";
+import {
+  AsyncStack,
+  abortReason,
+  type Call,
+  type Digest,
+  digestOf,
+  KilnError,
+} from "../../base/index.ts";
 import type { LlbVertex } from "../../formats/llb/index.ts";
 import type { Platform } from "../../formats/oci/index.ts";
 import type { ProcessControl } from "../executor/index.ts";
@@ -27,7 +35,7 @@ import { checkPrivileges, type Grants } from "./entitlements.ts";
 const maxContainers = 64;
 const maxProcesses = 64;
 /** Failed steps whose files are kept. */
-const maxFailed = 16;
+const maxFailed = 64;
 
 export interface BuildContainersParts extends ContainerParts {
   readonly session: Session;
@@ -44,28 +52,39 @@ export interface BuildContainers extends AsyncDisposable {
   open(request: ContainerRequest, call: Call): Promise<Container>;
   /** In the order in which they failed. */
   readonly failures: readonly FailedStep[];
-  /** Takes what a failed process left. */
+  /** What is left of the last failure of a step. */
+  work(step: Digest): FailedWork | undefined;
+  /** Takes what a failed step left. */
   failed(vertex: LlbVertex, failed: FailedExec): void;
 }
 
 export function buildContainers(parts: BuildContainersParts): BuildContainers {
   const failures: FailedStep[] = [];
+  const works = new Map<Digest, FailedWork>();
   const open = new Set<Container>();
   const kept = new AsyncStack();
   return {
     failures,
-    failed(vertex, { states, inputs }) {
-      for (const result of [...states, ...inputs]) if (result) kept.use(result);
-      if (vertex.op.kind !== "exec" || failures.length >= maxFailed) return;
-      failures.push({
-        step: vertex.digest,
-        name: vertex.name,
-        op: vertex.op,
-        encoded: vertex.encoded,
-        platform: vertex.platform ?? parts.native,
-        states: states.map(parts.refOf),
-        inputs: inputs.map(parts.refOf),
-      });
+    work: (step) => works.get(step),
+    failed(vertex, { subject, ...left }) {
+      for (const result of [...left.states, ...left.inputs]) if (result) kept.use(result);
+      const { digest: step, encoded, metadata, name, op } = vertex;
+      const states = left.states.map(parts.refOf);
+      const inputs = left.inputs.map(parts.refOf);
+      if (works.size < maxFailed || works.has(step)) {
+        const { description } = metadata;
+        works.set(step, {
+          step,
+          encoded,
+          description,
+          states,
+          inputs,
+          ...(subject ? { subject } : {}),
+        });
+      }
+      if (op.kind !== "exec" || failures.length >= maxFailed || subject) return;
+      const platform = vertex.platform ?? parts.native;
+      failures.push({ step, name, op, encoded, platform, states, inputs });
     },
     async open(request, call) {
       if (open.size >= maxContainers)

@@ -1,4 +1,3 @@
 // Frontends: what turns a request into definitions.
-export { createDockerfileFrontend } from "./dockerfile/frontend.ts";
+export { createFrontends, type FrontendsOptions } from "./create-frontends.ts";
 export * from "./frontend.ts";
-export { createGatewayFrontend, type GatewayOptions } from "./gateway/frontend.ts";

@@ -186,7 +186,7 @@ function recordBuild(request: BuildRequest, start: (hear: Hear) => Build, store:
       warnings,
       logs,
       ...("error" in outcome
-        ? { error: wireError(outcome.error, wire.failed) }
+        ? { error: wireError(outcome.error, { step: wire.failed }) }
         : { exporterResponse: outcome.result.exporterResponse }),
     };
     if (request.internal) {

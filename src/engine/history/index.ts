@@ -8,4 +8,4 @@ export {
 } from "./bundle.ts";
 export { createRecordFilter } from "./filters.ts";
 export { type Hear, type History, type HistoryOptions, openHistory } from "./history.ts";
-export { wireError } from "./wire-errors.ts";
+export { type FailureFacts, wireError } from "./wire-errors.ts";

@@ -8,6 +8,7 @@ import {
   isKilnError,
   type KilnError,
 } from "../../base/index.ts";
+import type { SourceLocation } from "../../formats/llb/index.ts";
 import { type rpc, rpcDetails } from "../../formats/proto/index.ts";
 
 /** gRPC's codes of our categories. */
@@ -25,8 +26,15 @@ const codes: Readonly<Record<ErrorCategory, number>> = {
   unknown: 2,
 };
 
-/** `failed` is the step that the error is of, where it is of one. */
-export function wireError(error: unknown, failed?: Digest): rpc.Status {
+/** What is known of a failure besides its error. */
+export interface FailureFacts {
+  /** The step that it is of, where it is of one and does not say so itself. */
+  readonly step?: Digest | undefined;
+  /** Where a step was written, all of it: the error knows one place only. */
+  readonly locations?: (step: string) => readonly SourceLocation[] | undefined;
+}
+
+export function wireError(error: unknown, facts: FailureFacts = {}): rpc.Status {
   if (isAbortError(error)) return { code: 1, message: "context canceled", details: [] };
   if (isStatus(error)) {
     const { code, message, details } = error;
@@ -36,15 +44,28 @@ export function wireError(error: unknown, failed?: Digest): rpc.Status {
     const message = error instanceof Error ? error.message : String(error);
     return { code: 2, message, details: [] };
   }
+  const { vertex: digest = facts.step } = error.details;
   return {
     code: codes[error.category],
     message: error.message,
     details: [
-      ...(failed ? [detail("Vertex", { digest: failed })] : []),
-      ...[error, ...error.others].flatMap(sourceDetails),
+      ...(digest === undefined ? [] : [detail("Vertex", { digest })]),
+      ...[error, ...error.others].flatMap((one) => sourceDetails(one, facts)),
+      ...typedDetails(error),
       ownDetail(error),
     ],
   };
+}
+
+/** What else the reference's clients know by its type. */
+function typedDetails({ details }: KilnError): readonly Detail[] {
+  const { capability, request, frontend, frontendSource } = details;
+  const source = frontendSource === "" ? {} : { source: frontendSource };
+  return [
+    ...(capability === undefined ? [] : [detail("FrontendCap", { name: capability })]),
+    ...(request === undefined ? [] : [detail("Subrequest", { name: request })]),
+    ...(frontend === undefined ? [] : [detail("Frontend", { name: frontend, ...source })]),
+  ];
 }
 
 /** A status that came over the wire, from a client that drives its build, and goes back as it came. */
@@ -68,7 +89,11 @@ function detail(name: string, value: unknown): Detail {
 }
 
 /** The file with the places in it; only with its text can an excerpt be printed. */
-function sourceDetails({ at }: KilnError): readonly Detail[] {
+function sourceDetails({ at, details }: KilnError, { locations }: FailureFacts): readonly Detail[] {
+  const { vertex } = details;
+  const known = typeof vertex === "string" ? locations?.(vertex) : undefined;
+  // The last one first: so the reference wraps them.
+  if (known && known.length > 0) return known.map(locationDetail).reverse();
   if (at?.text === undefined) return [];
   const place = (line: number, column: number | undefined) => ({
     line,
@@ -79,6 +104,12 @@ function sourceDetails({ at }: KilnError): readonly Detail[] {
   const data = Buffer.from(at.text).toString("base64");
   const info = { filename: at.file, data, language: "Dockerfile" };
   return [detail("Source", { info, ranges: [{ start, end }] })];
+}
+
+function locationDetail({ file, ranges }: SourceLocation): Detail {
+  const { filename, language } = file;
+  const data = Buffer.from(file.data).toString("base64");
+  return detail("Source", { info: { filename, data, language }, ranges });
 }
 
 /** Kiln's own code and hint, for a Kiln on the other side. */

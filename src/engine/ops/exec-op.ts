@@ -1,6 +1,6 @@
 // LLB's ExecOp: a process in a root file system made of mounts, whose writable mounts become results.
 import { posix } from "node:path";
-import type { Session, StepCall, StepResources } from "../../api/index.ts";
+import type { FailedWork, Session, StepCall, StepResources } from "../../api/index.ts";
 import {
   AsyncStack,
   type Call,
@@ -23,7 +23,7 @@ import type {
 import type { CacheMap, Op } from "../solver/index.ts";
 import { ContentLister, contentDigest } from "../source/index.ts";
 import type { CacheMounts } from "./cache-mounts.ts";
-import { resolveInView } from "./file/view.ts";
+import { presentPath } from "./file/view.ts";
 import type { OpResult } from "./result.ts";
 import { fileFromSecret, secretEnvironment, socketFromAgent } from "./secrets.ts";
 import { withView } from "./views.ts";
@@ -47,8 +47,8 @@ export interface ExecParts {
   readonly onFailure?: (failed: FailedExec) => void;
 }
 
-/** What a failed process left: by mount, the state at failure and what it began with. */
-export interface FailedExec {
+/** What a failed op left. Of a process: by mount, the state at failure and what it began with. */
+export interface FailedExec extends Pick<FailedWork, "subject"> {
   readonly states: readonly OpResult[];
   readonly inputs: readonly OpResult[];
 }
@@ -96,7 +96,7 @@ function execCacheMap(
         listing: () => lister.listing(),
         contentDigest: (result: OpResult, call: Call) =>
           withView(result, call, (view) => {
-            const selectors = selected.map((path) => ({ path: resolveInView(view, path, true) }));
+            const selectors = selected.map((path) => ({ path: presentPath(view, path, true) }));
             lister.restart();
             return contentDigest(view, { selectors, lister }, call);
           }),

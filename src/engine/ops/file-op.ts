@@ -1,6 +1,6 @@
 // LLB's FileOp: copy, make and remove files in a new layer, without a container.
 import type { StepCall } from "../../api/index.ts";
-import { AsyncStack, type Call, digestOf } from "../../base/index.ts";
+import { AsyncStack, type Call, digestOf, isAbortError } from "../../base/index.ts";
 import {
   type FileAction,
   type FileOp,
@@ -12,6 +12,8 @@ import type { ActiveSnapshot, Mount, Snapshot, Snapshotter } from "../../storage
 import { withMounted } from "../../storage/snapshot/index.ts";
 import type { CacheMap, Op } from "../solver/index.ts";
 import { ContentLister } from "../source/index.ts";
+import type { FailedExec } from "./exec-op.ts";
+import { actionError } from "./file/action-errors.ts";
 import { makeDirectory, makeFile, makeSymlink, performCopy, remove } from "./file/actions.ts";
 import type { EarlierCopies, EarlierCopy, RunningCopy } from "./file/earlier-copy.ts";
 import { resolveOwner } from "./file/owner.ts";
@@ -25,7 +27,7 @@ export function createFileOp(
   op: FileOp,
   encoded: Uint8Array,
   inputCount: number,
-  { snapshotter, copies }: FileOpParts,
+  { snapshotter, copies, onFailure }: FileOpParts,
 ): Op<OpResult> {
   return {
     acquire: unlimited,
@@ -33,7 +35,7 @@ export function createFileOp(
     exec: async (inputs, call) => {
       await using copy = await beginCopy(op, encoded, inputs, copies, call);
       await using run = new FileRun(op, inputs, snapshotter, copy);
-      const outputs = await run.perform(call);
+      const outputs = await run.perform(call, onFailure);
       const [made] = outputs;
       if (made) copy?.remember(made);
       return outputs;
@@ -44,6 +46,8 @@ export function createFileOp(
 export interface FileOpParts {
   readonly snapshotter: Snapshotter;
   readonly copies?: EarlierCopies;
+  /** Told of an action that failed; what it is given becomes its own. */
+  readonly onFailure?: (failed: FailedExec) => void;
 }
 
 /** Fewer files than this are copied sooner than it is found out which of them are new. */
@@ -108,10 +112,15 @@ class FileRun implements AsyncDisposable {
     this.#earlier = earlier;
   }
 
-  async perform(call: StepCall): Promise<readonly OpResult[]> {
+  async perform(call: StepCall, onFailure: FileOpParts["onFailure"]): Promise<readonly OpResult[]> {
     for (const [index, action] of this.#op.actions.entries()) {
-      this.#open.set(index, await this.#activeFor(action.base, index, call));
-      await this.#performOne(index, action, call);
+      try {
+        this.#open.set(index, await this.#activeFor(action.base, index, call));
+        await this.#performOne(index, action, call);
+      } catch (error) {
+        if (onFailure && !isAbortError(error)) onFailure(await this.#failed(index, call));
+        throw error;
+      }
     }
     const outputs: OpResult[] = [];
     for (const [index, { output }] of this.#op.actions.entries()) {
@@ -123,6 +132,16 @@ class FileRun implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await using all = new AsyncStack();
     for (const one of [...this.#open.values(), ...this.#committed.values()]) all.use(one);
+  }
+
+  /** The files as the action that failed left them. */
+  async #failed(index: number, call: Call): Promise<FailedExec> {
+    const states: OpResult[] = this.#op.actions.map(() => undefined);
+    // Telling must not hide why the action failed.
+    const left = this.#open.has(index) ? this.#commit(index, call) : undefined;
+    states[index] = (await left?.catch(() => undefined))?.clone();
+    const inputs = this.#inputs.map((one) => one?.clone());
+    return { states, inputs, subject: { kind: "file", index } };
   }
 
   /** The previous action's layer goes on being written where this action is its only user. */
@@ -177,12 +196,16 @@ class FileRun implements AsyncDisposable {
           ...upperOf(mounts),
           ...(this.#earlier ? { earlier: this.#earlier } : {}),
         };
-        if (action.kind === "copy")
-          await performCopy(action, sourceView, root, owner, call, shortcuts);
-        else if (action.kind === "mkfile") makeFile(root, action, owner);
-        else if (action.kind === "mkdir") makeDirectory(root, action, owner);
-        else if (action.kind === "symlink") makeSymlink(root, action, owner);
-        else remove(root, action);
+        try {
+          if (action.kind === "copy")
+            await performCopy(action, sourceView, root, owner, call, shortcuts);
+          else if (action.kind === "mkfile") makeFile(root, action, owner);
+          else if (action.kind === "mkdir") makeDirectory(root, action, owner);
+          else if (action.kind === "symlink") makeSymlink(root, action, owner);
+          else remove(root, action);
+        } catch (error) {
+          throw actionError(error, root);
+        }
       });
     });
   }

@@ -4,7 +4,7 @@ import type { LlbVertex } from "../../formats/llb/index.ts";
 import type { Op } from "../solver/index.ts";
 import type { OpResult } from "./result.ts";
 
-/** The same op; its `KilnError`s carry the vertex's location, unless they have one, and the step's name. */
+/** The same op; its `KilnError`s carry the vertex, its location, unless they have one, and the step's name. */
 export function locateFailures(op: Op<OpResult>, vertex: LlbVertex): Op<OpResult> {
   const located = async <T>(work: Promise<T>): Promise<T> => {
     try {
@@ -33,14 +33,20 @@ export function locateFailures(op: Op<OpResult>, vertex: LlbVertex): Op<OpResult
 }
 
 function locate(error: unknown, vertex: LlbVertex): unknown {
-  const at = placeOf(vertex);
-  if (!isKilnError(error) || error.at || !at) return error;
+  // Whose failure it was first: a nested build's own step says more.
+  if (!isKilnError(error) || error.details["vertex"] !== undefined) return error;
+  const at = error.at ?? placeOf(vertex);
+  const { cause, hint, others } = error;
   return new KilnError(error.code, error.message, {
-    at,
-    cause: error.cause,
-    others: error.others,
-    details: { ...error.details, step: vertex.name },
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    cause,
+    others,
+    details: {
+      ...error.details,
+      vertex: vertex.digest,
+      ...(error.at ? {} : { step: vertex.name }),
+    },
+    ...(at === undefined ? {} : { at }),
+    ...(hint === undefined ? {} : { hint }),
   });
 }
 

@@ -1,6 +1,6 @@
 // From an LLB vertex to the work behind it.
 import type { Session, StepResources } from "../../api/index.ts";
-import { actingFor, type Call, type Digest } from "../../base/index.ts";
+import { actingFor, type Call, type Digest, isAbortError } from "../../base/index.ts";
 import type { LlbVertex } from "../../formats/llb/index.ts";
 import type { Platform } from "../../formats/oci/index.ts";
 import type { Snapshotter } from "../../storage/snapshot/index.ts";
@@ -47,11 +47,10 @@ export interface OpParts extends Omit<ExecParts, "session" | "resources" | "onFa
 
 /** Failures say where in the user's file the op was written. */
 export function createOp(definition: OpDefinition, parts: OpParts): Op<OpResult> {
-  const op = onBehalf(
-    locateFailures(createBareOp(definition, parts), definition.vertex),
-    definition.session,
-  );
-  const { vertex, beforeWork, afterWork } = definition;
+  const { vertex, session, beforeWork, afterWork, onFailure } = definition;
+  const bare = createBareOp(definition, parts);
+  const told = onFailure ? tellUnread(bare, (failed) => onFailure(vertex, failed)) : bare;
+  const op = onBehalf(locateFailures(told, vertex), session);
   if (!beforeWork && !afterWork) return op;
   return {
     ...op,
@@ -60,6 +59,31 @@ export function createOp(definition: OpDefinition, parts: OpParts): Op<OpResult>
       const outputs = await op.exec(inputs, call);
       afterWork?.(vertex, outputs);
       return outputs;
+    },
+  };
+}
+
+/** The same op; whoever is told gets the inputs whose content could not be read. */
+function tellUnread(op: Op<OpResult>, onFailure: (failed: FailedExec) => void): Op<OpResult> {
+  return {
+    ...op,
+    async cacheMap(call) {
+      const map = await op.cacheMap(call);
+      const inputs = map.inputs.map((input, index) => {
+        const { contentDigest } = input;
+        if (!contentDigest) return input;
+        const digest: typeof contentDigest = async (result, digesting) => {
+          try {
+            return await contentDigest(result, digesting);
+          } catch (error) {
+            const subject = { kind: "content", index } as const;
+            if (!isAbortError(error)) onFailure({ states: [], inputs: [result?.clone()], subject });
+            throw error;
+          }
+        };
+        return { ...input, contentDigest: digest };
+      });
+      return { ...map, inputs };
     },
   };
 }
@@ -90,6 +114,9 @@ function createBareOp(
   const { op } = vertex;
   const platform = vertex.platform ?? parts.defaultPlatform;
   const inputCount = vertex.inputs.length;
+  const told = onFailure
+    ? { onFailure: (failed: FailedExec) => onFailure(vertex, failed) }
+    : undefined;
   switch (op.kind) {
     case "source":
       return createSourceOp(op, platform, parts.sources, session, (pin) => onPin?.(vertex, pin));
@@ -98,10 +125,10 @@ function createBareOp(
         ...parts,
         session,
         ...(resources === undefined ? {} : { resources }),
-        ...(onFailure ? { onFailure: (failed: FailedExec) => onFailure(vertex, failed) } : {}),
+        ...told,
       });
     case "file":
-      return createFileOp(op, vertex.encoded, inputCount, parts);
+      return createFileOp(op, vertex.encoded, inputCount, { ...parts, ...told });
     case "merge":
       return createMergeOp(op, vertex.encoded, inputCount, parts.snapshotter);
     case "diff":

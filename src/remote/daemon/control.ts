@@ -1,6 +1,7 @@
 // Control: what clients ask of a daemon.
 import type { BuildEvent, Builder, BuildRequest, Session, UsageRecord } from "../../api/index.ts";
 import { type Call, type Digest, delay, foreignPattern, KilnError } from "../../base/index.ts";
+import type { FailureFacts } from "../../engine/history/index.ts";
 import { matchesFilters, parseFilters } from "../../engine/retention/index.ts";
 import { control, type workers } from "../../formats/proto/index.ts";
 import {
@@ -103,19 +104,24 @@ async function solve(
   parts: ControlParts,
   call: ServerCall,
 ): Promise<control.SolveResponse> {
-  let failed: Digest | undefined;
+  let step: Digest | undefined;
+  let locations: FailureFacts["locations"];
   try {
     const session =
       (message.Session === "" ? undefined : await parts.sessions.find(message.Session, call)) ??
       absentSession(message.Session);
     const check = await checkOf(message, parts, call);
     const request = { ...buildRequestOf(message), ...check };
-    const build = startBuild(request, session, message.Session, parts, call);
-    for await (const event of build.events) if (isFailure(event)) failed ??= event.step;
+    const drives = (build: DrivenBuild) => {
+      locations = (one) => build.locations(one);
+    };
+    locations = (one) => request.definition?.locations?.get(one as Digest);
+    const build = startBuild(request, session, message.Session, { ...parts, drives }, call);
+    for await (const event of build.events) if (isFailure(event)) step ??= event.step;
     const { exporterResponse } = await build.result;
     return { ExporterResponse: new Map(Object.entries(exporterResponse)) };
   } catch (error) {
-    throw toStatus(error, failed);
+    throw toStatus(error, { step, ...(locations ? { locations } : {}) });
   }
 }
 
@@ -142,7 +148,11 @@ function startBuild(
   request: BuildRequest,
   session: Session,
   sessionId: string,
-  { builder, driven }: ControlParts,
+  {
+    builder,
+    driven,
+    drives,
+  }: Pick<ControlParts, "builder" | "driven"> & { readonly drives: (build: DrivenBuild) => void },
   call: Call,
 ) {
   if (request.frontend !== undefined || request.definition)
@@ -154,6 +164,7 @@ function startBuild(
       async drive(bridge, driving) {
         const build = new DrivenBuild(lendingBridge(bridge, sessionId), driving);
         driven.set(ref, build);
+        drives(build);
         try {
           return await build.outcome();
         } finally {

@@ -21,10 +21,38 @@ describe("a driven build", () => {
   it("hands a frontend's result to its client, and takes it back as it was", async () => {
     const result: FrontendResult = {
       platforms: [
-        { platform, id: "linux/arm64", definition, config, epoch: new Date(1_700_000_000_000) },
+        {
+          platform,
+          id: "linux/arm64",
+          definition,
+          config,
+          epoch: new Date(1_700_000_000_000),
+          attestations: [
+            {
+              kind: "in-toto",
+              definition,
+              path: "/said.json",
+              predicateType: "https://example.com/said",
+              subjects: [
+                { kind: "self", name: "", digests: [] },
+                { kind: "raw", name: "other", digests: [`sha256:${"ab".repeat(32)}`] },
+              ],
+              metadata: { reason: "because" },
+            },
+            {
+              kind: "bundle",
+              definition: undefined,
+              path: "",
+              predicateType: "",
+              subjects: [],
+              metadata: {},
+            },
+          ],
+        },
       ],
       multiPlatform: true,
       metadata: { "frontend.warnings": "none" },
+      annotations: { "annotation-index.who": "a frontend" },
     };
     const build = open();
     const message = gateway.Result.decode(
@@ -32,6 +60,22 @@ describe("a driven build", () => {
     );
     build.return(message, undefined);
     expect(await build.outcome()).toEqual(result);
+  });
+
+  it.each([
+    ["unknown attestation kind 7", { kind: 7 as gateway.AttestationKind }],
+    ["does not have available content", { ref: undefined }],
+    ["no such ref: made up", { ref: { id: "made up", def: undefined } }],
+    ["unknown attestation subject type 9", { inTotoSubjects: [{ kind: 9, name: "", digest: [] }] }],
+    ["invalid digest", { inTotoSubjects: [{ kind: 1, name: "", digest: ["../../etc"] }] }],
+    ["more than 1000 subjects", { inTotoSubjects: Array(1001).fill({ kind: 0 }) }],
+  ] as [string, Partial<gateway.Attestation>][])("refuses attestations: %s", (why, wrong) => {
+    const attestation = [
+      gateway.Attestation.create({ path: "/a", ref: { id: "", def: undefined }, ...wrong }),
+    ];
+    const attestations = new Map([["linux/arm64", gateway.Attestations.create({ attestation })]]);
+    const message = gateway.Result.create({ attestations });
+    expect(() => open().return(message, undefined)).toThrow(why);
   });
 
   it("takes nothing at all for the empty file system of its own platform", async () => {

@@ -3,13 +3,13 @@ import { randomUUID } from "node:crypto";
 import type {
   BuildBridge,
   Container,
-  FailedStep,
+  FailedWork,
   FrontendResult,
   PlatformResult,
   ResultRef,
 } from "../../api/index.ts";
-import { abortable, type Call, KilnError } from "../../base/index.ts";
-import { type Definition, encodeDefinition } from "../../formats/llb/index.ts";
+import { abortable, type Call, type Digest, isKilnError, KilnError } from "../../base/index.ts";
+import { type Definition, encodeDefinition, type SourceLocation } from "../../formats/llb/index.ts";
 import type { Platform } from "../../formats/oci/index.ts";
 import { errdefs, gateway, pb, type rpc } from "../../formats/proto/index.ts";
 import { StatusError } from "../grpc/index.ts";
@@ -32,7 +32,7 @@ export class DrivenBuild {
   /** Names that are taken, also by containers that are being opened. */
   readonly #containers = new Map<string, Promise<Container>>();
   readonly #open = new Map<string, Container>();
-  readonly #failures = new Map<FailedStep, errdefs.Solve>();
+  readonly #failures = new Map<FailedWork, errdefs.Solve>();
   #settle: { resolve(result: FrontendResult): void; reject(error: unknown): void } = {
     resolve() {},
     reject() {},
@@ -150,11 +150,13 @@ export class DrivenBuild {
     await found[Symbol.asyncDispose]();
   }
 
-  /** What a failed step left, under names that containers can be made of; the last that failed. */
-  failure(): errdefs.Solve | undefined {
-    const failed = this.bridge.failures().at(-1);
-    if (!failed) return undefined;
-    const known = this.#failures.get(failed);
+  /** What the step left that an error is of, under names that containers can be made of. */
+  failure(error: unknown): errdefs.Solve | undefined {
+    const step = failedStep(error);
+    if (step === undefined) return undefined;
+    const left = this.bridge.failedWork?.(step);
+    if (!left) return this.#unkept(step);
+    const known = this.#failures.get(left);
     if (known) return known;
     const name = (ref: ResultRef | undefined): string => {
       if (!ref) return "";
@@ -163,19 +165,41 @@ export class DrivenBuild {
       return id;
     };
     const solve = errdefs.Solve.create({
-      inputIDs: failed.inputs.map(name),
-      mountIDs: failed.states.map(name),
-      op: pb.Op.decode(failed.encoded),
-      description: new Map(),
+      inputIDs: left.inputs.map(name),
+      mountIDs: left.states.map(name),
+      op: pb.Op.decode(left.encoded),
+      description: new Map(Object.entries(left.description)),
+      ...(left.subject ? { subject: subjectMessage(left.subject) } : {}),
     });
-    this.#failures.set(failed, solve);
+    this.#failures.set(left, solve);
     return solve;
+  }
+
+  /** Where a step was written, as the definitions say that the client solved. */
+  locations(step: string): readonly SourceLocation[] | undefined {
+    for (const { definition } of this.#refs.values()) {
+      const found = definition?.locations?.get(step as Digest);
+      if (found) return found;
+    }
+    return undefined;
+  }
+
+  #unkept(step: Digest): errdefs.Solve | undefined {
+    for (const { definition } of this.#refs.values()) {
+      const op = definition?.ops.find(({ digest }) => digest === step);
+      if (!op) continue;
+      const description = new Map(Object.entries(op.metadata.description));
+      return errdefs.Solve.create({ op: pb.Op.decode(op.bytes), description });
+    }
+    return undefined;
   }
 
   /** The client's last word. Later ones are ignored. Throws where it makes no sense. */
   return(result: gateway.Result | undefined, error: rpc.Status | undefined): void {
     if (error && error.code !== 0) {
-      this.#settle.reject(new StatusError(error.code, error.message, error.details));
+      // The reference reads details from the last to the first, and writes them down again.
+      const details = [...error.details].reverse();
+      this.#settle.reject(new StatusError(error.code, error.message, details));
       return;
     }
     this.#settle.resolve(this.#frontendResult(result ?? gateway.Result.create()));
@@ -207,4 +231,16 @@ export class DrivenBuild {
     if (!native) throw new Error("no platform can be built here");
     return native;
   }
+}
+
+function failedStep(error: unknown): Digest | undefined {
+  const step = isKilnError(error) ? error.details["vertex"] : undefined;
+  return typeof step === "string" ? (step as Digest) : undefined;
+}
+
+function subjectMessage({
+  kind,
+  index,
+}: NonNullable<FailedWork["subject"]>): NonNullable<errdefs.Solve["subject"]> {
+  return { $case: kind === "file" ? "file" : "cache", value: { index } };
 }

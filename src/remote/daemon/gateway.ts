@@ -3,7 +3,7 @@ import type { BuildBridge, ResolveMode, ResultRef } from "../../api/index.ts";
 import { type Call, KilnError } from "../../base/index.ts";
 import { encodeDefinition } from "../../formats/llb/index.ts";
 import type { Platform } from "../../formats/oci/index.ts";
-import { gateway, pb, type workers } from "../../formats/proto/index.ts";
+import { type errdefs, gateway, pb, type workers } from "../../formats/proto/index.ts";
 import {
   bind,
   type Implementation,
@@ -41,7 +41,8 @@ export function gatewayService(parts: GatewayParts): Service {
     try {
       return await work(build);
     } catch (error) {
-      throw withFailure(toStatus(error, build.bridge.failures().at(-1)?.step), build);
+      const locations = (step: string) => build.locations(step);
+      throw withFailure(toStatus(error, { locations }), build.failure(error));
     }
   };
   const implementation: Bridge = {
@@ -82,10 +83,8 @@ export function gatewayService(parts: GatewayParts): Service {
 }
 
 /** Clients that debug ask for what the failed step left. */
-function withFailure(error: unknown, build: DrivenBuild): unknown {
-  if (!(error instanceof StatusError)) return error;
-  const left = build.failure();
-  if (!left) return error;
+function withFailure(error: unknown, left: errdefs.Solve | undefined): unknown {
+  if (!(error instanceof StatusError) || !left) return error;
   const value = new TextEncoder().encode(JSON.stringify(messageJson(left)));
   const detail = { typeUrl: "github.com/moby/buildkit/errdefs.Solve+json", value };
   return new StatusError(error.code, error.message, [...error.details, detail]);

@@ -48,7 +48,7 @@ export function buildRequestOf(message: control.SolveRequest): BuildRequest {
     throw new KilnError("UNSUPPORTED", why);
   }
   if (Frontend !== "" && Frontend !== "dockerfile.v0" && Frontend !== "gateway.v0")
-    throw new KilnError("UNSUPPORTED", `there is no frontend ${JSON.stringify(Frontend)}`);
+    throw new KilnError("UNSUPPORTED", `invalid frontend: ${Frontend.slice(0, 200)}`);
   return {
     ref: Ref,
     ...(Frontend === "" ? {} : { frontend: Frontend }),

@@ -32,6 +32,7 @@ export interface DaemonSettings {
       | "dns"
       | "entitlements"
       | "gc"
+      | "frontends"
       | "gatewaySources"
       | "history"
       | "jobs"
@@ -182,6 +183,10 @@ function engineOptions(
       ...(values["cdi-spec-dir"].length > 0 ? { specDirs: values["cdi-spec-dir"] } : {}),
     },
     history: { ...tables.history, ...stepLogLimit(env) },
+    frontends: [
+      ...(tables.dockerfile.enabled === false ? [] : (["dockerfile.v0"] as const)),
+      ...(tables.gateway.enabled === false ? [] : (["gateway.v0"] as const)),
+    ],
     ...(tables.gateway.allowedRepositories
       ? { gatewaySources: tables.gateway.allowedRepositories }
       : {}),

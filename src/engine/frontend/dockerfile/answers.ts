@@ -63,7 +63,8 @@ function findAnswerer(question: string): Answerer {
   const found = Object.hasOwn(answerers, question) ? answerers[question] : undefined;
   if (found) return found;
   const near = closest(question, Object.keys(answerers));
-  throw new KilnError("UNSUPPORTED", `there is no request ${JSON.stringify(question)}`, {
+  throw new KilnError("UNSUPPORTED", `unsupported request ${question.slice(0, 200)}`, {
+    details: { request: question.slice(0, 200) },
     hint: near ? `Did you mean ${near}?` : `Known requests: ${Object.keys(answerers).join(", ")}.`,
   });
 }

@@ -110,6 +110,7 @@ function checkKnown(attrs: Attrs): void {
     const name = asked.trim().replace(/\+forward$/, "");
     if (name === "" || capabilities.has(name)) continue;
     throw new KilnError("UNSUPPORTED", `unsupported frontend capability ${name}`, {
+      details: { capability: name },
       hint: `Known capabilities: ${[...capabilities].join(", ")}.`,
     });
   }

@@ -22,6 +22,8 @@ import { Pipes } from "./pipes.ts";
 export interface GatewayOptions {
   /** Speaks the gateway protocol; absent where there is nobody to speak it. */
   readonly serve: ServeBridge | undefined;
+  /** The Dockerfile frontend stands for the images in which it is published. */
+  readonly builtIn: boolean;
   /** Repositories whose frontends may run (`docker.io/docker/dockerfile`); all where absent. */
   readonly allowedRepositories?: readonly string[];
 }
@@ -45,12 +47,12 @@ export function createGatewayFrontend(options: GatewayOptions): Frontend {
         throw new KilnError("UNSUPPORTED", "gateway-devel is not supported", {
           hint: "Name an image that has the frontend as source.",
         });
-      if (isStandardFrontend(source))
+      if (source !== "dockerfile.v0") checkAllowed(source, options.allowedRepositories);
+      if (options.builtIn && isStandardFrontend(source))
         return await bridge.frontend(
           { name: "dockerfile.v0", attrs: withoutGatewayDepth(attrs), inputs: bridge.inputs },
           call,
         );
-      checkAllowed(source, options.allowedRepositories);
       if (!options.serve)
         throw new KilnError("UNSUPPORTED", `the frontend ${source} cannot be run here`);
       return await runFrontend(source, attrs, { bridge, serve: options.serve }, call);
@@ -70,7 +72,7 @@ function checkAllowed(source: string, allowed: readonly string[] | undefined): v
   if (allowed.some((one) => plain(one) === plain(repository))) return;
   throw new KilnError(
     "SOURCE_DENIED",
-    `'${repository}' is not an allowed gateway source: allowed are ${allowed.join(", ")}`,
+    `'${source}' is not an allowed gateway source: allowed are ${allowed.join(", ")}`,
     { hint: 'Add it to allowedRepositories of [frontend."gateway.v0"] in buildkitd.toml.' },
   );
 }
@@ -151,6 +153,7 @@ function checkCapabilities(attrs: Attrs, config: ContainerConfig): void {
     const bare = name.replace(/\+forward$/, "");
     if (bare === "" || known.has(bare) || known.has(`${bare}+forward`)) continue;
     throw new KilnError("UNSUPPORTED", `unsupported frontend capability ${bare}`, {
+      details: { capability: bare },
       hint: "The frontend's image does not list it in its label moby.buildkit.frontend.caps.",
     });
   }

@@ -3,10 +3,10 @@ import type { Call, Digest } from "../../../base/index.ts";
 import type { InputSelector } from "../../../formats/llb/index.ts";
 import { createPathFilter } from "../../../formats/patterns/index.ts";
 import { type ContentLister, type ContentSelection, contentDigest } from "../../source/index.ts";
-import { type FileView, resolveInView } from "./view.ts";
+import { type FileView, presentPath, resolveInView } from "./view.ts";
 import { expandWildcards } from "./wildcards.ts";
 
-/** Digest of all that is selected of `view`; missing files are a content of their own. `lister` is told of them anew. */
+/** Digest of all that is selected of `view`. `lister` is told of it anew. Throws `COPY_NOT_FOUND` for a path that is missing. */
 export async function selectedContent(
   view: FileView,
   selected: readonly InputSelector[],
@@ -44,7 +44,7 @@ function toSelector(
   selector: InputSelector,
 ): ContentSelection["selectors"][number] {
   const path = `/${selector.path.split("/").filter(Boolean).join("/")}`;
-  if (!isFiltered(selector)) return { path: resolveInView(view, path, selector.followLinks) };
+  if (!isFiltered(selector)) return { path: presentPath(view, path, selector.followLinks) };
   const { includePatterns, excludePatterns, followLinks, wildcard } = selector;
   const filter =
     includePatterns.length > 0 || excludePatterns.length > 0

@@ -110,6 +110,13 @@ export function readView(view: FileView, path: string): Uint8Array {
   return view.lstat(path)?.type === "file" ? readFileSync(view.hostPath(path)) : new Uint8Array();
 }
 
+/** The path, resolved. Throws `COPY_NOT_FOUND` where nothing is there; the root always is. */
+export function presentPath(view: FileView, path: string, followLinks: boolean): string {
+  const resolved = resolveInView(view, path, followLinks);
+  if (resolved === "/" || view.lstat(resolved)) return resolved;
+  throw missingSource(view, path);
+}
+
 /** The error for a copied path that the view does not have. */
 export function missingSource(view: FileView, path: string): KilnError {
   const absence = view.explainAbsence?.(path);
