@@ -41,13 +41,15 @@ export type MissReason =
   | { readonly kind: "image"; readonly old: string; readonly new: string }
   /** Another source: a repository or a download. */
   | { readonly kind: "source"; readonly old: string; readonly new: string }
-  /** Files that the step reads of `from`, the context or another stage; without `changes` they are too many to be known. */
+  /** Files that the step reads of `from`, the context or another stage; without `changes` it is not known which. */
   | {
       readonly kind: "files";
       readonly from: string;
       readonly changes?: readonly FileChange[];
-      /** There are more than `changes` lists. */
+      /** How many more there are than `changes` lists. */
       readonly more?: number;
+      /** Only so many paths were compared, because there are more than are remembered. */
+      readonly compared?: number;
     }
   /** A step below ran, and its result counts by its history. */
   | { readonly kind: "step"; readonly step: Digest; readonly name: string };

@@ -100,18 +100,30 @@ function shortDigest(digest: string): string {
   return digest.slice(0, "sha256:".length + 12);
 }
 
-function filesLines({ from, changes, more = 0 }: Extract<MissReason, { kind: "files" }>): string[] {
-  if (!changes || changes.length === 0)
-    return [
-      `files of ${cleanText(from)} changed (which, is not known: there are too many, or too old)`,
-    ];
+function filesLines({
+  from,
+  changes,
+  more = 0,
+  compared,
+}: Extract<MissReason, { kind: "files" }>): string[] {
+  const name = cleanText(from);
+  if (!changes) return [`files of ${name} changed (which ones, has been forgotten)`];
+  const note =
+    compared === undefined ? [] : [`  (only its first ${grouped(compared)} are compared)`];
+  if (changes.length === 0) return [`files of ${name} changed`, ...note];
   const shown = changes.slice(0, shownFiles).map((change) => `  ${fileText(change)}`);
   const left = changes.length + more - shown.length;
   return [
-    `files of ${cleanText(from)} changed:`,
+    `files of ${name} changed:`,
     ...shown,
-    ...(left > 0 ? [`  … and ${left} more`] : []),
+    ...(left > 0 ? [`  … and ${grouped(left)} more`] : []),
+    ...note,
   ];
+}
+
+/** 12,345. */
+function grouped(count: number): string {
+  return String(count).replace(/(?<=\d)(?=(\d{3})+$)/g, ",");
 }
 
 function fileText({ path, old, new: now }: FileChange): string {

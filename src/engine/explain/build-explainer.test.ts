@@ -1,4 +1,5 @@
 // Why steps ran: one build after another, told as the solver tells them.
+import { randomBytes } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { memoryMetadata } from "../../../test/kit/memory-metadata.ts";
 import type { MissReason } from "../../api/index.ts";
@@ -6,6 +7,8 @@ import { digestOf } from "../../base/index.ts";
 import type { LlbVertex } from "../../formats/llb/index.ts";
 import type { ContentListing, StepFact } from "../solver/index.ts";
 import { BuildExplainer } from "./build-explainer.ts";
+import { changedFiles } from "./differences.ts";
+import { packListing, unpackListing } from "./listing-text.ts";
 import { openStepHistory } from "./step-history.ts";
 
 interface Step {
@@ -66,6 +69,11 @@ function keyOf(step: Step): string {
   return digestOf(JSON.stringify([step.image, step.command ?? step.name, step.env, ...below]));
 }
 
+const listingOf = (files: Readonly<Record<string, string>>, isCut = false): ContentListing => ({
+  paths: new Map(Object.entries(files)),
+  isCut,
+});
+
 const contentOf = (files: Readonly<Record<string, string>>) =>
   `c${digestOf(JSON.stringify(files))}`;
 
@@ -82,7 +90,7 @@ function factOf(step: Step, stage: StepFact["stage"], fresh: boolean): StepFact 
             names: ["tree"],
             fresh: false,
             content: contentOf(one.files),
-            listing: (): ContentListing => new Map(Object.entries(one.files)),
+            listing: () => listingOf(one.files),
           }
         : { names: [keyOf(one)], fresh },
     ),
@@ -234,6 +242,27 @@ describe("a step ran because", () => {
     ]);
   });
 
+  it("files changed: of many, the number and the first ones", () => {
+    const build = createProject();
+    const many = (content: string) =>
+      Object.fromEntries(
+        Array.from({ length: 20_000 }, (_, at) => [
+          `/d${at % 9}/f${at}`,
+          `file 644 0:0 ${content}`,
+        ]),
+      );
+    const copy = (files: Record<string, string>): Step => ({
+      name: "[2/2] COPY . .",
+      on: [{ files }],
+    });
+    build([copy(many("1"))]);
+    const reasons = build([copy({ ...many("1"), "/d3/f3": "file 644 0:0 2" })])["[2/2] COPY . ."];
+    expect(reasons).toMatchObject([{ kind: "files", changes: [{ path: "d3/f3" }] }]);
+    const [all] = build([copy(many("3"))])["[2/2] COPY . ."] ?? [];
+    expect(all?.kind === "files" && all.changes).toHaveLength(1000);
+    expect(all).toMatchObject({ kind: "files", more: 19_000 });
+  });
+
   it("an earlier step ran, beside what changed in itself", () => {
     const build = createProject();
     const last = (before: Step, env: readonly string[] = []): Step => ({
@@ -303,11 +332,62 @@ describe("what a step is compared with", () => {
   });
 });
 
+describe("listings that are cut", () => {
+  const cut = (...paths: readonly string[]) =>
+    listingOf(Object.fromEntries(paths.map((path) => [path, "file 644 0:0 1"])), true);
+
+  it("are compared as far as both go", () => {
+    // What came first pushed the last one out of the listing: it is not gone.
+    const old = cut("/a", "/a/x", "/a-b", "/c");
+    const now = cut("/0", "/a", "/a/x", "/a-b");
+    expect(changedFiles("context", old, now)).toEqual({
+      kind: "files",
+      from: "context",
+      changes: [{ path: "0", new: { type: "file", mode: "644", uid: 0, gid: 0, content: "1" } }],
+      compared: 4,
+    });
+    expect(changedFiles("context", now, old)).toMatchObject({ changes: [{ path: "0" }] });
+    expect(changedFiles("context", old, cut("/a", "/a-b", "/c", "/d"))).toMatchObject({
+      changes: [{ path: "a/x" }],
+    });
+  });
+
+  it("without a difference leave it open which files changed", () => {
+    const listing = cut("/a");
+    expect(changedFiles("context", listing, listing)).toMatchObject({ changes: [], compared: 1 });
+  });
+});
+
+describe("a kept listing", () => {
+  it("is read as it was, and not at all when it is damaged", () => {
+    const listing = listingOf({ "/": "directory 755 0:0", "/a b/é": "symlink - 0:0 x y" }, true);
+    const packed = packListing(listing);
+    expect(unpackListing(packed)).toEqual(listing);
+    for (const kept of [undefined, "x", [["/a", "b"]], { packed: 1 }, { packed: "AAAA" }])
+      expect(unpackListing(kept)).toBeUndefined();
+  });
+
+  it("of a hundred thousand paths is small, and quickly made", () => {
+    const paths = new Map(
+      Array.from({ length: 100_000 }, (_, at) => [
+        `/packages/p${at >> 6}/src/components/file-${at}.ts`,
+        `file 644 0:0 ${digestOf(`${at}`).slice(7, 19)}`,
+      ]),
+    );
+    const start = performance.now();
+    const packed = packListing({ paths, isCut: false });
+    expect(unpackListing(packed)?.paths.size).toBe(100_000);
+    expect(performance.now() - start).toBeLessThan(3000);
+    expect(packed.packed.length).toBeLessThan(3_000_000);
+  });
+});
+
 describe("the history", () => {
   it("forgets the oldest listings, and says then that it does not know", () => {
     const metadata = memoryMetadata();
     const history = openStepHistory(metadata);
-    const large = new Map([["/a", "x".repeat(10 << 20)]]);
+    // Nothing makes it shorter.
+    const large = listingOf({ "/a": randomBytes((10 << 20) * 0.75).toString("base64") });
     const build = { at: 1, steps: [] };
     for (let i = 0; i < 8; i++) {
       history.remember({
@@ -329,7 +409,7 @@ describe("the history", () => {
         project: "p",
         build: { at: 7, steps: [] },
         ran: new Map(),
-        listings: new Map([["c", new Map([["/a", "x".repeat(1000)]])]]),
+        listings: new Map([["c", listingOf({ "/a": randomBytes(1000).toString("hex") })]]),
       });
     remember();
     expect(history.extent().size).toBeGreaterThan(1000);

@@ -30,19 +30,50 @@ export function changedFiles(
   now: ContentListing | undefined,
 ): MissReason {
   if (!old || !now) return { kind: "files", from };
-  const changes: FileChange[] = [];
-  for (const path of [...new Set([...old.keys(), ...now.keys()])].sort()) {
-    const [before, after] = [old.get(path), now.get(path)];
-    if (before === after) continue;
-    changes.push({
+  const paths = changedPaths(old, now).sort();
+  const changes = paths.slice(0, mostChanges).map((path): FileChange => {
+    const [before, after] = [old.paths.get(path), now.paths.get(path)];
+    return {
       path: path.replace(/^\/(?=.)/, ""),
       ...(before === undefined ? {} : { old: parseFacts(before) }),
       ...(after === undefined ? {} : { new: parseFacts(after) }),
-    });
+    };
+  });
+  const more = paths.length - changes.length;
+  const isCut = old.isCut || now.isCut;
+  return {
+    kind: "files",
+    from,
+    changes,
+    ...(more > 0 ? { more } : {}),
+    ...(isCut ? { compared: Math.min(old.paths.size, now.paths.size) } : {}),
+  };
+}
+
+/** Paths that only one of the two has count only as far as the other one goes. */
+function changedPaths(old: ContentListing, now: ContentListing): string[] {
+  const found: string[] = [];
+  const [oldEnd, nowEnd] = [endOf(old), endOf(now)];
+  for (const [path, facts] of now.paths) {
+    const before = old.paths.get(path);
+    if (before !== facts && (before !== undefined || orderOf(path) <= oldEnd)) found.push(path);
   }
-  const more = changes.length - mostChanges;
-  const listed = changes.slice(0, mostChanges);
-  return { kind: "files", from, changes: listed, ...(more > 0 ? { more } : {}) };
+  for (const path of old.paths.keys())
+    if (!now.paths.has(path) && orderOf(path) <= nowEnd) found.push(path);
+  return found;
+}
+
+/** Up to where a listing goes, in its order. */
+function endOf({ paths, isCut }: ContentListing): string {
+  if (!isCut) return "\uffff";
+  let last = "";
+  for (const path of paths.keys()) last = path;
+  return orderOf(last);
+}
+
+/** A path so that texts compare as listings are ordered: a directory before what is in it, and that before the next name. */
+function orderOf(path: string): string {
+  return path.replaceAll("/", "\0");
 }
 
 /** `file 644 0:0 1a2b3c4d5e6f`. */

@@ -2,6 +2,7 @@
 import type { Digest } from "../../base/index.ts";
 import type { Metadata, MetadataTable } from "../../storage/metadata/index.ts";
 import type { CacheKeyId, ContentListing } from "../solver/index.ts";
+import { type PackedListing, packListing, unpackListing } from "./listing-text.ts";
 
 /** One step that ran. */
 export interface StepMemory {
@@ -66,17 +67,13 @@ const keptListingText = 64 * 1024 * 1024;
 export function openStepHistory(metadata: Metadata): StepHistory {
   const steps = createShelf<StepMemory>(metadata, "history-steps", { count: kept.steps });
   const builds = createShelf<LastBuild>(metadata, "history-builds", { count: kept.builds });
-  const listings = createShelf<readonly (readonly [string, string])[]>(
-    metadata,
-    "history-listings",
-    { count: kept.listings, text: keptListingText },
-  );
+  const listings = createShelf<PackedListing>(metadata, "history-listings", {
+    count: kept.listings,
+    text: keptListingText,
+  });
   return {
     step: (key) => steps.get(key),
-    listing: (content) => {
-      const entries = listings.get(content);
-      return entries && new Map(entries);
-    },
+    listing: (content) => unpackListing(listings.get(content)),
     lastBuild: (project) => builds.get(project),
     extent() {
       const times = builds.values().map(({ at }) => at);
@@ -94,7 +91,7 @@ export function openStepHistory(metadata: Metadata): StepHistory {
       metadata.transaction(() => {
         for (const [key, step] of ran) steps.put(key, step);
         for (const [content, listing] of seen) {
-          if (!listings.get(content)) listings.put(content, [...listing]);
+          if (!listings.get(content)) listings.put(content, packListing(listing));
         }
         builds.put(project, build);
       });

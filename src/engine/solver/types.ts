@@ -109,8 +109,13 @@ export interface StepFact {
   }[];
 }
 
-/** What a content digest was made of: what counts of each path. Undefined where there are too many. */
-export type ContentListing = ReadonlyMap<string, string>;
+/** What a content digest was made of. */
+export interface ContentListing {
+  /** What counts of each path. */
+  readonly paths: ReadonlyMap<string, string>;
+  /** There are more: these are the first ones, depth first, names in order. */
+  readonly isCut: boolean;
+}
 
 /** Whether the content of a step's result may be looked at: `cached` tells whether there is a result already. */
 export type MayLook<Def> = (vertex: Vertex<Def>, cached: boolean) => boolean;

@@ -25,6 +25,8 @@ export interface ContentView {
   hostPath(path: string): string;
   /** Its files' digests are known, and it can still be looked at when the digest has been made. */
   readonly lasting?: boolean;
+  /** All that is below its root, in path order, where that is at hand. */
+  readonly entries?: () => Iterable<ContentEntry>;
   /** Owner and mode of its root do not count: it is a directory of the asking side. */
   readonly bareRoot?: boolean;
 }
@@ -249,6 +251,10 @@ async function breathe(walk: Walk): Promise<void> {
 
 /** The same walk over files whose digests are known. Without time for others: it is short. */
 function listTree(view: ContentView, start: string, lister: ContentLister): void {
+  if (start === "/" && view.entries) {
+    listEntries(view.entries(), view, lister);
+    return;
+  }
   const stat = view.lstat(start);
   const stack = stat ? [{ path: start, stat }] : [];
   for (let next = stack.pop(); next && !lister.isFull; next = stack.pop()) {
@@ -261,6 +267,17 @@ function listTree(view: ContentView, start: string, lister: ContentLister): void
       const child = view.lstat(below(path, name));
       if (child) stack.push({ path: below(path, name), stat: child });
     }
+  }
+}
+
+/** All of a tree, without looking at each path: it may have a hundred thousand. */
+function listEntries(entries: Iterable<ContentEntry>, view: ContentView, lister: ContentLister) {
+  const root = view.lstat("/");
+  if (root) lister.add("/", root, "");
+  for (const { path, stat, linkname = "", xattrs } of entries) {
+    if (stat.digest !== undefined) lister.add(`/${path}`, stat, stat.digest);
+    else lister.add(`/${path}`, stat, linkname, xattrs);
+    if (lister.isFull) return;
   }
 }
 

@@ -1,28 +1,34 @@
 // What a content digest was made of, path by path, for people who ask why it changed. Bounded: it is kept for each step.
-
 import { digestOf } from "../../base/index.ts";
 import { isPortableXattr, type Xattrs } from "../../storage/snapshot/index.ts";
 
-/** Of more paths nobody is told each. */
-const mostPaths = 5000;
+/** Of more paths nobody is told each: the first ones must do. */
+const mostPaths = 200_000;
 
 /** Hexadecimal digits of a file's digest that are kept. */
 const shortDigest = 12;
 
 /** Collects what counts of each path: `file 644 0:0 1a2b3c4d5e6f`, `symlink - 0:0 target`. */
 export class ContentLister {
+  readonly #most: number;
   #paths = new Map<string, string>();
+  #isCut = false;
   #later: (() => void)[] = [];
+
+  constructor(most: number = mostPaths) {
+    this.#most = most;
+  }
 
   /** Before a digest is made (again). */
   restart(): void {
     this.#paths = new Map();
+    this.#isCut = false;
     this.#later = [];
   }
 
   /** More would not be listed: no need to go on. */
   get isFull(): boolean {
-    return this.#paths.size > mostPaths;
+    return this.#isCut;
   }
 
   add(
@@ -36,11 +42,12 @@ export class ContentLister {
     content: string,
     xattrs?: Xattrs,
   ): void {
-    if (this.isFull) return;
+    if (this.#paths.size >= this.#most) this.#isCut = true;
+    if (this.#isCut) return;
     const { type, mode, uid, gid } = stat;
     const bits = type === "symlink" ? "-" : mode.toString(8);
     const short = type === "file" ? content.replace(/^sha256:/, "").slice(0, shortDigest) : content;
-    const more = xattrs === undefined ? "" : attributesOf(xattrs);
+    const more = xattrs === undefined || xattrs.size === 0 ? "" : attributesOf(xattrs);
     this.#paths.set(path, `${type} ${bits} ${uid}:${gid} ${short}${more}`.trimEnd());
   }
 
@@ -49,10 +56,10 @@ export class ContentLister {
     this.#later.push(list);
   }
 
-  /** Undefined where there are too many paths, or where nothing was looked at. */
-  listing(): ReadonlyMap<string, string> | undefined {
+  /** Undefined where nothing was looked at. */
+  listing(): { readonly paths: ReadonlyMap<string, string>; readonly isCut: boolean } | undefined {
     for (const list of this.#later.splice(0)) if (!this.isFull) list();
-    return this.isFull || this.#paths.size === 0 ? undefined : this.#paths;
+    return this.#paths.size === 0 ? undefined : { paths: this.#paths, isCut: this.#isCut };
   }
 }
 

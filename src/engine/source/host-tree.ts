@@ -66,6 +66,7 @@ function createView(tree: HostTree): HostTreeView {
   return {
     lasting: true,
     bareRoot: true,
+    entries: () => contentEntries(tree),
     lstat(path) {
       if (path === "/") return treeRoot;
       const entry = indexed().entries.get(path);

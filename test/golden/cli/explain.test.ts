@@ -90,7 +90,7 @@ const texts: [string, MissReason, string[]][] = [
     "unknown files",
     { kind: "files", from: "[a 1/1] RUN x" },
     [
-      "files of [a 1/1] RUN x changed (which, is not known: there are too many, or too old)",
+      "files of [a 1/1] RUN x changed (which ones, has been forgotten)",
     ],
   ],
   [
@@ -126,6 +126,10 @@ describe("--explain", () => {
       events: told(explained({ kind: "files", from: "context", changes, more: 5 })),
     });
     expect(stderr).toContain("f9 was added\n      … and 7 more\n");
+    const many = explained({ kind: "files", from: "c", changes, more: 99_990, compared: 200_000 });
+    expect((await explain("--explain=text", { events: told(many) })).stderr).toContain(
+      "      … and 99,992 more\n      (only its first 200,000 are compared)\n",
+    );
   });
 
   it("names the platform where there are several", async () => {
