@@ -68,6 +68,31 @@ describe.skipIf(needsRoot)("caches that travel", { timeout: 300_000 }, () => {
     expect(await digestOf(`app-${mode}:2`)).toBe(await digestOf(`app-${mode}:1`));
   });
 
+  const oci = "application/vnd.oci.image";
+  const docker = "application/vnd.docker";
+  test.each([
+    ["", `${oci}.manifest.v1+json`, /tar\+gzip$/],
+    ["image-manifest=false", `${oci}.index.v1+json`, /tar\+gzip$/],
+    ["oci-mediatypes=false", `${docker}.distribution.manifest.list.v2+json`, /diff\.tar\.gzip$/],
+    ["compression=zstd,force-compression=true", `${oci}.manifest.v1+json`, /tar\+zstd$/],
+    ["compression=uncompressed,force-compression=true", `${oci}.manifest.v1+json`, /\.tar$/],
+  ])("a registry's cache with %s is written so, and found", async (attrs, mediaType, packed) => {
+    const ref = `${world.registry.address}/cache-form:${attrs.replace(/\W/g, "-")}x`;
+    const to = `type=registry,ref=${ref},mode=max${attrs && `,${attrs}`}`;
+    expect(await build(["--cache-to", to])).toMatchObject({ status: 0 });
+    const { stdout } = await world.kiln(["imagetools", "inspect", "--raw", ref]);
+    const document = JSON.parse(stdout);
+    expect(document.mediaType).toBe(mediaType);
+    const listed: readonly { readonly mediaType: string }[] = document.layers ?? document.manifests;
+    const types = listed
+      .map((one) => one.mediaType)
+      .filter((type) => !type.includes("cacheconfig"));
+    expect(types.filter((type) => !packed.test(type))).toEqual([]);
+    // The same text serves both ends.
+    const after = await build(["--cache-from", to]);
+    expect([after.status, after.ran]).toEqual([0, []]);
+  });
+
   test("a change in one stage runs what depends on it, with mode=max and not more", async () => {
     const ref = `${world.registry.address}/cache-partial:main`;
     await build(["--cache-to", `type=registry,ref=${ref},mode=max`]);

@@ -43,7 +43,8 @@ export function createLocalBackend(): CacheBackend {
     type: "local",
     place: ({ src, dest }) => src ?? dest ?? "",
     async import(attrs, session, call) {
-      checkCacheAttributes("local", attrs, ["digest", "src", "tag"]);
+      // Exports' own names are no mistake: many write one text for both.
+      checkCacheAttributes("local", attrs, [...exportNames, "digest", "src"]);
       const src = requiredAttribute("local", attrs, "src");
       const { digest } = attrs;
       if (digest !== undefined && !isDigest(digest))

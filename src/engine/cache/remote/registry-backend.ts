@@ -30,7 +30,8 @@ export function createRegistryBackend(parts: RegistryBackendParts): CacheBackend
     type: "registry",
     place: ({ ref = "" }) => ref,
     async import(attrs, session, call) {
-      checkCacheAttributes("registry", attrs, ["ref", "registry.insecure", "resolver.type"]);
+      // Exports' own names are no mistake: many write one text for both.
+      checkCacheAttributes("registry", attrs, [...registryExportAttributes, "resolver.type"]);
       const reference = readReference(attrs);
       const repository = repositoryName(reference);
       const pull = parts.registry(session, insecure(attrs)).pull(repository);
