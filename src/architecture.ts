@@ -16,6 +16,8 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   "formats/proto": [],
   "formats/template": ["base"],
   "formats/llb": ["base", "formats/oci", "formats/proto"],
+  "formats/hcl": ["base"],
+  "formats/bake": ["base", "formats/hcl"],
   "formats/dockerfile": ["base", "formats/oci", "formats/git", "formats/patterns", "formats/llb"],
   api: ["base", "formats/oci", "formats/llb"],
   "storage/content": ["base", "formats/oci"],
@@ -178,6 +180,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   "cli/flags": ["base", "formats/oci", "api"],
   "cli/commands": [
     "base",
+    "formats/bake",
     "formats/proto",
     "formats/template",
     "formats/archive",

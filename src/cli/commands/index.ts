@@ -27,6 +27,12 @@ export const root: Entry = {
   about: "No daemon and no set-up: the build runs in this process.",
   children: [
     {
+      name: "bake",
+      aliases: ["f"],
+      summary: "Build from a file",
+      load: async () => (await import("./bake/bake.ts")).bake,
+    },
+    {
       name: "binfmt",
       summary: "Register emulators with the kernel",
       load: async () => (await import("./machine/binfmt.ts")).binfmt,

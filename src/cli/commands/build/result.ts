@@ -27,19 +27,24 @@ export async function reportResult(
   const id = imageId(result.exporterResponse);
   if (plan.iidFile !== undefined && id !== undefined) writeFileAtomic(plan.iidFile, id, 0o644);
   if (plan.metadataFile !== undefined) {
-    const more = {
-      ...(await provenanceKeys(result, world.env["BUILDX_METADATA_PROVENANCE"], world.call)),
-      ...(parseBool(world.env["BUILDX_METADATA_WARNINGS"] ?? "") && warnings.length > 0
-        ? { "buildx.build.warnings": warnings }
-        : {}),
-    };
-    writeFileAtomic(
-      plan.metadataFile,
-      metadataJson(result.exporterResponse, fullRef(result, ref), more),
-      0o644,
-    );
+    const metadata = await buildMetadata({ result, plan, ref, warnings }, world);
+    writeFileAtomic(plan.metadataFile, JSON.stringify(metadata, undefined, 2), 0o644);
   }
   if (plan.quiet && id !== undefined) world.stdout.write(`${id}\n`);
+}
+
+/** What the metadata file says of a build: its response, its provenance, its name. */
+export async function buildMetadata(
+  { result, ref, warnings }: FinishedBuild,
+  world: World,
+): Promise<Readonly<Record<string, unknown>>> {
+  const more = {
+    ...(await provenanceKeys(result, world.env["BUILDX_METADATA_PROVENANCE"], world.call)),
+    ...(parseBool(world.env["BUILDX_METADATA_WARNINGS"] ?? "") && warnings.length > 0
+      ? { "buildx.build.warnings": warnings }
+      : {}),
+  };
+  return metadataOf(result.exporterResponse, fullRef(result, ref), more);
 }
 
 /** The configuration's digest where there is one image, else the index's: what buildx calls the image ID. */
@@ -91,21 +96,20 @@ const internalKeys = new Set([
   "source.date.epoch",
 ]);
 
-/** The metadata file: response keys with what is JSON in base64 as JSON, sorted, indented by two (X-41). */
-export function metadataJson(
+/** Response keys with what is JSON in base64 as JSON, sorted (X-41). */
+function metadataOf(
   response: Attrs,
   /** BUILDER/NODE/REF. */
   ref: string,
-  more: Readonly<Record<string, unknown>> = {},
-): string {
+  more: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
   const told = Object.entries(response).filter(([key]) => !internalKeys.has(key));
   const decoded = told.map(([key, value]) => [key, decodeValue(value)] as const);
-  const all = {
+  return sortedRecord<unknown>({
     ...Object.fromEntries(decoded),
     ...more,
     "buildx.build.ref": ref,
-  };
-  return JSON.stringify(sortedRecord<unknown>(all), undefined, 2);
+  });
 }
 
 function decodeValue(value: string): unknown {

@@ -1,39 +1,37 @@
 // Runs `kiln build`: flags into a plan, a session to lend, progress to show, results to deliver.
-import type {
-  BuildEvent,
-  Builder,
-  BuildRequest,
-  BuildResult,
-  Explanation,
-} from "../../../api/index.ts";
+import type { BuildEvent, Builder, BuildResult, Explanation } from "../../../api/index.ts";
 import { AsyncStack, isKilnError, KilnError } from "../../../base/index.ts";
 import type { Flags } from "../../flags/index.ts";
 import {
   explanationJson,
   explanationLines,
-  failureLines,
   loadPlanText,
   type OpenDisplay,
   openDisplay,
   showProgress,
-  warningBlock,
   warningJson,
-  warningLines,
 } from "../../progress/index.ts";
 import { createBuildRef, openBuilder } from "../builders/builder.ts";
 import { openClientConfig } from "../builders/client-config.ts";
 import { type RunWorld, sayWarning } from "../command.ts";
-import { type ImageLoader, prepareLoads } from "../images/image-loading.ts";
-import { lendAwsKeys } from "./caches.ts";
+import type { ImageLoader } from "../images/image-loading.ts";
 import { callAnswer } from "./call.ts";
 import type { ExplainMode } from "./choices.ts";
 import { type BuildFlags, ignoredFlags } from "./flags.ts";
-import { gitFacts } from "./git-facts.ts";
-import { createLocalSession } from "./local-session.ts";
+import type { createLocalSession } from "./local-session.ts";
+import { originOfBuild } from "./origin.ts";
 import { type BuildPlan, planBuild } from "./plan.ts";
 import { reportResult } from "./result.ts";
+import {
+  forBuilder,
+  offerAgents,
+  placed,
+  requestOf,
+  sayAfterwards,
+  sessionOf,
+  withFacts,
+} from "./run-plan.ts";
 import { wantedPolicies } from "./source-policies.ts";
-import { checkAgents } from "./ssh-agents.ts";
 import { readStdin } from "./stdin.ts";
 import { prepareVerification, type Verification } from "./verify.ts";
 
@@ -55,14 +53,11 @@ export async function runBuild(
     proxyArgs: config.proxyArgs(),
     stdin,
   });
-  const facts = await wantedFacts(planned, world);
-  const { plan: own, loaders } = await prepareLoads(
-    { ...planned, attrs: { ...facts, ...planned.attrs } },
-    world,
-  );
+  const { plan: own, loaders } = await withFacts(planned, world);
   const limits = own.jobs === undefined ? {} : { jobs: own.jobs };
-  const builder = stack.use(await openBuilder(world, limits));
-  const plan = "runImage" in builder ? own : await withAwsKeys(own, world);
+  const originOf = () => originOfBuild(context, flags.values.file, world.cwd);
+  const builder = stack.use(await openBuilder({ originOf, ...world }, limits));
+  const plan = await forBuilder(own, builder, world);
   const opened = await openDisplay(plan.progress, world.stderr, world);
   const ref = createBuildRef();
   const warnings: unknown[] = [];
@@ -82,14 +77,6 @@ export async function runBuild(
   if (plan.forecast) return await sayPlan(result, plan.forecast, world);
   await reportResult({ result, plan, ref, warnings }, world);
   return 0;
-}
-
-async function withAwsKeys(plan: BuildPlan, world: RunWorld): Promise<BuildPlan> {
-  return {
-    ...plan,
-    cacheImports: await lendAwsKeys(plan.cacheImports, world),
-    cacheExports: await lendAwsKeys(plan.cacheExports, world),
-  };
 }
 
 /** The second build of `--verify`, with a display of its own. */
@@ -115,15 +102,6 @@ interface Lent {
   readonly policies: ReturnType<typeof wantedPolicies>;
 }
 
-/** What version control says, where somebody will read it: provenance, the metadata file, labels. */
-async function wantedFacts(plan: BuildPlan, world: RunWorld): Promise<BuildPlan["attrs"]> {
-  const labels = world.env["BUILDX_GIT_LABELS"];
-  const read = plan.metadataFile !== undefined || plan.attrs["attest:provenance"] !== undefined;
-  if (!read && !labels) return {};
-  const filename = plan.attrs["filename"] ?? "Dockerfile";
-  return await gitFacts({ directories: plan.directories, filename, env: world.env }, world.call);
-}
-
 async function runPlan(
   plan: BuildPlan,
   ref: string,
@@ -133,35 +111,8 @@ async function runPlan(
   { credentials, loaders, warnings, policies }: Lent,
 ): Promise<BuildResult> {
   await offerAgents(plan, world);
-  const request: BuildRequest = {
-    ref,
-    frontend: "dockerfile.v0",
-    attrs: plan.attrs,
-    exporters: plan.exporters,
-    cacheImports: plan.cacheImports,
-    cacheExports: plan.cacheExports,
-    inputs: plan.inputs,
-    entitlements: plan.entitlements,
-    resources: plan.resources,
-    ...policies,
-    ...(plan.keepGoing ? { keepGoing: true } : {}),
-    ...(plan.explain ? { explain: true } : {}),
-    ...(plan.forecast ? { plan: true } : {}),
-    ...(plan.checkArch ? { checkArch: plan.checkArch } : {}),
-    ...(plan.expectCached ? { expectCached: true } : {}),
-  };
-  const session = createLocalSession({
-    directories: plan.directories,
-    layouts: plan.layouts,
-    uploads: plan.uploads,
-    secrets: plan.secrets,
-    agents: plan.agents,
-    receivers: plan.receivers,
-    loaders,
-    env: world.env,
-    stdout: world.stdout,
-    credentials,
-  });
+  const request = { ...requestOf(plan, ref), ...policies };
+  const session = sessionOf(plan, { credentials, loaders }, world);
   const build = builder.build(request, session, world.call);
   const explanations: Explanation[] = [];
   const events = setAside(build.events, { explanations, warnings });
@@ -182,38 +133,6 @@ async function runPlan(
   }
   if (shown.status === "rejected") throw shown.reason;
   return result.value;
-}
-
-/** An agent that is dead, or offers nothing, is better known before the build than in its last step. */
-async function offerAgents({ agents, call }: BuildPlan, world: RunWorld): Promise<void> {
-  if (agents.size === 0 || call) return;
-  for (const [id, keys] of await checkAgents(agents, world.call)) {
-    if (keys.length === 0) sayWarning(world, `the SSH agent ${id} offers no key: see ssh-add`);
-    else if (world.globals.debug) world.stderr.write(`SSH agent ${id} offers ${keys.join(", ")}\n`);
-  }
-}
-
-/** Lines of a failed step shown where they have been shown already, and where they have not. */
-const failureTail = { plain: 20, other: 200 };
-
-function sayAfterwards(
-  { mode, model }: OpenDisplay,
-  { failed, warn }: { readonly failed: boolean; readonly warn: boolean },
-  world: RunWorld,
-): void {
-  if (!model || mode === "none" || mode === "rawjson") return;
-  const { style } = world.stderr;
-  const lines: string[] = [];
-  if (failed)
-    lines.push(
-      ...failureLines(model, mode === "plain" ? failureTail.plain : failureTail.other, style),
-    );
-  else if (warn && mode !== "quiet") {
-    lines.push(...warningLines(model.warnings, style));
-    if (world.globals.debug)
-      lines.push(...model.warnings.flatMap((warning) => warningBlock(warning, style)));
-  }
-  world.stderr.write(lines.map((line) => `${line}\n`).join(""));
 }
 
 /** The same events; explanations and warnings are also put aside. */
@@ -265,23 +184,4 @@ function withDebugHint(error: unknown): unknown {
     hint: "Enter the step where it failed: run the same with 'kiln debug build'.",
     ...(error.at === undefined ? {} : { at: error.at }),
   });
-}
-
-/** Mistakes in the Dockerfile are shown under the name the user gave it. */
-function placed(error: unknown, plan: BuildPlan): unknown {
-  if (!isKilnError(error) || error.at === undefined) return error;
-  const { context, filename = "Dockerfile" } = plan.attrs;
-  // A context that is nothing but a Dockerfile is called so by the builder.
-  const whole = context !== undefined && error.at.file === "context" ? context : undefined;
-  if (whole === undefined && error.at.file !== filename) return error;
-  const file = whole ?? plan.dockerfile;
-  const rename = (one: KilnError): KilnError =>
-    new KilnError(one.code, one.message, {
-      cause: one.cause,
-      details: one.details,
-      others: one.others.map(rename),
-      ...(one.hint === undefined ? {} : { hint: one.hint }),
-      ...(one.at === undefined ? {} : { at: { ...one.at, file } }),
-    });
-  return rename(error);
 }

@@ -1,0 +1,144 @@
+// Runs `kiln bake`: files to targets, targets to builds, builds all at once.
+import { randomBytes } from "node:crypto";
+import { homedir } from "node:os";
+import { AsyncStack, writeFileAtomic } from "../../../base/index.ts";
+import {
+  bakeJson,
+  parseOverrides,
+  type ReadOptions,
+  readBakeFiles,
+  resolveBake,
+} from "../../../formats/bake/index.ts";
+import { formatPlatform, hostPlatform } from "../../../formats/oci/index.ts";
+import { type Flags, parseFlags, parseKeyValues } from "../../flags/index.ts";
+import { openDisplay } from "../../progress/index.ts";
+import { callAnswer } from "../build/call.ts";
+import { wantedJobs, wantedProgress } from "../build/choices.ts";
+import { type BuildFlags, buildFlags } from "../build/flags.ts";
+import { buildMetadata, type FinishedBuild } from "../build/result.ts";
+import { outputFile } from "../build/sources.ts";
+import { openBuilder } from "../builders/builder.ts";
+import { openClientConfig } from "../builders/client-config.ts";
+import { type RunWorld, sayWarning } from "../command.ts";
+import { namedFiles, readLocalFiles } from "./find-files.ts";
+import type { BakeFlags } from "./flags.ts";
+import { planTargets } from "./plan-targets.ts";
+import { runTargets } from "./run-targets.ts";
+
+/** One bake from its flags to its exit code. */
+export async function runBake(
+  flags: Flags<BakeFlags>,
+  names: readonly string[],
+  world: RunWorld,
+): Promise<number> {
+  await using stack = new AsyncStack();
+  const { values } = flags;
+  const files = await readLocalFiles(namedFiles(values.file, world.env), world.cwd, world);
+  const definition = readBakeFiles(files, readOptions(flags, world));
+  const overrides = parseOverrides(wantedOverrides(flags), definition.targets, world.env);
+  const bake = resolveBake(definition, names, overrides);
+  if (values.print) {
+    world.stdout.write(bakeJson(bake));
+    return 0;
+  }
+  const config = await openClientConfig(world);
+  const planOptions = {
+    env: world.env,
+    cwd: world.cwd,
+    stdoutIsTerminal: world.stdout.isTerminal,
+    proxyArgs: config.proxyArgs(),
+  };
+  const planned = planTargets(bake, planOptions, stack);
+  const metadataFile = outputFile("--metadata-file", values["metadata-file"], world.cwd);
+  const shared = sharedFlags(flags);
+  const jobs = wantedJobs(shared, world.env);
+  const builder = stack.use(await openBuilder(world, jobs === undefined ? {} : { jobs }));
+  const progress = wantedProgress(shared, world.env);
+  const opened = await openDisplay(progress, world.stderr, world);
+  const finished = await runTargets({ planned, builder, opened, config }, world);
+  if (metadataFile !== undefined)
+    writeFileAtomic(metadataFile, await metadataJson(finished, world), 0o644);
+  return sayAnswers(finished, world);
+}
+
+/** Those that mean the same for both commands, as flags of `kiln build`. */
+function sharedFlags({ values, given }: Flags<BakeFlags>): Flags<BuildFlags> {
+  const argv = [
+    ...(given("progress") ? [`--progress=${values.progress}`] : []),
+    ...(given("jobs") ? [`--jobs=${values.jobs}`] : []),
+  ];
+  return parseFlags(buildFlags, argv, { command: "kiln bake" }).flags;
+}
+
+function readOptions(flags: Flags<BakeFlags>, world: RunWorld): ReadOptions {
+  const disabled = world.env["BUILDX_BAKE_DISABLE_VARS_ENV_LOOKUP"];
+  const environment = disabled === "1" || disabled === "true" ? {} : world.env;
+  return {
+    given: parseKeyValues(flags.values.var, "--var", world.env),
+    env: environment,
+    builtins: {
+      BAKE_CMD_CONTEXT: "cwd://",
+      BAKE_LOCAL_PLATFORM: formatPlatform(hostPlatform(process.arch)),
+    },
+    ambient: {
+      now: world.now(),
+      homeDirectory: world.env["HOME"] || homedir(),
+      randomBytes: (length) => randomBytes(length),
+    },
+    warn: (message, range) => {
+      const line = range.source.text.slice(0, range.start).split("\n").length;
+      sayWarning(world, `${range.source.name}:${line}: ${message}`);
+    },
+  };
+}
+
+/** `--set`, and the flags that are short for it, which count first. */
+function wantedOverrides({ values, given }: Flags<BakeFlags>): readonly string[] {
+  const short: string[] = [];
+  if (values.push) short.push("*.push=true");
+  if (values.load) short.push("*.load=true");
+  if (given("no-cache")) short.push(`*.no-cache=${values["no-cache"]}`);
+  if (given("pull")) short.push(`*.pull=${values.pull}`);
+  for (const type of ["sbom", "provenance"] as const)
+    if (given(type) && values[type] !== "")
+      short.push(`*.attest=${attestWord(type, values[type])}`);
+  const call = values.check ? "check" : given("call") ? values.call : "";
+  if (call !== "") short.push(`*.call=${call}`);
+  return [...values.set, ...short];
+}
+
+function attestWord(type: string, value: string): string {
+  const words: Readonly<Record<string, string>> = { true: "", false: ",disabled=true" };
+  return `type=${type}${words[value] ?? `,${value}`}`;
+}
+
+/** Of every target under its name. */
+async function metadataJson(
+  finished: ReadonlyMap<string, FinishedBuild>,
+  world: RunWorld,
+): Promise<string> {
+  const all: Record<string, unknown> = {};
+  for (const [name, one] of [...finished].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const { "buildx.build.warnings": warnings, ...own } = await buildMetadata(one, world);
+    all[name] = own;
+    if (Array.isArray(warnings)) {
+      const before = all["buildx.build.warnings"];
+      all["buildx.build.warnings"] = [...(Array.isArray(before) ? before : []), ...warnings];
+    }
+  }
+  return JSON.stringify(all, undefined, 2);
+}
+
+/** Answers of `--call`, one after another under the names of their targets; 1 where a check found something. */
+function sayAnswers(finished: ReadonlyMap<string, FinishedBuild>, world: RunWorld): number {
+  let exitCode = 0;
+  const asked = [...finished].filter(([, { plan }]) => plan.call !== undefined);
+  for (const [name, { plan, result }] of asked) {
+    if (!plan.call) continue;
+    const answer = callAnswer(plan.call, result.exporterResponse);
+    if (asked.length > 1 && plan.call.format !== "json") world.stdout.write(`${name}:\n`);
+    world.stdout.write(answer.text);
+    exitCode = Math.max(exitCode, answer.exitCode);
+  }
+  return exitCode;
+}

@@ -1,0 +1,21 @@
+// HCL: its two syntaxes, its expressions and the functions that bake files may use.
+export type { Attribute, Block, Body, Expression } from "./ast.ts";
+export { bareWord } from "./ast.ts";
+export { Budget, evaluate, evaluateAs, type Scope, withVariables } from "./evaluate.ts";
+export { FunctionError, type HclFunction, type Param } from "./function.ts";
+export { type Ambient, standardFunctions } from "./functions/index.ts";
+export { parseHcl } from "./parse-body.ts";
+export { type BlockSchema, parseHclJson } from "./parse-json.ts";
+export { mistakeAt, placeOf, type Range, type Source } from "./source.ts";
+export { ConversionError, convert, convertJson, readType, type Type, typeSource } from "./types.ts";
+export {
+  compareText,
+  equalValues,
+  fromJson,
+  Mapping,
+  numberText,
+  Sequence,
+  toJson,
+  typeName,
+  type Value,
+} from "./value.ts";

@@ -1,0 +1,27 @@
+// Strings of JSON files, which are templates.
+import type { Expression } from "./ast.ts";
+import { ExpressionParser } from "./parse-expression.ts";
+import { parseWhole } from "./parse-template.ts";
+import { Scanner } from "./scanner.ts";
+import type { Range } from "./source.ts";
+
+/** A string of a JSON file, which is a template whose own escapes have been read already. */
+export function parseJsonTemplate(text: string, range: Range, depth: number): Expression {
+  if (!text.includes("${") && !text.includes("%{")) return { kind: "literal", value: text, range };
+  // What stands in the template has no place of its own in the file.
+  const inner = new Scanner({ name: range.source.name, text });
+  const parser = new ExpressionParser(inner, depth);
+  return moved(parseWhole(parser), range);
+}
+
+/** The expression with every range replaced: mistakes inside a JSON string point at the whole string. */
+function moved<T>(node: T, range: Range): T {
+  if (Array.isArray(node)) return node.map((one) => moved(one, range)) as T;
+  if (typeof node !== "object" || node === null) return node;
+  return Object.fromEntries(
+    Object.entries(node).map(([key, value]) => [
+      key,
+      key === "range" || key === "nameRange" ? range : moved(value, range),
+    ]),
+  ) as T;
+}
