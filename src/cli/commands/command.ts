@@ -2,6 +2,7 @@
 import type { Builder } from "../../api/index.ts";
 import type { Call } from "../../base/index.ts";
 import type { Standing } from "../../engine/isolation/index.ts";
+import type { BuildOrigin } from "../../remote/store/index.ts";
 import type { CommandSpec, FlagSet, Flags, GlobalFlags } from "../flags/index.ts";
 import type { Output } from "../report/index.ts";
 
@@ -31,6 +32,8 @@ export interface RunWorld extends World {
   readonly globals: GlobalFlags["values"];
   /** Where the process stands, for commands that open the store. */
   readonly standing?: Standing;
+  /** Where the build of this ref is started from, to be noted with the builder that builds it. */
+  readonly originOf?: (ref: string) => BuildOrigin | undefined;
 }
 
 /** One command: data for help and docs, and what it does. Resolves with the exit code; failures are thrown. */

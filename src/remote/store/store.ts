@@ -13,6 +13,7 @@ import {
 import { lockFile } from "./lock.ts";
 import { checkBuilderName } from "./names.ts";
 import { type BuilderRecord, parseRecord, recordText } from "./record.ts";
+import { openBuildOrigins } from "./refs.ts";
 
 /** Changes of the store, made while its lock is held. */
 export interface StoreChange {
@@ -85,7 +86,8 @@ function changeOf(directory: string): StoreChange {
       if (readIfThere(at("instances", file)) === undefined) throw noBuilder(name);
       rmSync(at("instances", file), { force: true });
       rmSync(at("activity", file), { force: true });
-      rmSync(at("refs", file), { force: true, recursive: true });
+      const origins = openBuildOrigins(directory);
+      for (const one of new Set([name, file])) origins.remove(one);
     },
     setCurrent(key, name, how) {
       write(at("current"), goJson({ Key: key, Name: name, Global: how.global }));

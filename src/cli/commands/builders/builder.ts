@@ -5,10 +5,10 @@ import { join } from "node:path";
 import type { Builder, BuilderInfo } from "../../../api/index.ts";
 import { type Call, KilnError } from "../../../base/index.ts";
 import type { Engine, EngineOptions } from "../../../engine/engine.ts";
-import { dockerDirectory } from "../../config/index.ts";
 import type { RunWorld } from "../command.ts";
 import { kilnVersion } from "../version.ts";
 import { openClientConfig } from "./client-config.ts";
+import { storeDirectory } from "./store-place.ts";
 
 /** What a command may set of the engine besides what configuration says. */
 export type EngineLimits = Partial<
@@ -56,8 +56,7 @@ export async function openBuilderNodes(world: RunWorld): Promise<{
 function mayBeChosen({ env, globals }: RunWorld): boolean {
   const named = globals.builder || env["BUILDX_BUILDER"];
   if (named || env["BUILDKIT_HOST"] || env["KILN_PLUGIN"] === "buildx") return named !== "embedded";
-  const directory = env["BUILDX_CONFIG"] || join(dockerDirectory(env), "buildx");
-  return existsSync(join(directory, "current"));
+  return existsSync(join(storeDirectory(env), "current"));
 }
 
 /** Asks the engine in this process what it is, for a state directory. */

@@ -1,6 +1,6 @@
 // The builder that was chosen: the engine in this process, a daemon, or several nodes as one.
 import type { Build, Builder, BuildPlace, BuildRequest } from "../../../api/index.ts";
-import { AsyncStack, type Call, KilnError } from "../../../base/index.ts";
+import { AsyncStack, type Call, KilnError, log } from "../../../base/index.ts";
 import { openRemoteBuilder } from "../../../remote/client/index.ts";
 import {
   askWorkers,
@@ -10,10 +10,13 @@ import {
   multiBuilder,
   openNode,
 } from "../../../remote/driver/index.ts";
+import { openBuildOrigins } from "../../../remote/store/index.ts";
 import { type RunWorld, sayWarning } from "../command.ts";
 import { joinImages } from "../images/join-images.ts";
 import { bootNodes } from "./builder-boot.ts";
 import { type KnownBuilder, type KnownBuilders, openKnownBuilders } from "./known-builders.ts";
+
+const debug = log("client");
 
 /** How long a daemon that somebody else starts may take, in milliseconds. */
 const patience = 20_000;
@@ -109,6 +112,7 @@ async function openDriver(
     ...remote,
     build: (request, session, call) => {
       const adapted = adapt(request, driver, world);
+      noteOrigin(request, node.name, builder, known, world);
       // Docker's two stores of images have exporters of different names: which it is shows in its workers.
       const build =
         driver.name === "docker"
@@ -128,6 +132,23 @@ function placed({ events, result }: Build, place: BuildPlace): Build {
   const told = result.then((one) => ({ ...one, places: [place] }));
   told.catch(() => undefined);
   return { events, result: told };
+}
+
+/** Paths of this machine, which the history of the builder does not have. A build goes on without them. */
+function noteOrigin(
+  { ref, attrs }: BuildRequest,
+  node: string,
+  { name, origin: kind }: KnownBuilder,
+  { store }: KnownBuilders,
+  world: RunWorld,
+): void {
+  const origin = attrs["requestid"] || kind === "embedded" ? undefined : world.originOf?.(ref);
+  if (!origin) return;
+  try {
+    openBuildOrigins(store.directory).save(name, node, ref, origin);
+  } catch (error) {
+    debug.debug("origin not noted", { error: String(error) });
+  }
 }
 
 /** A build that begins when something has been asked first. */

@@ -1,6 +1,6 @@
 // Which builders there are: those of the store, docker's contexts, and the engine in this process; and which is meant.
 import { existsSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import {
   authHeader,
   contextKey,
@@ -18,6 +18,7 @@ import {
 import { createDockerCredentials, dockerDirectory, readConfig } from "../../config/index.ts";
 import type { RunWorld } from "../command.ts";
 import { rootOf } from "../state-place.ts";
+import { storeDirectory } from "./store-place.ts";
 
 /** A builder and where it is known from. */
 export interface KnownBuilder extends BuilderRecord {
@@ -45,7 +46,7 @@ export interface KnownBuilders {
 export async function openKnownBuilders(world: RunWorld): Promise<KnownBuilders> {
   const directory = dockerDirectory(world.env);
   const contexts = readDockerContexts({ env: world.env, directory });
-  const store = openBuilderStore(world.env["BUILDX_CONFIG"] || join(directory, "buildx"));
+  const store = openBuilderStore(storeDirectory(world.env));
   const { config: file } = world.globals;
   const config = await readConfig(file === "" ? undefined : resolve(world.cwd, file), world.env);
   const root = rootOf(world, config.root);

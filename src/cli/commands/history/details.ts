@@ -2,7 +2,7 @@
 import type { Attrs, BuildRecord, RecordedBlob } from "../../../api/index.ts";
 import { type Call, isRecord, readAll } from "../../../base/index.ts";
 import { decodeStatus } from "../../../remote/client/index.ts";
-import { buildName, statusWord } from "./facts.ts";
+import { buildName, buildPlaces, statusWord } from "./facts.ts";
 import type { FoundRecord } from "./records.ts";
 
 export interface NamedValue {
@@ -81,21 +81,22 @@ export function attachmentsOf({ results = {} }: BuildRecord): readonly RecordAtt
 
 export async function readDetails(
   found: FoundRecord,
-  now: Date,
+  { now, cwd }: { readonly now: Date; readonly cwd: string },
   call: Call,
 ): Promise<BuildDetails> {
-  const { record } = found;
+  const { record, origin } = found;
   const { attrs, completedAt } = record;
+  const places = buildPlaces(attrs, origin, cwd);
   const text = (key: string, value: string | undefined) => (value ? { [key]: value } : {});
   const list = (key: string, values: readonly unknown[]) =>
     values.length === 0 ? {} : { [key]: values };
   const config = configOf(attrs);
   const failure = record.error && (await failureOf(found, call));
   return {
-    ...text("Name", buildName(attrs)),
+    ...text("Name", buildName(attrs, origin)),
     Ref: record.ref,
-    ...text("Context", attrs["context"] ?? attrs["vcs:localdir:context"]),
-    ...text("Dockerfile", attrs["filename"] ?? "Dockerfile"),
+    ...text("Context", places.context),
+    ...text("Dockerfile", places.dockerfile),
     ...text("VCSRepository", attrs["vcs:source"]),
     ...text("VCSRevision", attrs["vcs:revision"]),
     ...text("Target", attrs["target"]),

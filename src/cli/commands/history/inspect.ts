@@ -35,7 +35,7 @@ export const historyInspect: Command = defineCommand({
         ? undefined
         : parseTemplate(format, { json: (value) => goJson(jsonOf(value), 0) });
     return await withRecord(word, world, async (found) => {
-      const details = await readDetails(found, world.now(), world.call);
+      const details = await readDetails(found, { now: world.now(), cwd: world.cwd }, world.call);
       if (format === "json") world.stdout.write(`${goJson(details, 4)}\n`);
       else if (template) {
         const text = template.execute(details);

@@ -67,15 +67,15 @@ const standard = ["Ref", "Name", "Status", "CreatedAt", "Duration"];
 const longestName = 36;
 
 function rowOf(
-  { record, builder, node }: FoundRecord,
+  { record, builder, node, origin }: FoundRecord,
   shorten: boolean,
   now: Date,
 ): Record<keyof typeof headings, string> {
-  const name = buildName(record.attrs);
+  const name = buildName(record.attrs, origin);
   return {
     Ref: record.ref,
     FullRef: `${builder}/${node}/${record.ref}`,
-    Name: shorten && name.length > longestName ? `${name.slice(0, longestName)}...` : name,
+    Name: shorten && name.length > longestName ? `..${name.slice(2 - longestName)}` : name,
     Status: statusWord(record),
     CreatedAt: ageText(record.createdAt, now),
     Duration: `${durationText(elapsed(record, now))}${record.completedAt ? "" : "+"}`,
@@ -83,7 +83,7 @@ function rowOf(
 }
 
 /** With buildx's keys, in the order in which Go writes a map. */
-function jsonLine({ record, builder, node }: FoundRecord): string {
+function jsonLine({ record, builder, node, origin }: FoundRecord): string {
   const seconds = (time: Date) => time.toISOString().replace(/\.\d+Z$/, "Z");
   const { completedAt } = record;
   return `${JSON.stringify({
@@ -91,7 +91,7 @@ function jsonLine({ record, builder, node }: FoundRecord): string {
     ...(completedAt ? { completed_at: seconds(completedAt) } : {}),
     completed_steps: record.completedSteps,
     created_at: seconds(record.createdAt),
-    name: buildName(record.attrs),
+    name: buildName(record.attrs, origin),
     ref: `${builder}/${node}/${record.ref}`,
     status: statusWord(record),
     total_steps: record.totalSteps,

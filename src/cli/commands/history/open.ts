@@ -28,8 +28,8 @@ export const historyOpen: Command = defineCommand({
     return await withRecord(word, world, async (found) => {
       const { record } = found;
       const page = historyPage({
-        title: `Build ${buildName(record.attrs) || record.ref}`,
-        details: await readDetails(found, world.now(), world.call),
+        title: `Build ${buildName(record.attrs, found.origin) || record.ref}`,
+        details: await readDetails(found, { now: world.now(), cwd: world.cwd }, world.call),
         traces: record.trace ? [{ title: "Steps", spans: await readSpans(found, world) }] : [],
         log: await logText(found, world),
       });

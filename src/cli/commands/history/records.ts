@@ -1,7 +1,9 @@
 // Build records of the chosen builder's nodes, and which of them a word of the command line means.
 import type { BuildHistory, BuildRecord } from "../../../api/index.ts";
 import { AsyncStack, KilnError } from "../../../base/index.ts";
+import { type BuildOrigin, openBuildOrigins } from "../../../remote/store/index.ts";
 import { openBuilderNodes } from "../builders/builder.ts";
+import { storeDirectory } from "../builders/store-place.ts";
 import type { RunWorld } from "../command.ts";
 
 /** A record and where it is kept. */
@@ -10,6 +12,8 @@ export interface FoundRecord {
   readonly builder: string;
   readonly node: string;
   readonly history: BuildHistory;
+  /** Where on this machine it was started from, where that is noted. */
+  readonly origin?: BuildOrigin;
 }
 
 /** The histories of a builder's nodes. Disposing it closes the nodes. */
@@ -31,6 +35,11 @@ export async function openHistories(world: RunWorld): Promise<Histories> {
   if (kept.length === 0)
     throw new KilnError("UNSUPPORTED", `builder ${name} does not remember builds`);
   const owned = stack.move();
+  const origins = openBuildOrigins(storeDirectory(world.env));
+  const originOf = (node: string, ref: string) => {
+    const origin = origins.read(name, node, ref);
+    return origin ? { origin } : {};
+  };
   return {
     builder: name,
     nodes: kept,
@@ -38,7 +47,7 @@ export async function openHistories(world: RunWorld): Promise<Histories> {
       const found: FoundRecord[] = [];
       for (const { name: node, history } of kept)
         for (const record of await recordsOf(history, world))
-          found.push({ record, builder: name, node, history });
+          found.push({ record, builder: name, node, history, ...originOf(node, record.ref) });
       return found.sort((a, b) => b.record.createdAt.getTime() - a.record.createdAt.getTime());
     },
     [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),

@@ -66,7 +66,7 @@ async function readTraces(
   const traces: PageTrace[] = [];
   for (const one of words) {
     const found = pickRecord(one, all);
-    const name = buildName(found.record.attrs);
+    const name = buildName(found.record.attrs, found.origin);
     const title = name === "" ? found.record.ref : `${name} (${found.record.ref})`;
     traces.push({ title, spans: await readSpans(found, world) });
   }
