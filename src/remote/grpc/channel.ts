@@ -2,7 +2,7 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from "node:http2";
 import type { Duplex } from "node:stream";
 import { isAbortError } from "../../base/index.ts";
-import { keepAlive, sessionSettings, widenWindow } from "./connection.ts";
+import { cutOff, keepAlive, sessionSettings, widenWindow } from "./connection.ts";
 import { defaultMaxMessageSize, MessageParser } from "./framing.ts";
 import { headersOf, metadataOf, statusOf } from "./headers.ts";
 import { Inbound } from "./inbound.ts";
@@ -10,6 +10,7 @@ import { decoded } from "./messages.ts";
 import { send } from "./outbound.ts";
 import { StatusError, statusCodes } from "./status.ts";
 import type { Channel, ClientCall, ConnectionOptions, MethodDefinition } from "./types.ts";
+import { openWire } from "./wire.ts";
 
 export interface ChannelOptions extends ConnectionOptions {
   /** What the server is called in the requests; `localhost` where absent. */
@@ -19,9 +20,10 @@ export interface ChannelOptions extends ConnectionOptions {
 /** Speaks HTTP/2 over `socket`, which it then owns. Calls fail with UNAVAILABLE once the connection is gone. */
 export function openChannel(socket: Duplex, options: ChannelOptions = {}): Channel {
   const authority = options.authority ?? "localhost";
+  const wire = openWire(socket);
   const session = connect(`http://${authority}`, {
     ...sessionSettings,
-    createConnection: () => socket,
+    createConnection: () => wire,
   });
   let failure: Error | undefined;
   session.on("error", (error) => {
@@ -32,7 +34,7 @@ export function openChannel(socket: Duplex, options: ChannelOptions = {}): Chann
   const closed = new Promise<void>((resolve) => {
     session.once("close", () => {
       stopPings();
-      if (!socket.destroyed) socket.destroy();
+      wire.destroy();
       resolve();
     });
   });
@@ -48,8 +50,7 @@ export function openChannel(socket: Duplex, options: ChannelOptions = {}): Chann
         startCall({ session, options, lost }, { path, definition, requests, call }),
     },
     async [Symbol.asyncDispose]() {
-      session.destroy();
-      await closed;
+      await cutOff(session, socket, closed);
     },
   };
 }
@@ -115,10 +116,20 @@ async function pump(
   requests: AsyncIterable<unknown>,
 ): Promise<void> {
   const iterator = requests[Symbol.asyncIterator]();
-  const gone = new Promise<undefined>((resolve) => stream.once("close", () => resolve(undefined)));
+  // No `Promise.race` with the end of the call: it would keep every message until then.
+  let leave = () => {};
+  let gone = false;
+  stream.once("close", () => {
+    gone = true;
+    leave();
+  });
   for (;;) {
     // A source that waits for something else must not keep an ended call.
-    const next = await Promise.race([iterator.next(), gone]);
+    const next = await new Promise<IteratorResult<unknown> | undefined>((resolve, reject) => {
+      leave = () => resolve(undefined);
+      if (gone) leave();
+      iterator.next().then(resolve, reject);
+    });
     if (next === undefined) {
       void Promise.resolve(iterator.return?.()).catch(() => {});
       return;

@@ -13,6 +13,7 @@ import { keepAlive, sessionSettings, widenWindow } from "./connection.ts";
 import { serveCall } from "./server-call.ts";
 import { StatusError, statusCodes } from "./status.ts";
 import type { BoundMethod, GrpcServer, ServerOptions, Service } from "./types.ts";
+import { openWire } from "./wire.ts";
 
 const defaultMaxCalls = 1000;
 /** Milliseconds in which a connection must have said what HTTP/2 begins with: grpc-go's patience. */
@@ -90,7 +91,8 @@ async function serveConnection(
   socket: Duplex,
   { methods, options, sessions, stopping }: Connection,
 ): Promise<void> {
-  const session = performServerHandshake(socket, {
+  const wire = openWire(socket);
+  const session = performServerHandshake(wire, {
     ...sessionSettings,
     settings: {
       ...sessionSettings.settings,
@@ -104,7 +106,7 @@ async function serveConnection(
   patience.unref();
   session.once("remoteSettings", () => clearTimeout(patience));
   session.on("error", (error) => options.onError?.(error));
-  socket.on("error", (error) => options.onError?.(error));
+  wire.on("error", (error) => options.onError?.(error));
   const stopPings = keepAlive(session, options.keepAlive);
   session.on(
     "stream",
@@ -123,6 +125,6 @@ async function serveConnection(
   clearTimeout(patience);
   stopPings();
   sessions.delete(session);
-  if (!socket.destroyed) socket.destroy(undefined);
+  wire.destroy();
   await Promise.all(calls);
 }

@@ -8,15 +8,10 @@ import { type Packets, told, unexpected } from "./send.ts";
 /** The list is no longer read on while so many entries wait for their reader. */
 const maxWaiting = 64 * 1024;
 
-/**
- * Files that the sender knows to be wanted at one time: enough that it never waits for the next. Node's HTTP/2 does not read
- * while it writes, so two sides that both write more than the kernel buffers would wait for each other for ever: what goes
- * against the stream of contents must stay small.
- */
-const maxRequested = 1024;
-
 /** How long a sender may take for its last word, in milliseconds: all files are there by then. */
 const lastWordPatience = 10_000;
+
+const finished = Promise.resolve();
 
 /** Makes the call: what goes out, to what comes in. Its call is aborted when nobody wants the files any more. */
 export type OpenPackets = (outgoing: Packets, call: Call) => Packets;
@@ -40,10 +35,6 @@ class Receiver implements SharedFiles {
   readonly #ended: Promise<void>;
   #batch: FileEntry[] = [];
   #listEnded = false;
-  /** Wanted, and not yet asked for; from `#next` on. */
-  #wanted: number[] = [];
-  #next = 0;
-  #requested = 0;
   /** This side has said that it has all it wants. */
   #hasAll = false;
   /** And the other side has answered. */
@@ -69,8 +60,7 @@ class Receiver implements SharedFiles {
         failed: reject,
       });
       if (call.signal.aborted) abort();
-      this.#wanted.push(index);
-      this.#ask();
+      void this.#outbox.push(encodeRequest(index));
       this.#wakePump?.();
     });
   }
@@ -161,22 +151,9 @@ class Receiver implements SharedFiles {
     if (!reading) throw unexpected(`contents of file ${id}, which nobody asked for`);
     if (data.length > 0) return reading.take(data);
     this.#readings.delete(id);
-    this.#requested--;
     reading.done();
-    this.#ask();
-  }
-
-  #ask(): void {
-    while (this.#requested < maxRequested) {
-      const index = this.#wanted[this.#next];
-      if (index === undefined) break;
-      this.#next++;
-      this.#requested++;
-      void this.#outbox.push(encodeRequest(index));
-    }
-    if (this.#next < this.#wanted.length) return;
-    this.#wanted = [];
-    this.#next = 0;
+    // Whoever reads finishes this file before others come.
+    return finished;
   }
 
   #fail(error: unknown): void {

@@ -1,0 +1,84 @@
+// The byte stream below a connection, which is read also while HTTP/2 waits for its own writes.
+import { Duplex } from "node:stream";
+import { concatBytes } from "../../base/index.ts";
+
+/**
+ * Bytes that may wait for HTTP/2. A peer that keeps to the windows cannot have more on its way than the connection's window
+ * and the heads of its frames; reading stops for one that does not.
+ */
+const maxUnread = 16 << 20;
+/** Bytes that count as written while they wait for the other side, so that HTTP/2 goes on with its work. */
+const maxUnsent = 1 << 20;
+/** Milliseconds for last words on a connection that is closed. */
+const farewell = 1000;
+
+/**
+ * Node's HTTP/2 does not read while a write of its own is on the way (`Http2Session::MaybeStopReading`), so two of them that
+ * both write more than the kernel buffers wait for each other for ever. What is between them and the socket here takes from
+ * it whatever comes: the socket of the other side always empties, and its writes come to their end. How much may come is
+ * limited by HTTP/2's windows, which are widened only as HTTP/2 itself gets to read. Owns `socket`.
+ */
+export function openWire(socket: Duplex): Duplex {
+  return new Wire(socket);
+}
+
+type Done = (error?: Error | null) => void;
+
+class Wire extends Duplex {
+  readonly #socket: Duplex;
+
+  constructor(socket: Duplex) {
+    super({ allowHalfOpen: true, autoDestroy: true });
+    this.#socket = socket;
+    socket.on("data", (chunk: Uint8Array) => {
+      this.push(chunk);
+      if (this.readableLength > maxUnread) socket.pause();
+    });
+    socket.once("end", () => this.push(null));
+    socket.on("error", (error) => this.destroy(error));
+    socket.once("close", () => this.#closed());
+    socket.resume();
+    if (socket.destroyed) this.#closed();
+  }
+
+  override _read(): void {
+    if (this.#socket.isPaused() && this.readableLength <= maxUnread / 2) this.#socket.resume();
+  }
+
+  override _write(chunk: Uint8Array, _encoding: string, done: Done): void {
+    const socket = this.#socket;
+    if (socket.writableLength + chunk.length <= maxUnsent) {
+      socket.write(chunk);
+      done();
+    } else socket.write(chunk, done);
+  }
+
+  /** HTTP/2 hands over the heads of frames and their contents one by one: a copy costs less than a write of each. */
+  override _writev(chunks: readonly { readonly chunk: Uint8Array }[], done: Done): void {
+    this._write(concatBytes(chunks.map(({ chunk }) => chunk)), "", done);
+  }
+
+  override _final(done: Done): void {
+    this.#socket.end(() => done());
+  }
+
+  override _destroy(error: Error | null, done: Done): void {
+    const socket = this.#socket;
+    done(error);
+    if (error || socket.destroyed || socket.writableLength === 0) {
+      socket.destroy(error ?? undefined);
+      return;
+    }
+    // What was said already is still to be heard.
+    const timer = setTimeout(() => socket.destroy(), farewell);
+    socket.end(() => socket.destroy());
+    socket.once("close", () => clearTimeout(timer));
+  }
+
+  #closed(): void {
+    this.push(null);
+    // What came before is still read.
+    if (this.readableLength === 0) this.destroy();
+    else this.once("end", () => this.destroy());
+  }
+}
