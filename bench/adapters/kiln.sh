@@ -21,12 +21,5 @@ build(){
   _kiln build --progress plain "${flags[@]}" --output "$output" "$1"
 }
 push(){ build "$1" "$2" "$3" 1 0; }
-# One build a target, side by side on one store.
-bake(){
-  local number builds=()
-  for number in $(seq "$2"); do
-    TARGET=t$number build "$1" "$3-t$number" "" 0 0 & builds+=($!)
-  done
-  for number in "${builds[@]}"; do wait "$number" || return 1; done
-}
+bake(){ cd "$1" && TAGP=$3 _kiln bake --progress plain --set '*.output=type=image,push=false' -f docker-bake.hcl; }
 version(){ _kiln version; }

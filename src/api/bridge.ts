@@ -95,6 +95,8 @@ export interface BuildBridge {
   importCaches(imports: readonly ExportRequest[], call: Call): Promise<void>;
   /** Runs another frontend on this build, with attributes and inputs of its own. Nothing is solved for its result yet. */
   frontend(request: FrontendRequest, call: Call): Promise<FrontendResult>;
+  /** Of the build's session, where other builds lend the same directories at the same time (`Session.localsId`). */
+  readonly localsId?: string;
   /** Definitions that came with the request, by name (`dockerfile`). */
   readonly inputs: Readonly<Record<string, Definition>>;
   /** A container beside the build, which ends with it. Throws `ENTITLEMENT_MISSING` for what the build may not do. */

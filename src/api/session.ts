@@ -96,6 +96,11 @@ export interface ExportTarget {
 export interface Session {
   /** Says whose directories these are, across builds: what was kept of them is looked up by it. */
   readonly sharedKey?: string;
+  /**
+   * Equal for sessions of builds that run at the same time and lend the same directories under the same names: what they
+   * read of them is one and the same. Only within one process.
+   */
+  readonly localsId?: string;
   /** Another session of the same caller by its id, which may lend directories too. Absent where there is only this one. */
   peer?(id: string): Session | undefined;
   /** Lists a shared directory (`context`, `dockerfile`, a named context). Whoever asks disposes of what it gets. */

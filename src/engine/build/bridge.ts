@@ -59,6 +59,7 @@ export function createBridge(parts: BridgeParts): BuildBridge {
   return {
     platforms: parts.platforms,
     inputs: parts.inputs,
+    ...(session.localsId === undefined ? {} : { localsId: session.localsId }),
     async solve(definition, call) {
       const result = await parts.solve(await rules.definition(definition, call), call);
       return result ? refOf(result) : undefined;

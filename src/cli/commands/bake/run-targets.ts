@@ -32,6 +32,7 @@ export async function runTargets(
   world: RunWorld,
 ): Promise<ReadonlyMap<string, FinishedBuild>> {
   const wanted = [...planned.values()].filter(({ target }) => !target.linked);
+  const localsId = createBuildRef();
   const joined = new JoinedEvents(wanted.length > 1);
   const finished = new Map<string, FinishedBuild>();
   const shown = showProgress(joined.events, opened.display);
@@ -55,7 +56,7 @@ export async function runTargets(
       ...requestOf(plan, ref),
       ...(drive ? { drive } : {}),
     };
-    const session = sessionOf(plan, { credentials: config.credentials, loaders }, world);
+    const session = sessionOf(plan, { credentials: config.credentials, loaders, localsId }, world);
     const running = builder.build(request, session, call);
     const told = joined.add(name, withWarnings(running.events, warnings));
     const [result] = await Promise.allSettled([running.result, told]);

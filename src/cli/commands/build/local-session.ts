@@ -54,6 +54,8 @@ export interface SessionParts {
   readonly loaders?: ReadonlyMap<number, ImageLoader>;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdout: Output;
+  /** Of builds that run together and are lent the same directories. */
+  readonly localsId?: string;
   credentials(host: string, call: Call): Promise<Credentials | undefined>;
 }
 
@@ -71,6 +73,7 @@ export function createLocalSession(parts: SessionParts): Session {
       uploads.delete(id);
       return data;
     },
+    ...(parts.localsId === undefined ? {} : { localsId: parts.localsId }),
     sharedKey: sharedKeyOf(parts.directories.get("context") ?? ""),
     files(name, filter, call) {
       const directory = parts.directories.get(name);

@@ -71,12 +71,14 @@ export function requestOf(plan: BuildPlan, ref: string): BuildRequest {
 export interface Lenders {
   readonly credentials: Parameters<typeof createLocalSession>[0]["credentials"];
   readonly loaders: ReadonlyMap<number, ImageLoader>;
+  /** Of builds that run together and are lent the same directories. */
+  readonly localsId?: string;
 }
 
 /** What this side lends while the build runs. */
 export function sessionOf(
   plan: BuildPlan,
-  { credentials, loaders }: Lenders,
+  { credentials, loaders, localsId }: Lenders,
   world: RunWorld,
 ): Session {
   return createLocalSession({
@@ -90,6 +92,7 @@ export function sessionOf(
     env: world.env,
     stdout: world.stdout,
     credentials,
+    ...(localsId === undefined ? {} : { localsId }),
   });
 }
 

@@ -34,8 +34,9 @@ export function createDockerfileFrontend(): Frontend {
     async solve(attrs, bridge, call): Promise<FrontendResult> {
       const native = bridge.platforms[0] ?? hostPlatform(process.arch);
       const request = parseDockerfileAttrs(attrs, native);
-      // One id for the whole build: stages that do not depend on the target are the same vertices on all platforms.
-      const id = randomBytes(16).toString("hex");
+      // One id for the whole build: stages that do not depend on the target are the same vertices on all platforms, and in
+      // all builds that are lent the same directories at the same time.
+      const id = bridge.localsId ?? randomBytes(16).toString("hex");
       const { sessionIds = {} } = request.options;
       const reader = { bridge, native, id, sessionIds };
       const opened = await openContext(request.context, reader, call);
