@@ -14,13 +14,30 @@ export function temporaryName(): string {
  * same directory, fsync, rename. Throws `DISK_FULL` and `PERMISSION_DENIED` besides what `node:fs` throws.
  */
 export function writeFileAtomic(path: string, data: Uint8Array | string, mode = 0o600): void {
+  replaceFile(path, data, mode, fsyncSync);
+}
+
+/**
+ * As `writeFileAtomic`, without waiting for the disk: a killed process leaves the old or the new contents, a power cut may
+ * leave anything. For what is checked when it is read, and can be made again.
+ */
+export function writeNoteAtomic(path: string, data: string): void {
+  replaceFile(path, data, 0o600, () => {});
+}
+
+function replaceFile(
+  path: string,
+  data: Uint8Array | string,
+  mode: number,
+  flush: (file: number) => void,
+): void {
   const temporary = `${dirname(path)}/${temporaryName()}`;
   try {
     const file = openSync(temporary, "wx", mode);
     try {
       const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
       for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
-      fsyncSync(file);
+      flush(file);
     } finally {
       closeSync(file);
     }

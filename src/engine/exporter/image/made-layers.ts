@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { type Digest, isDigest, isRecord, writeFileAtomic } from "../../../base/index.ts";
+import { type Digest, isDigest, isRecord, writeNoteAtomic } from "../../../base/index.ts";
 import type { LayerBlob } from "../../../storage/snapshot/index.ts";
 
 /** One small file a layer and way of packing below `directory`. */
@@ -21,7 +21,7 @@ export function createMadeLayers(directory: string): MadeLayers {
     find: (key) => readLayer(file(key), key),
     remember(key, { descriptor, diffId }) {
       mkdirSync(dirname(file(key)), { recursive: true });
-      writeFileAtomic(file(key), JSON.stringify({ key, descriptor, diffId }));
+      writeNoteAtomic(file(key), JSON.stringify({ key, descriptor, diffId }));
     },
   };
 }
