@@ -1,6 +1,6 @@
 // The builder that was chosen: the engine in this process, a daemon, or several nodes as one.
 import type { Build, Builder, BuildPlace, BuildRequest } from "../../../api/index.ts";
-import { AsyncStack, type Call, KilnError, log } from "../../../base/index.ts";
+import { AsyncStack, type Call, KilnError, log, parseBool } from "../../../base/index.ts";
 import { openRemoteBuilder } from "../../../remote/client/index.ts";
 import {
   askWorkers,
@@ -174,12 +174,14 @@ function lateBuild(
 
 /** An image that nobody asked to be kept anywhere stays in the cache of a daemon that has no images of its own. */
 function adapt(request: BuildRequest, driver: Driver, world: RunWorld): BuildRequest {
-  if (driver.name === "docker") return request;
+  const noLoad = parseBool(world.env["BUILDX_NO_DEFAULT_LOAD"] ?? "") ?? false;
+  if (driver.name === "docker" && !noLoad) return request;
   const kept = request.exporters.filter(
     ({ type, attrs }) => type !== "image" || Object.keys(attrs).some((key) => key !== "name"),
   );
   if (kept.length === request.exporters.length) return request;
-  if (kept.length === 0) {
+  // Whoever switched loading off knows.
+  if (kept.length === 0 && !noLoad) {
     sayWarning(
       world,
       `No output specified with ${driver.name} driver. Build result will only remain in the build cache. To push result image into registry use --push or to load image into docker use --load`,
