@@ -17,6 +17,7 @@ import { containerMethods } from "./containers.ts";
 import type { DrivenBuild } from "./driven-build.ts";
 import { messageJson } from "./error-json.ts";
 import { statOf } from "./file-stat.ts";
+import { fitDetails } from "./fit-details.ts";
 import { definitionOf, definitionsOf } from "./solve-request.ts";
 import { toStatus } from "./statuses.ts";
 
@@ -87,7 +88,7 @@ function withFailure(error: unknown, left: errdefs.Solve | undefined): unknown {
   if (!(error instanceof StatusError) || !left) return error;
   const value = new TextEncoder().encode(JSON.stringify(messageJson(left)));
   const detail = { typeUrl: "github.com/moby/buildkit/errdefs.Solve+json", value };
-  return new StatusError(error.code, error.message, [...error.details, detail]);
+  return fitDetails(new StatusError(error.code, error.message, [...error.details, detail]));
 }
 
 type On = <T>(call: ServerCall, work: (build: DrivenBuild) => Promise<T> | T) => Promise<T>;

@@ -2,10 +2,12 @@
 import { isAbortError, isKilnError } from "../../base/index.ts";
 import { type FailureFacts, wireError } from "../../engine/history/index.ts";
 import { StatusError } from "../grpc/index.ts";
+import { fitDetails } from "./fit-details.ts";
 
 /** Cancellation passes, for the call to tell. */
 export function toStatus(error: unknown, facts: FailureFacts = {}): unknown {
-  if (error instanceof StatusError || isAbortError(error) || !isKilnError(error)) return error;
+  if (error instanceof StatusError) return fitDetails(error);
+  if (isAbortError(error) || !isKilnError(error)) return error;
   const { code, message, details } = wireError(error, facts);
-  return new StatusError(code, message, details);
+  return fitDetails(new StatusError(code, message, details));
 }

@@ -7,7 +7,7 @@ import type { Metadata } from "./types.ts";
 
 /**
  * nghttp2, which Node's clients are made of, drops headers with a value of more than 64 KiB, and with them the end of the call.
- * Details of a status that would not fit are left out, messages are cut.
+ * The largest details of a status that would not fit are left out, messages are cut.
  */
 const maxDetailsSize = 48 << 10;
 /** In characters; each may take 12 in the header. */
@@ -38,18 +38,30 @@ export function statusHeaders(status: StatusError | undefined): OutgoingHttpHead
   if (!status) return { "grpc-status": "0" };
   const { code } = status;
   const message = status.message.slice(0, maxMessageLength);
-  const details = status.details.map(({ typeUrl, value }) => ({ typeUrl, value }));
-  const bytes =
-    details.length === 0
-      ? undefined
-      : rpc.Status.encode(rpc.Status.create({ code, message, details })).finish();
+  const bytes = encodeDetails(code, message, status.details);
   return {
     "grpc-status": String(code),
     "grpc-message": encodeMessage(message),
-    ...(bytes && bytes.length <= maxDetailsSize
+    ...(bytes
       ? { "grpc-status-details-bin": Buffer.from(bytes).toString("base64").replaceAll("=", "") }
       : {}),
   };
+}
+
+/** Without the largest of the details, as long as they do not fit; undefined where none is left. */
+function encodeDetails(
+  code: number,
+  message: string,
+  all: StatusError["details"],
+): Uint8Array | undefined {
+  const details = all.map(({ typeUrl, value }) => ({ typeUrl, value }));
+  while (details.length > 0) {
+    const bytes = rpc.Status.encode(rpc.Status.create({ code, message, details })).finish();
+    if (bytes.length <= maxDetailsSize) return bytes;
+    const largest = details.reduce((a, b) => (b.value.length > a.value.length ? b : a));
+    details.splice(details.indexOf(largest), 1);
+  }
+  return undefined;
 }
 
 /** How the trailers say that a call ended; undefined when they say well. */
