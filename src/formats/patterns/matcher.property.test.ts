@@ -2,10 +2,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { cleanPath } from "./clean-path.ts";
-import { compileComparison, compileSteps, runSteps } from "./expression.ts";
+import { compilePieces, runPieces } from "./compare.ts";
 import { isValidGlob } from "./glob.ts";
 import { compilePatterns, type MatchState } from "./matcher.ts";
 import { createPathFilter } from "./path-filter.ts";
+import { readComparison } from "./pieces.ts";
 
 const names = fc.constantFrom("a", "b", "ab", "a.b", "x-1", "é");
 const paths = fc.array(names, { minLength: 1, maxLength: 5 }).map((parts) => parts.join("/"));
@@ -50,10 +51,10 @@ const lines = fc.array(
 );
 
 function slowTest(text: string): (path: string) => boolean {
-  const compared = compileComparison(text);
+  const compared = readComparison(text);
   if (compared.type === "exact") return (path) => path === compared.text;
   if (compared.type === "prefix") return (path) => path.startsWith(compared.text);
-  if (compared.type === "steps") return (path) => runSteps(compared.steps, path);
+  if (compared.type === "pieces") return (path) => runPieces(compared.pieces, path);
   return (path) => path.endsWith(compared.text) || `/${path}` === compared.text;
 }
 
@@ -66,9 +67,9 @@ describe("a pattern", () => {
   it("is matched alike by a regular expression and step by step", () => {
     fc.assert(
       fc.property(pattern, paths, (text, path) => {
-        const compared = compileComparison(text);
-        if (compared.type !== "steps") return;
-        expect(compileSteps(compared.steps)(path)).toBe(runSteps(compared.steps, path));
+        const compared = readComparison(text);
+        if (compared.type !== "pieces") return;
+        expect(compilePieces(compared.pieces)(path)).toBe(runPieces(compared.pieces, path));
       }),
       { numRuns: 5000 },
     );

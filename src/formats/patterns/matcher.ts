@@ -1,8 +1,9 @@
 // Lists of patterns as .dockerignore has them: the last one that matches decides, `!` takes back (moby/patternmatcher).
 import { KilnError } from "../../base/index.ts";
 import { cleanPath, directoryOf } from "./clean-path.ts";
-import { compileComparison, compileSteps, type Step } from "./expression.ts";
+import { compilePieces } from "./compare.ts";
 import { isValidGlob } from "./glob.ts";
+import { type Piece, readComparison } from "./pieces.ts";
 
 /** Which patterns of a list match a directory or one of its parents, as a walk hands it down. */
 export interface MatchState {
@@ -112,12 +113,12 @@ function compile(line: string, index: number): Pattern | undefined {
 }
 
 function comparisonOf(pattern: string): Pick<Pattern, "head" | "tail" | "exact" | "test"> {
-  const compared = compileComparison(pattern);
-  if (compared.type === "steps") {
-    const { steps } = compared;
-    const head = literalRun(steps);
-    const tail = literalRun(steps.toReversed(), true);
-    return { head, tail, exact: false, test: compileSteps(steps) };
+  const compared = readComparison(pattern);
+  if (compared.type === "pieces") {
+    const { pieces } = compared;
+    const head = literalRun(pieces);
+    const tail = literalRun(pieces.toReversed(), true);
+    return { head, tail, exact: false, test: compilePieces(pieces) };
   }
   const { text } = compared;
   if (compared.type === "exact")
@@ -129,11 +130,11 @@ function comparisonOf(pattern: string): Pick<Pattern, "head" | "tail" | "exact" 
   return { head: "", tail, exact: false, test: (path) => path.endsWith(text) || path === whole };
 }
 
-function literalRun(steps: readonly Step[], reversed = false): string {
+function literalRun(pieces: readonly Piece[], reversed = false): string {
   const chars: string[] = [];
-  for (const step of steps) {
-    if (step.type !== "char") break;
-    chars.push(step.char);
+  for (const piece of pieces) {
+    if (piece.type !== "char") break;
+    chars.push(piece.char);
   }
   return (reversed ? chars.reverse() : chars).join("");
 }
