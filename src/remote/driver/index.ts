@@ -17,9 +17,11 @@ export type {
   Say,
 } from "./driver.ts";
 export { embeddedEndpoint, embeddedName, embeddedNode, embeddedRoot, listens } from "./embedded.ts";
-export { type JoinImages, type MultiNode, type MultiOptions, multiBuilder } from "./multi.ts";
+export { type MultiOptions, multiBuilder } from "./multi.ts";
+export type { JoinImages } from "./multi-build.ts";
 export { type NodeOffer, nodesFor } from "./node-choice.ts";
 export { askNode, askWorkers, type GcRule, type NodeDevice, type NodeInfo } from "./node-info.ts";
+export type { MultiNode } from "./node-pool.ts";
 export { connectRemote, type RemoteTls } from "./remote-address.ts";
 
 const kinds: readonly DriverKind[] = [

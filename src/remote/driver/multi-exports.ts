@@ -3,13 +3,13 @@ import type { Attrs, ExportRequest } from "../../api/index.ts";
 import { KilnError, parseBool } from "../../base/index.ts";
 import { familiarReference, parseReference } from "../../formats/oci/index.ts";
 
-/** Throws for outputs that are one file of one node. */
+/** Throws for outputs that are one file of one node, in the reference's words. */
 export function checkExports(exporters: readonly ExportRequest[]): void {
   const file = exporters.find(({ type }) => type === "oci" || type === "docker" || type === "tar");
   if (file) {
     throw new KilnError(
       "UNSUPPORTED",
-      `a ${file.type} archive cannot be put together from several nodes`,
+      `${file.type} for multi-node builds currently not supported`,
       {
         hint: "Push the image (--push), write directories (-o DIR), or build with one node: --builder NAME.",
       },
@@ -53,7 +53,36 @@ function repositoryOf(name: string): string {
   return familiarReference({ domain, path });
 }
 
+const ofIndex = "annotation-index.";
+const ofDescriptor = /^annotation-manifest-descriptor(?:\[([^\]]+)\])?\.(.+)$/s;
+
 /** Annotations of the index are given when it is made. */
 function isIndexAnnotation(key: string): boolean {
   return key.startsWith("annotation-index");
+}
+
+/** What the joined index is annotated with (`annotation-index.KEY`). */
+export function indexAnnotations(exporters: readonly ExportRequest[]): Attrs {
+  const found = exporters
+    .filter(pushes)
+    .flatMap(({ attrs }) => Object.entries(attrs))
+    .filter(([key]) => key.startsWith(ofIndex))
+    .map(([key, value]) => [key.slice(ofIndex.length), value] as const);
+  return Object.fromEntries(found);
+}
+
+/** What the entry of a platform's image is annotated with (`annotation-manifest-descriptor[PLATFORM].KEY`). */
+export function descriptorAnnotations(
+  exporters: readonly ExportRequest[],
+  platform: string,
+): Attrs {
+  const all = exporters.filter(pushes).flatMap(({ attrs }) =>
+    Object.entries(attrs).flatMap(([name, value]) => {
+      const [, place, key] = ofDescriptor.exec(name) ?? [];
+      return key === undefined ? [] : [{ place, key, value }];
+    }),
+  );
+  // Those for one platform go over those for all.
+  const own = [undefined, platform].flatMap((one) => all.filter(({ place }) => place === one));
+  return Object.fromEntries(own.map(({ key, value }) => [key, value]));
 }

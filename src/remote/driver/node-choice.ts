@@ -1,11 +1,5 @@
 // Which node builds which platform: pinned ones first, then those whose own processor it is, then those that emulate it.
-import { KilnError } from "../../base/index.ts";
-import {
-  formatPlatform,
-  matchPlatform,
-  type Platform,
-  samePlatform,
-} from "../../formats/oci/index.ts";
+import { matchPlatform, type Platform, samePlatform } from "../../formats/oci/index.ts";
 
 /** What is known of a node for the choice; `offered` is undefined where it could not be asked. */
 export interface NodeOffer {
@@ -30,26 +24,11 @@ export function fitness({ pinned, offered }: NodeOffer, platform: Platform): num
     : undefined;
 }
 
-/**
- * The nodes that can build `platform`, best first; equally good ones in the builder's order. Throws
- * `PLATFORM_NOT_OFFERED` when there is none.
- */
-export function nodesFor(
-  nodes: readonly NodeOffer[],
-  platform: Platform,
-  builder: string,
-): readonly NodeOffer[] {
-  const fit = nodes
+/** The nodes that can build `platform`, best first; equally good ones in the builder's order. */
+export function nodesFor(nodes: readonly NodeOffer[], platform: Platform): readonly NodeOffer[] {
+  return nodes
     .map((node) => ({ node, fitness: fitness(node, platform) }))
     .filter((one): one is { node: NodeOffer; fitness: number } => one.fitness !== undefined)
-    .sort((a, b) => a.fitness - b.fitness);
-  if (fit.length > 0) return fit.map(({ node }) => node);
-  const names = nodes.map(({ name }) => name).join(", ");
-  throw new KilnError(
-    "PLATFORM_NOT_OFFERED",
-    `no node of builder ${builder} builds ${formatPlatform(platform)} (nodes: ${names})`,
-    {
-      hint: `Add one that does: kiln create --append --name ${builder} --platform ${formatPlatform(platform)} ENDPOINT`,
-    },
-  );
+    .sort((a, b) => a.fitness - b.fitness)
+    .map(({ node }) => node);
 }

@@ -57,6 +57,8 @@ export interface BuildPlan {
   readonly cacheExports: readonly ExportRequest[];
   /** Where the exporter of the same index delivers; undefined where it delivers by itself. */
   readonly receivers: readonly (Receiver | undefined)[];
+  /** Nobody said where the result is to go. */
+  readonly undirected: boolean;
   /** Shared directories by name: `context`, `dockerfile`, named contexts. Absolute. */
   readonly directories: ReadonlyMap<string, string>;
   /** OCI layouts that named contexts are of, by the name they are lent under. Absolute. */
@@ -155,6 +157,7 @@ export function planBuild(
     cacheExports: call || forecast ? [] : (caches?.cacheExports ?? []),
     exporters: delivered.map((output) => exportRequest(output, tags, annotations)),
     receivers: delivered.map((output) => receiverOf(output, options.cwd)),
+    undirected: delivered.length > 0 && values.output.length + +values.push + +values.load === 0,
     directories: new Map([...(sources?.directories ?? []), ...(others?.directories ?? [])]),
     layouts: others?.layouts ?? new Map(),
     uploads: sources?.uploads ?? new Map(),

@@ -1,12 +1,13 @@
 // What every build needs between its plan and its builder: facts, keys, a request, a session to lend, and words afterwards.
 import type { Builder, BuildRequest, Session } from "../../../api/index.ts";
-import { isKilnError, KilnError } from "../../../base/index.ts";
+import { isKilnError, KilnError, parseBool } from "../../../base/index.ts";
 import {
   failureLines,
   type OpenDisplay,
   warningBlock,
   warningLines,
 } from "../../progress/index.ts";
+import { loadsByDefault } from "../builders/builder.ts";
 import { type RunWorld, sayWarning } from "../command.ts";
 import { type ImageLoader, type LoadingPlan, prepareLoads } from "../images/image-loading.ts";
 import { lendAwsKeys } from "./caches.ts";
@@ -18,7 +19,25 @@ import { checkAgents } from "./ssh-agents.ts";
 /** The plan with what version control says, and with who loads its images. */
 export async function withFacts(planned: BuildPlan, world: RunWorld): Promise<LoadingPlan> {
   const facts = await wantedFacts(planned, world);
-  return await prepareLoads({ ...planned, attrs: { ...facts, ...planned.attrs } }, world);
+  const plan = { ...planned, attrs: { ...facts, ...planned.attrs } };
+  return await prepareLoads(await withDefaultLoad(plan, world), world);
+}
+
+/** A builder may have been made so that what nobody directs elsewhere is loaded into docker. */
+async function withDefaultLoad(plan: BuildPlan, world: RunWorld): Promise<BuildPlan> {
+  const off = parseBool(world.env["BUILDX_NO_DEFAULT_LOAD"] ?? "") ?? false;
+  if (!plan.undirected || off || !(await loadsByDefault(world))) return plan;
+  return {
+    ...plan,
+    exporters: plan.exporters.map(({ attrs }) => ({ type: "docker", attrs })),
+    receivers: plan.exporters.map(() => ({
+      type: "docker",
+      dest: "-",
+      unpack: false,
+      replace: false,
+      load: {},
+    })),
+  };
 }
 
 /** The plan as the builder takes it: one elsewhere has no keys of this machine. */

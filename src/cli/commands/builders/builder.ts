@@ -52,6 +52,13 @@ export async function openBuilderNodes(world: RunWorld): Promise<{
   return openChosenNodes(world, (root) => openEmbedded(world, { root }));
 }
 
+/** Whether the chosen builder was made with `default-load=true`. Throws `BUILDER_NOT_FOUND`. */
+export async function loadsByDefault(world: RunWorld): Promise<boolean> {
+  if (world.openBuilder || !mayBeChosen(world)) return false;
+  const { chosenLoads } = await import("./chosen-builder.ts");
+  return await chosenLoads(world);
+}
+
 /** False when nothing can have chosen another builder than the embedded one: no file has to be read then. */
 function mayBeChosen({ env, globals }: RunWorld): boolean {
   const named = globals.builder || env["BUILDX_BUILDER"];

@@ -31,13 +31,8 @@ export async function openChosenBuilder(
   return multiBuilder(nodes, {
     name: builder.name,
     now: world.now,
-    join: (names, images, call) =>
-      joinImages(
-        names,
-        images.map(({ digest }) => digest),
-        world,
-        call,
-      ),
+    join: (names, images, annotations, call) =>
+      joinImages(names, { images, annotations }, world, call),
   });
 }
 
@@ -80,6 +75,16 @@ async function chosenNodes(
   const [first] = nodes;
   if (!first) throw new KilnError("BUILDER_INVALID", `builder ${builder.name} has no nodes`);
   return { builder, nodes, first };
+}
+
+/** Docker's own builder has what it builds without being loaded. */
+export async function chosenLoads(world: RunWorld): Promise<boolean> {
+  const known = await openKnownBuilders(world);
+  const builder = hostBuilder(world) ?? known.chosen();
+  return builder.nodes.some((node) => {
+    const { name, defaultLoad } = openNode(builder, node, known.drivers);
+    return defaultLoad && name !== "docker";
+  });
 }
 
 /** BUILDKIT_HOST is a builder of its own where none was named. */
