@@ -45,12 +45,7 @@ function refused(attrs: Readonly<Record<string, string>>, code: string, words: R
 
 refused({ push: "yes" }, "FLAG_INVALID", /push=yes.*true or false/);
 refused({ compression: "gzpi" }, "FLAG_INVALID", /gzip/);
-refused(
-  { compression: "estargz", "oci-mediatypes": "false" },
-  "FLAG_INVALID",
-  /need oci-mediatypes=true/,
-);
-refused({ compression: "zstd", "oci-mediatypes": "false" }, "FLAG_INVALID", /zstd/);
+refused({ "compatibility-version": "11" }, "FLAG_INVALID", /10, 20, 30/);
 refused({ "compression-level": "10" }, "FLAG_INVALID", /0 to 9/);
 refused({ "compression-level": "x" }, "FLAG_INVALID", /whole number/);
 refused({ "source-date-epoch": "-1" }, "FLAG_INVALID", /whole number/);
@@ -68,6 +63,14 @@ refused({ "annotation[no/such/plat/form].k": "v" }, "PLATFORM_INVALID", /platfor
 test("annotations turn docker's media types off, which have no place for them", () => {
   const attributes = parseImageAttributes({ "oci-mediatypes": "false", "annotation.a": "b" });
   expect(attributes.family).toBe("oci");
+});
+
+test("eStargz turns them off too; compatibility with older versions turns them on", () => {
+  const familyOf = (attrs: Readonly<Record<string, string>>) => parseImageAttributes(attrs).family;
+  expect(familyOf({ "oci-mediatypes": "false", compression: "estargz" })).toBe("oci");
+  expect(familyOf({ "compatibility-version": "20" })).toBe("docker");
+  expect(familyOf({ "compatibility-version": "20", "oci-mediatypes": "true" })).toBe("oci");
+  expect(parseImageAttributes({ "compatibility-version": "10" }).ociArtifact).toBe(false);
 });
 
 test("a platform's own annotation wins over one for all", () => {

@@ -41,6 +41,8 @@ export interface ImageAttributes {
   readonly keepsForeign: boolean;
   /** Attestations are OCI artifacts; else in the older form. */
   readonly ociArtifact: boolean;
+  /** Attestations that are only for images are reason enough to make an index for them. */
+  readonly attestationInline: boolean;
   /** Where attestations are found: in the image's index, or by asking the registry what refers to the image. */
   readonly attestationStore: "index" | "referrers";
 }
@@ -56,10 +58,12 @@ export interface PushAttributes {
 }
 
 /** Known, and without effect here: nothing that Kiln makes depends on them, or what they ask for is always so. */
-const accepted = ["attestation-inline", "buildinfo", "buildinfo-attrs", "unpack"];
+const accepted = ["buildinfo", "buildinfo-attrs", "unpack"];
 
 const common = [
+  "attestation-inline",
   "attestation-store",
+  "compatibility-version",
   "compression",
   "compression-level",
   "force-compression",
@@ -90,19 +94,24 @@ export function parseImageAttributes(attrs: Attrs, more: readonly string[] = [])
   checkAttributeNames(attrs, new Set([...common, ...more]), annotationPrefix);
   for (const name of accepted) booleanAttribute(attrs, name, false);
   const annotations = parseAnnotations(attrs);
-  // Docker's documents have no place for annotations.
-  const oci = booleanAttribute(attrs, "oci-mediatypes", true) || annotations.length > 0;
+  const today = parseCompatibility(attrs) >= 30;
+  // Docker's documents have no place for annotations, nor for those of eStargz.
+  const oci =
+    booleanAttribute(attrs, "oci-mediatypes", today) ||
+    annotations.length > 0 ||
+    attrs["compression"] === "estargz";
   const name = attrs["name"] ?? "";
   return {
     name,
     references: parseNames(name),
     family: oci ? "oci" : "docker",
-    packing: parsePacking(attrs, oci),
+    packing: parsePacking(attrs),
     annotations,
     sourceDateEpoch: parseEpoch(attrs),
     rewriteTimestamp: booleanAttribute(attrs, "rewrite-timestamp", true),
     keepsForeign: booleanAttribute(attrs, "prefer-nondist-layers", false),
-    ociArtifact: booleanAttribute(attrs, "oci-artifact", true),
+    ociArtifact: booleanAttribute(attrs, "oci-artifact", today),
+    attestationInline: booleanAttribute(attrs, "attestation-inline", false),
     attestationStore:
       wordAttribute(attrs, "attestation-store", ["index", "referrers"] as const) ?? "index",
   };
@@ -125,7 +134,7 @@ export function parseEpoch(attrs: Attrs): number | undefined {
 
 /** The attributes of exporter `image`. */
 export function parsePushAttributes(attrs: Attrs): ImageAttributes & PushAttributes {
-  const image = parseImageAttributes(attrs, pushing);
+  const image = parseImageAttributes({ "attestation-inline": "true", ...attrs }, pushing);
   const push = booleanAttribute(attrs, "push", false);
   const pushByDigest = booleanAttribute(attrs, "push-by-digest", false);
   booleanAttribute(attrs, "danging-name-empty-only", false);
@@ -159,12 +168,15 @@ function parseNames(name: string): readonly Reference[] {
   return name.split(",").map((one) => parseReference(one.trim()));
 }
 
-function parsePacking(attrs: Attrs, oci: boolean): Packing {
+/** `compatibility-version`: whose defaults are meant. Since 30, media types are OCI's and attestations artifacts. */
+function parseCompatibility(attrs: Attrs): number {
+  const words = ["10", "20", "30"] as const;
+  return Number(wordAttribute(attrs, "compatibility-version", words) ?? "30");
+}
+
+function parsePacking(attrs: Attrs): Packing {
   const words = ["gzip", "uncompressed", "zstd", "estargz"] as const;
   const word = wordAttribute(attrs, "compression", words) ?? "gzip";
-  if ((word === "zstd" || word === "estargz") && !oci) {
-    throw badAttribute("compression", word, `${word} layers need oci-mediatypes=true`);
-  }
   const compression = word === "uncompressed" ? "none" : word;
   checkCompression(compression);
   const highest = compression === "zstd" ? 22 : 9;

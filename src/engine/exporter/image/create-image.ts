@@ -27,6 +27,10 @@ export interface CreatedImage {
   readonly attestations: readonly AttestationImage[];
   /** An index, or the only image's manifest. */
   readonly root: ImageDocument;
+  /** What is told of the root: with its platform where it is one image. */
+  readonly descriptor: Descriptor;
+  /** RFC 3339. */
+  readonly created: string;
 }
 
 export interface CreateImageOptions {
@@ -46,7 +50,7 @@ export async function createImage(
 ): Promise<CreatedImage> {
   const { attributes } = options;
   const { clamp, created } = chooseTimestamps(attributes, result.sourceDateEpoch, parts.now);
-  const attested = result.platforms.some((one) => one.attestations?.length);
+  const attested = isAttested(result, attributes);
   const documents: DocumentOptions = {
     // Docker's lists cannot say what an attestation is about.
     family: attested ? "oci" : attributes.family,
@@ -69,7 +73,10 @@ export async function createImage(
       await store(parts, image.config, own);
       options.onBlob?.(image.config.descriptor);
       await store(parts, image.manifest, own);
-      return { image, attestation: await attest(parts, solved, image, blobs, options, own) };
+      const attestation = attested
+        ? await attest(parts, solved, image, blobs, options, own)
+        : undefined;
+      return { image, attestation };
     },
     call,
   );
@@ -79,7 +86,27 @@ export async function createImage(
     attributes.attestationStore === "index" ? attestations.map(({ entry }) => entry) : [];
   const root = createRoot(result.platforms, images, result.multiPlatform, documents, listed);
   await store(parts, root, call);
-  return { images, attestations, root };
+  const [only] = result.platforms;
+  const single = only && root === images[0]?.manifest ? { platform: only.platform } : {};
+  return { images, attestations, root, descriptor: { ...root.descriptor, ...single }, created };
+}
+
+/**
+ * As the reference: what is only to stand beside images makes no index where there would be none, unless images are what is
+ * exported; where there is one, it stands there.
+ */
+function isAttested(
+  { platforms, multiPlatform }: SolvedResult,
+  attributes: ImageAttributes,
+): boolean {
+  const all = platforms.flatMap(({ attestations = [] }) => attestations);
+  if (all.length === 0) return false;
+  return (
+    multiPlatform ||
+    platforms.length > 1 ||
+    attributes.attestationInline ||
+    all.some(({ inlineOnly }) => !inlineOnly)
+  );
 }
 
 /** What the configuration says beyond the specification: the cache that the image carries. */

@@ -6,8 +6,10 @@ import { descriptorJson } from "../../../formats/oci/index.ts";
 import type { CreatedImage } from "./create-image.ts";
 
 /** Those about the configuration only where there is one for the whole image. */
-export function imageResponse(name: string | undefined, { root, images }: CreatedImage): Attrs {
-  const { descriptor } = root;
+export function imageResponse(
+  name: string | undefined,
+  { images, descriptor }: Pick<CreatedImage, "images" | "descriptor">,
+): Attrs {
   const [only] = images;
   const single = only && only.manifest.descriptor.digest === descriptor.digest ? only : undefined;
   return {

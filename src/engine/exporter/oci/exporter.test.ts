@@ -12,11 +12,11 @@ import {
 } from "../../../../test/kit/exporting.ts";
 import type { Attrs, ExportTarget, Session } from "../../../api/index.ts";
 import { type Bytes, digestOf, readAll } from "../../../base/index.ts";
-import { readTar } from "../../../formats/archive/index.ts";
+import { hasZstd, readTar } from "../../../formats/archive/index.ts";
 import { mediaTypes, parseIndex, parseManifest } from "../../../formats/oci/index.ts";
 import { openContentStore } from "../../../storage/content/index.ts";
 import { createExporters } from "../create-exporters.ts";
-import type { SolvedResult } from "../exporter.ts";
+import type { ResultAttestation, SolvedResult } from "../exporter.ts";
 
 let root: string;
 beforeEach(() => {
@@ -31,6 +31,7 @@ const two = solvedResult(
   solvedPlatform(arm64, [{ id: "shared" }, { id: "b" }]),
 );
 const one = solvedResult(solvedPlatform(amd64, [{ id: "a" }]));
+const zstd = hasZstd();
 
 interface Delivered {
   readonly type: string;
@@ -98,10 +99,12 @@ test("an OCI archive is a layout with everything that its index leads to, under 
   expect(index.manifests.map((entry: { annotations: unknown }) => entry.annotations)).toEqual([
     {
       "io.containerd.image.name": "docker.io/library/hello:1",
+      "org.opencontainers.image.created": "1980-01-01T00:00:00Z",
       "org.opencontainers.image.ref.name": "1",
     },
     {
       "io.containerd.image.name": "r.example/x:latest",
+      "org.opencontainers.image.created": "1980-01-01T00:00:00Z",
       "org.opencontainers.image.ref.name": "latest",
     },
   ]);
@@ -119,16 +122,19 @@ test("an OCI archive is a layout with everything that its index leads to, under 
   expect(files.has("manifest.json")).toBe(false);
 });
 
-test("an archive without a name has one entry without annotations", async () => {
-  const { files } = await deliver("oci", one);
-  const index = json(files, "index.json");
-  expect(index.manifests).toHaveLength(1);
-  expect(index.manifests[0].annotations).toBeUndefined();
+test("an archive without a name has one entry, which says what the response says", async () => {
+  const { files, response } = await deliver("oci", one);
+  const { manifests } = json(files, "index.json");
+  expect(manifests).toEqual([JSON.parse(atob(response["containerimage.descriptor"] ?? ""))]);
+  expect(manifests[0]).toMatchObject({
+    annotations: { "org.opencontainers.image.created": "1980-01-01T00:00:00Z" },
+    platform: { architecture: "amd64", os: "linux" },
+  });
 });
 
 test("index-descriptor annotations are on the layout's entries", async () => {
   const { files } = await deliver("oci", two, { "annotation-index-descriptor.k": "v" });
-  expect(json(files, "index.json").manifests[0].annotations).toEqual({ k: "v" });
+  expect(json(files, "index.json").manifests[0].annotations).toMatchObject({ k: "v" });
 });
 
 test("the same image gives the same archive", async () => {
@@ -144,6 +150,37 @@ test("a docker archive has the list that docker load reads, with short names and
   expect(listed.RepoTags).toEqual(["hello:latest", "r.example/x:2"]);
   for (const path of [listed.Config, ...listed.Layers]) expect(files.has(path)).toBe(true);
   expect(json(files, "index.json").manifests[0].mediaType).toBe(mediaTypes.dockerManifest);
+});
+
+test("a docker archive without a name says null where names would be, and takes zstd as Docker names it", async () => {
+  const compression = zstd ? { compression: "zstd" } : {};
+  const { files } = await deliver("docker", one, compression);
+  const [listed] = json(files, "manifest.json");
+  expect(listed.RepoTags).toBeNull();
+  const manifest = parseManifest(blob(files, json(files, "index.json").manifests[0].digest));
+  expect(manifest.layers[0]?.mediaType).toBe(
+    zstd ? mediaTypes.dockerLayerZstd : mediaTypes.dockerLayerGzip,
+  );
+});
+
+const note = (inlineOnly: boolean): ResultAttestation => ({
+  predicateType: "https://slsa.dev/provenance/v1",
+  filename: "provenance.json",
+  inlineOnly,
+  predicate: async () => ({}),
+});
+
+test("what is only for images makes no index of an archive, unless it is asked to; other attestations do", async () => {
+  const [solved] = one.platforms;
+  const attested = (inlineOnly: boolean) =>
+    ({ ...one, platforms: [{ ...solved, attestations: [note(inlineOnly)] }] }) as typeof one;
+  const typeOf = async (inlineOnly: boolean, attrs = {}) => {
+    const { files } = await deliver("oci", attested(inlineOnly), attrs);
+    return json(files, "index.json").manifests[0].mediaType;
+  };
+  expect(await typeOf(true)).toBe(mediaTypes.ociManifest);
+  expect(await typeOf(true, { "attestation-inline": "true" })).toBe(mediaTypes.ociIndex);
+  expect(await typeOf(false)).toBe(mediaTypes.ociIndex);
 });
 
 test("a docker archive of several platforms is refused", async () => {

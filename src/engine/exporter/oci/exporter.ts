@@ -1,6 +1,6 @@
 // Exporters `oci` and `docker`: an image as one archive, handed to the asking side.
 import type { Attrs } from "../../../api/index.ts";
-import { KilnError } from "../../../base/index.ts";
+import { KilnError, sortedRecord } from "../../../base/index.ts";
 import { createBlobReader } from "../../../storage/image/index.ts";
 import { booleanAttribute } from "../attributes.ts";
 import type { Exporter, SolvedResult } from "../exporter.ts";
@@ -41,11 +41,15 @@ function createArchiveExporter(
       const registry = parts.registry(session, { insecure: false });
       const read = createBlobReader({ ...parts, registry });
       const image = await createImage(parts, pack, result, { attributes, read }, call);
-      const annotations = selectAnnotations(attributes.annotations, "index-descriptor");
+      const annotations = sortedRecord({
+        "org.opencontainers.image.created": image.created,
+        ...selectAnnotations(attributes.annotations, "index-descriptor"),
+      });
+      const descriptor = { ...image.descriptor, annotations };
       const { references } = attributes;
       const listed = attributes.attestationStore === "index";
       const docker = type === "docker";
-      const options = { ...image, references, annotations, docker, listed, read };
+      const options = { ...image, descriptor, references, docker, listed, read };
       return {
         descriptor: image.root.descriptor,
         async finish(finishing) {
@@ -56,7 +60,7 @@ function createArchiveExporter(
             : session.store?.("export");
           if (store) await writeLayout(options, store, finishing);
           else await session.receive(target, layoutTar(options, finishing), finishing);
-          return imageResponse(attributes.name, image);
+          return imageResponse(attributes.name, { ...image, descriptor });
         },
         async [Symbol.asyncDispose]() {},
       };

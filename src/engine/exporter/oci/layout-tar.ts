@@ -1,6 +1,13 @@
 // An OCI image layout (image-layout.md) as a tar archive, for `docker load` too if asked: the same image, the same bytes.
 import type { LentStore } from "../../../api/index.ts";
-import { type Bytes, bytesOf, type Call, digestHex, goJson } from "../../../base/index.ts";
+import {
+  type Bytes,
+  bytesOf,
+  type Call,
+  digestHex,
+  goJson,
+  sortedRecord,
+} from "../../../base/index.ts";
 import { encodeTarHeader, tarEnd, tarPadding } from "../../../formats/archive/index.ts";
 import {
   type Descriptor,
@@ -22,8 +29,8 @@ export interface LayoutOptions {
   /** They are entries of the image's index; else they are beside it. */
   readonly listed: boolean;
   readonly references: readonly Reference[];
-  /** For the index entry of each name. */
-  readonly annotations: Readonly<Record<string, string>> | undefined;
+  /** Of the root, as the index lists it for each name. */
+  readonly descriptor: Descriptor;
   /** With `manifest.json`, which `docker load` reads; for one platform only. */
   readonly docker: boolean;
   /** For layers: the rest is here. */
@@ -79,11 +86,10 @@ function sortedBlobs({ root, images, attestations }: LayoutOptions): readonly Bl
 }
 
 /** One entry a name; without names one for the image. Annotations as containerd's importer and Docker read them. */
-function layoutIndex({ root, references, attestations, listed, annotations = {} }: LayoutOptions) {
+function layoutIndex({ descriptor, references, attestations, listed }: LayoutOptions) {
   const entry = (named: Readonly<Record<string, string>>) => {
-    const all = Object.entries({ ...annotations, ...named }).sort(([a], [b]) => (a < b ? -1 : 1));
-    const found = all.length === 0 ? {} : { annotations: Object.fromEntries(all) };
-    return descriptorJson({ ...root.descriptor, ...found });
+    const annotations = sortedRecord({ ...descriptor.annotations, ...named });
+    return descriptorJson({ ...descriptor, annotations });
   };
   const named = references.map(withDefaultTag).map((reference) =>
     entry({
@@ -104,7 +110,10 @@ function layoutIndex({ root, references, attestations, listed, annotations = {} 
 function dockerManifest({ images, references }: LayoutOptions) {
   return images.map(({ config, layers }) => ({
     Config: blobPath(config.descriptor),
-    RepoTags: references.map((reference) => familiarReference(withDefaultTag(reference))),
+    RepoTags:
+      references.length === 0
+        ? null
+        : references.map((reference) => familiarReference(withDefaultTag(reference))),
     Layers: layers.map(blobPath),
   }));
 }
