@@ -1,5 +1,6 @@
 // A byte stream through a call that carries messages of bytes in both directions.
 import { Duplex } from "node:stream";
+import { concatBytes } from "../../base/index.ts";
 
 /** Control.Session's and the SSH forwarding's messages. */
 export interface BytesMessage {
@@ -97,15 +98,34 @@ async function* drain(
   onWake: (wake: () => void) => void,
 ): AsyncIterable<{ data: Uint8Array }> {
   for (;;) {
-    for (let next = queue.shift(); next; next = queue.shift()) {
-      const { chunk, done } = next;
-      for (let at = 0; at < chunk.length; at += maxPiece)
-        yield { data: chunk.subarray(at, at + maxPiece) };
-      done();
+    while (queue.length > 0) {
+      const { pieces, done } = gathered(queue);
+      for (const data of pieces) yield { data };
+      for (const one of done) one();
     }
     if (ended()) return;
     await new Promise<void>((resolve) => onWake(resolve));
   }
+}
+
+/** Takes from the queue what fits in one message, or a large chunk in several. */
+function gathered(queue: { chunk: Uint8Array; done: () => void }[]): {
+  readonly pieces: readonly Uint8Array[];
+  readonly done: readonly (() => void)[];
+} {
+  let count = 0;
+  let size = 0;
+  for (const { chunk } of queue) {
+    if (count > 0 && size + chunk.length > maxPiece) break;
+    size += chunk.length;
+    count++;
+  }
+  const taken = queue.splice(0, count);
+  const whole = concatBytes(taken.map(({ chunk }) => chunk));
+  const pieces: Uint8Array[] = [];
+  for (let at = 0; at < whole.length; at += maxPiece)
+    pieces.push(whole.subarray(at, at + maxPiece));
+  return { pieces, done: taken.map(({ done }) => done) };
 }
 
 /** Messages of a source that is known only later, before the first of them is asked for. */

@@ -1,6 +1,6 @@
 // The byte stream below a connection, which is read also while HTTP/2 waits for its own writes.
+import { Socket } from "node:net";
 import { Duplex } from "node:stream";
-import { concatBytes } from "../../base/index.ts";
 
 /**
  * Bytes that may wait for HTTP/2. A peer that keeps to the windows cannot have more on its way than the connection's window
@@ -9,6 +9,9 @@ import { concatBytes } from "../../base/index.ts";
 const maxUnread = 16 << 20;
 /** Bytes that count as written while they wait for the other side, so that HTTP/2 goes on with its work. */
 const maxUnsent = 1 << 20;
+/** What HTTP/2 writes is gathered in blocks of this size, in bytes; so many wait to be used again. */
+const blockSize = 128 << 10;
+const maxSpare = 8;
 /** Milliseconds for last words on a connection that is closed. */
 const farewell = 1000;
 
@@ -26,6 +29,7 @@ type Done = (error?: Error | null) => void;
 
 class Wire extends Duplex {
   readonly #socket: Duplex;
+  readonly #spare: Uint8Array[] = [];
 
   constructor(socket: Duplex) {
     super({ allowHalfOpen: true, autoDestroy: true });
@@ -46,6 +50,42 @@ class Wire extends Duplex {
   }
 
   override _write(chunk: Uint8Array, _encoding: string, done: Done): void {
+    this.#send(chunk, done);
+  }
+
+  /** HTTP/2 hands over the heads of frames and their contents one by one. */
+  override _writev(chunks: readonly { readonly chunk: Uint8Array }[], done: Done): void {
+    const last = chunks.length - 1;
+    const socket = this.#socket;
+    if (!(socket instanceof Socket)) {
+      socket.cork();
+      chunks.forEach(({ chunk }, at) => {
+        if (at < last) socket.write(chunk);
+        else this.#send(chunk, done);
+      });
+      socket.uncork();
+      return;
+    }
+    // A copy costs less than a system's buffer for each of them.
+    let block = this.#block();
+    let used = 0;
+    chunks.forEach(({ chunk }, index) => {
+      for (let at = 0; at < chunk.length; ) {
+        if (used === blockSize) {
+          this.#sendBlock(block, used);
+          block = this.#block();
+          used = 0;
+        }
+        const part = chunk.subarray(at, at + blockSize - used);
+        block.set(part, used);
+        used += part.length;
+        at += part.length;
+      }
+      if (index === last) this.#sendBlock(block, used, done);
+    });
+  }
+
+  #send(chunk: Uint8Array, done: Done): void {
     const socket = this.#socket;
     if (socket.writableLength + chunk.length <= maxUnsent) {
       socket.write(chunk);
@@ -53,9 +93,19 @@ class Wire extends Duplex {
     } else socket.write(chunk, done);
   }
 
-  /** HTTP/2 hands over the heads of frames and their contents one by one: a copy costs less than a write of each. */
-  override _writev(chunks: readonly { readonly chunk: Uint8Array }[], done: Done): void {
-    this._write(concatBytes(chunks.map(({ chunk }) => chunk)), "", done);
+  #block(): Uint8Array {
+    return this.#spare.pop() ?? new Uint8Array(blockSize);
+  }
+
+  /** The block is used again when the kernel has its bytes. */
+  #sendBlock(block: Uint8Array, used: number, done?: Done): void {
+    const socket = this.#socket;
+    const early = socket.writableLength + used <= maxUnsent;
+    socket.write(block.subarray(0, used), (error) => {
+      if (this.#spare.length < maxSpare) this.#spare.push(block);
+      if (!early) done?.(error);
+    });
+    if (early) done?.();
   }
 
   override _final(done: Done): void {
