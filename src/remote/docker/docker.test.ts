@@ -109,6 +109,34 @@ describe("an engine", () => {
     expect(isMissing(failure)).toBe(true);
   });
 
+  test("takes a long body without a warning, and need not read it to refuse", async () => {
+    const engine = await engineWith(() => ({ status: 200, body: "{}" }));
+    const warnings: Error[] = [];
+    const warned = (warning: Error) => void warnings.push(warning);
+    process.on("warning", warned);
+    let sent = 0;
+    async function* long() {
+      for (; sent < 40; sent++) yield new Uint8Array(256 * 1024);
+    }
+    server?.removeAllListeners("request");
+    server?.on("request", async (request, response) => {
+      for await (const _ of request) await new Promise((resolve) => setImmediate(resolve));
+      response.end("{}");
+    });
+    await engine.json({ method: "POST", path: "/load", body: long() }, uncancelled);
+    expect(sent).toBe(40);
+    server?.removeAllListeners("request");
+    server?.on("request", (_request, response) => {
+      response.writeHead(400).end('{"message":"no room"}');
+    });
+    sent = 0;
+    const refused = engine.json({ method: "POST", path: "/load", body: long() }, uncancelled);
+    await expect(refused).rejects.toThrow("no room");
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off("warning", warned);
+    expect(warnings).toEqual([]);
+  });
+
   test("turns a request into a stream, and loses no byte of its beginning", async () => {
     const engine = await engineWith(() => ({ status: 200, body: "" }));
     const controller = new AbortController();

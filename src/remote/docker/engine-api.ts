@@ -1,4 +1,5 @@
 // The part of docker's Engine API that builders need, over node:http.
+import { once } from "node:events";
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import {
@@ -117,7 +118,11 @@ async function exchange(
   socket.once("close", () => call.signal.removeEventListener("abort", stop));
   const answered = answerOf(request);
   try {
-    await sendBody(request, text, asked.body);
+    const sent = sendBody(request, text, asked.body);
+    sent.catch(() => undefined);
+    const early = await Promise.race([sent, answered]);
+    // Docker refuses before it has read everything, and reads no further.
+    if (!early || (early.answer.statusCode ?? 0) < 300) await sent;
     const exchanged = await answered;
     // The call is about opening the stream, not about using it.
     if (exchanged.stream) call.signal.removeEventListener("abort", stop);
@@ -151,10 +156,8 @@ async function sendBody(
   if (body) {
     for await (const chunk of body) {
       if (request.write(chunk)) continue;
-      await new Promise<void>((resolve, reject) => {
-        request.once("drain", resolve);
-        request.once("error", reject);
-      });
+      // Takes its listeners away again, and throws what the connection failed with.
+      await once(request, "drain");
     }
   }
   request.end(text);
