@@ -46,6 +46,8 @@ export interface BuildRequest {
   readonly drive?: Drive;
   readonly inputs?: Readonly<Record<string, Definition>>;
   readonly exporters: readonly ExportRequest[];
+  /** The session is asked for further exporters when everything is solved. */
+  readonly sessionExporters?: boolean;
   readonly cacheImports?: readonly ExportRequest[];
   readonly cacheExports?: readonly ExportRequest[];
   /** What steps may have beyond the sandbox: `network.host`, `security.insecure`, `device`. */

@@ -1,6 +1,8 @@
 // What the asking side lends while its build runs: files, secrets, credentials. In-process a plain object; over gRPC, callbacks.
 import type { Duplex } from "node:stream";
 import type { Bytes, Call, Digest } from "../base/index.ts";
+import type { FrontendResult } from "./bridge.ts";
+import type { Attrs, ExportRequest } from "./builder.ts";
 import type { CheckSource } from "./policy.ts";
 
 /** Which files of a shared directory are wanted: patterns as in .dockerignore, with the reference's exact matching. */
@@ -120,6 +122,17 @@ export interface Session {
   receive(target: ExportTarget, tar: Bytes, call: Call): Promise<void>;
   /** Takes the files of a `local` output one by one. Absent where they are wanted as a tar stream. */
   receiveFiles?(target: ExportTarget, files: SharedFiles, call: Call): Promise<void>;
+  /**
+   * Further exporters, chosen when it is known what was built: `refs` are the builder's names of the results. None, or
+   * absent, where the asking side does not choose.
+   */
+  findExporters?(
+    result: FrontendResult,
+    refs: readonly string[],
+    call: Call,
+  ): Promise<readonly ExportRequest[]>;
+  /** Told what all exporters answered. */
+  finalizeExport?(response: Attrs, call: Call): Promise<void>;
   /** Undefined when there is no such secret. At most 500 KiB. */
   secret(id: string, call: Call): Promise<Uint8Array | undefined>;
   /** Undefined when no agent was offered under that id. */

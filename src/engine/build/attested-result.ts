@@ -55,7 +55,9 @@ export async function attestedResult(
     described.platforms,
     // Nobody asks for what is not exported.
     async ({ attestations = [] }, c) =>
-      request.exporters.length === 0 ? [] : readAttestations(attestations, parts.solve, c),
+      request.exporters.length === 0 && !request.sessionExporters
+        ? []
+        : readAttestations(attestations, parts.solve, c),
     call,
   );
   const billed = own.flat().some(({ predicateType }) => predicateType === spdxPredicateType);

@@ -28,7 +28,7 @@ import { containersOf, describe, nesting, rulesOf, sharedBy } from "./describe.t
 import { startEarlyPacking } from "./early-packing.ts";
 import { readAllowed } from "./entitlements.ts";
 import { openJob } from "./explained-job.ts";
-import { checkExports, exportResult, findExporters } from "./export.ts";
+import { checkExports, exportResult, findExporters, type WantedExport } from "./export.ts";
 import { runPlatforms } from "./failures.ts";
 import { type BuildParts, grantedTo, type RunningParts } from "./parts.ts";
 import { planBuild } from "./plan-build.ts";
@@ -131,14 +131,31 @@ async function runBuild(
     call,
   );
   early.stop();
-  const exported = await exportResult(wanted, result, session, parts, call);
+  const chosen = await chooseExporters(solved, parts, call);
+  const exported = await exportResult([...wanted, ...chosen], result, session, parts, call);
   const cached =
     caches.exports.length === 0 ? {} : await exportCaches(caches, await outcome(call), parts, call);
+  const exporterResponse = { ...described.metadata, ...exported.attrs, ...cached };
+  if (request.sessionExporters) await session.finalizeExport?.(exporterResponse, call);
   return {
-    exporterResponse: { ...described.metadata, ...exported.attrs, ...cached },
+    exporterResponse,
     ...(exported.descriptor ? { descriptor: exported.descriptor } : {}),
     provenance,
   };
+}
+
+/** Further exporters, which the asking side chooses now that it can be told what there is. */
+async function chooseExporters(
+  { request, described, snapshots, session }: Solved,
+  { exporters }: BuildParts,
+  call: Call,
+): Promise<readonly WantedExport[]> {
+  if (!request.sessionExporters) return [];
+  const refs = snapshots.flatMap((one) => one?.layers.at(-1)?.id ?? []);
+  const found = (await session.findExporters?.(described, refs, call)) ?? [];
+  const chosen = findExporters(found, exporters);
+  await checkExports(chosen, session, call);
+  return chosen;
 }
 
 /** `--check-arch`: of what the build made, before anybody gets it. */

@@ -11,6 +11,7 @@ export * as apicaps from "./apicaps/pb/caps.ts";
 export * as content from "./containerd/services/content/v1/content.ts";
 export * as fsutil from "./fsutil/types/wire.ts";
 export * as auth from "./session/auth/auth.ts";
+export * as exporter from "./session/exporter/exporter.ts";
 export * as filesync from "./session/filesync/filesync.ts";
 export * as secrets from "./session/secrets/secrets.ts";
 export * as sshforward from "./session/sshforward/ssh.ts";

@@ -13,7 +13,7 @@ import { type Definition, encodeDefinition, type SourceLocation } from "../../fo
 import type { Platform } from "../../formats/oci/index.ts";
 import { errdefs, gateway, pb, type rpc } from "../../formats/proto/index.ts";
 import { StatusError } from "../grpc/index.ts";
-import { readResult, resultKeys } from "../session/index.ts";
+import { readResult, resultMetadata } from "../session/index.ts";
 import { attestationMessages, readAttestationMessages } from "./attestations.ts";
 
 /** References that one build may hold; clients need a handful. */
@@ -78,30 +78,7 @@ export class DrivenBuild {
 
   /** A frontend's result as the client gets it, its parts held. */
   resultMessage(result: FrontendResult): gateway.Result {
-    const metadata = new Map<string, Uint8Array>();
-    const text = new TextEncoder();
-    for (const [key, value] of Object.entries(result.metadata))
-      metadata.set(key, text.encode(value));
-    const suffix = ({ id }: PlatformResult) => (result.multiPlatform ? `/${id}` : "");
-    for (const one of result.platforms) {
-      metadata.set(`${resultKeys.config}${suffix(one)}`, text.encode(JSON.stringify(one.config)));
-      if (one.baseConfig)
-        metadata.set(
-          `${resultKeys.baseConfig}${suffix(one)}`,
-          text.encode(JSON.stringify(one.baseConfig)),
-        );
-      if (one.epoch) {
-        const seconds = String(Math.floor(one.epoch.getTime() / 1000));
-        metadata.set(`${resultKeys.epoch}${suffix(one)}`, text.encode(seconds));
-      }
-    }
-    const Platforms = result.platforms.map(({ id, platform }) => {
-      const { os, architecture, variant, osVersion, osFeatures } = platform;
-      const rest = { variant, "os.version": osVersion, "os.features": osFeatures };
-      return { ID: id, Platform: { architecture, os, ...rest } };
-    });
-    if (Platforms.length > 0)
-      metadata.set(resultKeys.platforms, text.encode(JSON.stringify({ Platforms })));
+    const metadata = resultMetadata(result);
     const held = result.platforms.map((one) => [one.id, this.hold(one.definition)] as const);
     const [first] = held;
     const refs: gateway.Result["result"] = result.multiPlatform
@@ -112,8 +89,6 @@ export class DrivenBuild {
         said.length === 0 ? [] : [[id, attestationMessages(said, (one) => this.hold(one))]],
       ),
     );
-    for (const [key, value] of Object.entries(result.annotations ?? {}))
-      metadata.set(key, text.encode(value));
     return gateway.Result.create({ metadata, attestations, ...(refs ? { result: refs } : {}) });
   }
 

@@ -35,8 +35,6 @@ export function buildRequestOf(message: control.SolveRequest): BuildRequest {
     const why = `a request has either a definition or a frontend (${Frontend}), not both`;
     throw new KilnError("REQUEST_INVALID", why);
   }
-  if (message.EnableSessionExporter)
-    throw new KilnError("UNSUPPORTED", "exporters that the session chooses are not supported");
   if (message.ProxyNetwork) {
     throw new KilnError("UNSUPPORTED", "steps cannot be sent through a proxy (ProxyNetwork)", {
       hint: "Leave --proxy-network away.",
@@ -56,6 +54,7 @@ export function buildRequestOf(message: control.SolveRequest): BuildRequest {
     ...(definition ? { definition } : {}),
     inputs: definitionsOf(message.FrontendInputs),
     exporters: exportersOf(message),
+    ...(message.EnableSessionExporter ? { sessionExporters: true } : {}),
     ...cachesOf(message.Cache),
     entitlements: message.Entitlements,
     sourcePolicies: readPolicies(message.SourcePolicy ? [message.SourcePolicy] : []),

@@ -1,5 +1,5 @@
 // A frontend's result as a message: references by platform, and what the metadata say of each.
-import type { Attrs, PlatformResult } from "../../api/index.ts";
+import type { Attrs, FrontendResult, PlatformResult } from "../../api/index.ts";
 import { isRecord, KilnError } from "../../base/index.ts";
 import {
   defaultImageConfig,
@@ -16,6 +16,32 @@ export const resultKeys = {
   platforms: "refs.platforms",
   epoch: "source.date.epoch",
 } as const;
+
+/** What the metadata of a result say: configurations and times by platform, the platforms, words and annotations. */
+export function resultMetadata(result: FrontendResult): Map<string, Uint8Array> {
+  const text = new TextEncoder();
+  const { annotations = {}, metadata, multiPlatform, platforms } = result;
+  const entries = new Map(
+    Object.entries({ ...metadata, ...annotations }).map(([key, value]) => [
+      key,
+      text.encode(value),
+    ]),
+  );
+  const set = (key: string, value: string) => void entries.set(key, text.encode(value));
+  for (const { id, config, baseConfig, epoch } of platforms) {
+    const suffix = multiPlatform ? `/${id}` : "";
+    set(`${resultKeys.config}${suffix}`, JSON.stringify(config));
+    if (baseConfig) set(`${resultKeys.baseConfig}${suffix}`, JSON.stringify(baseConfig));
+    if (epoch) set(`${resultKeys.epoch}${suffix}`, String(Math.floor(epoch.getTime() / 1000)));
+  }
+  const Platforms = platforms.map(({ id, platform }) => {
+    const { os, architecture, variant, osVersion, osFeatures } = platform;
+    const rest = { variant, "os.version": osVersion, "os.features": osFeatures };
+    return { ID: id, Platform: { architecture, os, ...rest } };
+  });
+  if (Platforms.length > 0) set(resultKeys.platforms, JSON.stringify({ Platforms }));
+  return entries;
+}
 
 /** One platform's outcome, with the reference it goes by on the wire. */
 export interface ResultPart extends Omit<PlatformResult, "definition"> {

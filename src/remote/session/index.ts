@@ -1,6 +1,12 @@
 // Sessions over gRPC, both ends: what the asking side lends, served there and used here.
 export { unixMode } from "./fsutil/file-mode.ts";
-export { type ReadResult, type ResultPart, readResult, resultKeys } from "./gateway-result.ts";
+export {
+  type ReadResult,
+  type ResultPart,
+  readResult,
+  resultKeys,
+  resultMetadata,
+} from "./gateway-result.ts";
 export { metadataKeys } from "./metadata.ts";
 export { readSessionInfo, remoteSession, type SessionInfo } from "./remote/remote-session.ts";
 export { policyService } from "./serve/policy.ts";

@@ -22,12 +22,21 @@ import {
   readAll,
   uncancelled,
 } from "../../base/index.ts";
+import { exporter } from "../../formats/proto/index.ts";
 import { shareDirectory } from "../../storage/directory/index.ts";
-import { createGrpcServer, openChannel } from "../grpc/index.ts";
+import {
+  bind,
+  createGrpcServer,
+  openChannel,
+  type Service,
+  StatusError,
+  statusCodes,
+} from "../grpc/index.ts";
 import { remoteSession, serveSession } from "./index.ts";
 
 const call = uncancelled;
 let root: string;
+let sockets = 0;
 let stack: AsyncStack;
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), "kiln-session-"));
@@ -43,9 +52,12 @@ async function through(
   session: Partial<Session>,
   exporters: readonly string[] = [],
 ): Promise<Session> {
-  const services = serveSession(session as Session, { exporters });
+  return await throughServices(serveSession(session as Session, { exporters }));
+}
+
+async function throughServices(services: readonly Service[]): Promise<Session> {
   const server = stack.use(createGrpcServer(services));
-  const path = join(root, "socket");
+  const path = join(root, `socket-${++sockets}`);
   const listener = createServer((socket) => void server.accept(socket));
   await new Promise<void>((resolve) => listener.listen(path, resolve));
   stack.defer(() => listener.close());
@@ -275,4 +287,57 @@ test("blobs of layouts are read, and written to stores that take them", async ()
   if (!layout) throw new Error("offered");
   expect(await layout.size(digest, call)).toBe(large.length);
   expect(digestOf(await readAll(layout.read(digest, call), 1 << 30, "blob"))).toBe(digest);
+});
+
+const result = {
+  platforms: [
+    {
+      platform: { os: "linux", architecture: "arm64" },
+      id: "linux/arm64",
+      definition: undefined,
+      config: { os: "linux", architecture: "arm64", rootfs: { type: "layers", diff_ids: [] } },
+    },
+  ],
+  multiPlatform: true,
+  metadata: { "frontend.said": "something" },
+} as const;
+
+test("exporters are chosen by whoever is told what was built, and their answers are told too", async () => {
+  const told: unknown[] = [];
+  const session = await throughServices([
+    bind(exporter.ExporterDefinition, {
+      async findExporters({ metadata, refs }) {
+        told.push([...metadata.keys()].sort(), refs);
+        return { exporters: [{ Type: "image", Attrs: new Map([["name", "app"]]) }] };
+      },
+      async finalizeExport({ ExporterResponse }) {
+        told.push(Object.fromEntries(ExporterResponse));
+        return {};
+      },
+    }),
+  ]);
+  const chosen = await session.findExporters?.(result, ["one"], call);
+  expect(chosen).toEqual([{ type: "image", attrs: { name: "app" } }]);
+  await session.finalizeExport?.({ "image.name": "app" }, call);
+  expect(told).toEqual([
+    ["containerimage.config/linux/arm64", "frontend.said", "refs.platforms"],
+    ["one"],
+    { "image.name": "app" },
+  ]);
+});
+
+test("a session without anybody to choose exporters chooses none; what it says against them is an error", async () => {
+  expect((await through({})).findExporters).toBeUndefined();
+  const saying = (code: number) =>
+    throughServices([
+      bind(exporter.ExporterDefinition, {
+        findExporters: async () => {
+          throw new StatusError(code, "no exporters today");
+        },
+      }),
+    ]);
+  const silent = await saying(statusCodes.UNAVAILABLE);
+  expect(await silent.findExporters?.(result, [], call)).toEqual([]);
+  const against = await saying(statusCodes.PERMISSION_DENIED);
+  await expect(against.findExporters?.(result, [], call)).rejects.toThrow("no exporters today");
 });

@@ -19,6 +19,7 @@ import { fileSendDefinition, fileSyncDefinition } from "../fsutil/services.ts";
 import { metadataKeys, storeNames } from "../metadata.ts";
 import { remoteAuth } from "./auth.ts";
 import { remoteStore } from "./content.ts";
+import { remoteExporters } from "./exporters.ts";
 import { remoteCheck } from "./policy.ts";
 
 /** What a session says of itself when it begins. */
@@ -120,6 +121,7 @@ export function remoteSession(channel: Channel, info: SessionInfo): Session & As
         openTunnel((outgoing) => ssh.forwardAgent(outgoing, { ...call, metadata }));
       return { connect };
     },
+    ...remoteExporters(channel, offers),
     ...remoteAuth(channel, offers),
     ...(offers("/moby.buildkit.v1.sourcepolicy.policysession.PolicyVerifier/CheckPolicy")
       ? { checkSource: remoteCheck(channel) }
