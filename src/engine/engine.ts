@@ -335,6 +335,11 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
     snapshotter,
     images: records,
     metadata,
+    grows: [
+      `${at("snapshots")}/layers`,
+      `${at("ownSnapshots")}/layers`,
+      `${at("content")}/blobs/sha256`,
+    ],
     madeLayers: join(at("exports"), "layers"),
     origins: at("origins"),
     kept: [

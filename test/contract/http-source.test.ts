@@ -21,6 +21,8 @@ import { testCertificate } from "../kit/registry-certificate.ts";
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
+const userAgent = `kiln/test-${process.pid}`;
+
 describeWith(["root"], "the http source", () => {
   let directory: string;
   let content: ContentStore;
@@ -38,9 +40,13 @@ describeWith(["root"], "the http source", () => {
     content = await openContentStore(join(directory, "content"));
     metadata = await openMetadata(join(directory, "metadata"));
     snapshotter = await openOverlaySnapshotter({ dir: join(directory, "snapshots") });
+    // Ports are used again: whoever looks for the server that had this one before is not counted.
     const serve: Handler = (request, response) => {
-      asked.push(request);
-      answer(request, response);
+      if (request.headers["user-agent"] !== userAgent) response.destroy();
+      else {
+        asked.push(request);
+        answer(request, response);
+      }
     };
     server = createServer(serve);
     other = createServer(serve);
@@ -73,7 +79,7 @@ describeWith(["root"], "the http source", () => {
       content,
       metadata,
       snapshotter,
-      userAgent: "kiln/test",
+      userAgent,
       environment: {},
     });
     const [scheme = "", rest = ""] = url.split("://");
@@ -219,7 +225,7 @@ describeWith(["root"], "the http source", () => {
       content,
       metadata,
       snapshotter,
-      userAgent: "kiln/test",
+      userAgent,
       environment: {},
     })[0];
     const url = fresh();

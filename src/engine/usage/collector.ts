@@ -24,6 +24,11 @@ const countEvery = 24 * 3_600_000;
 const watchEvery = 1000;
 const restAfter = 20_000;
 
+/** Nearer to a limit than this, in bytes, what is new is counted: what others free on the disk hides what is written. */
+const nearLimit = 1024 ** 3;
+/** How coarse times of directories are, in milliseconds. */
+const stampStep = 10;
+
 /** What the last count found. */
 interface Count {
   readonly at: number;
@@ -71,11 +76,13 @@ export function createCollector(parts: UsageParts, options: GcOptions): Collecto
     if (now - (last?.at ?? statSync(parts.root).birthtimeMs) > countEvery) return true;
     // What others wrote meanwhile is taken for ours: then it is counted once too often.
     const used = last === undefined ? total - free : last.used + Math.max(0, last.free - free);
+    const margin =
+      last !== undefined && newestIn(parts.grows) > last.at - stampStep ? nearLimit : 0;
     return policiesFor(total).some((policy) => {
       const { maxUsedSpace = 0, minFreeSpace = 0 } = limitsOf(policy, total);
       if (policy.filters !== undefined) return false;
       const tooFull = minFreeSpace > free && (last === undefined || last.free - free > free / 20);
-      return tooFull || (maxUsedSpace > 0 && used > maxUsedSpace);
+      return tooFull || (maxUsedSpace > 0 && used + margin > maxUsedSpace);
     });
   }
 
@@ -111,6 +118,14 @@ export function createCollector(parts: UsageParts, options: GcOptions): Collecto
       };
     },
   };
+}
+
+/** When something was last put into one of the directories, or taken out, in milliseconds since 1970. */
+function newestIn(directories: readonly string[]): number {
+  const times = directories.map(
+    (directory) => statSync(directory, { throwIfNoEntry: false })?.mtimeMs ?? 0,
+  );
+  return Math.max(0, ...times);
 }
 
 function limitsOf(policy: GcPolicy, disk: number): SpaceLimits {

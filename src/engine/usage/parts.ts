@@ -12,6 +12,8 @@ export interface UsageParts {
   readonly snapshotter: CollectableSnapshotter;
   readonly images: ImageRecords;
   readonly metadata: Metadata;
+  /** Directories in which there is something new whenever anything large was added. */
+  readonly grows: readonly string[];
   /** Notes of which blob a layer was packed as. */
   readonly madeLayers: string;
   /** Notes of where blobs came from. */
