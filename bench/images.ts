@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { randomFillSync } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { loadavg, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 const {
@@ -25,6 +25,8 @@ index: eight platforms of a small image. Run npm run build first; root. buildah 
   BENCH_ROUNDS   how often; 3
   BENCH_WORK     where stores and files lie; the directory for temporary files
   BUILDER        builder of docker buildx that pushes; its own where absent
+
+The last lines are the least time of each row, beside the least of the others in the same run, and the load at both ends.
 `);
   process.exit(REGISTRY ? 0 : 1);
 }
@@ -129,6 +131,9 @@ const builders: readonly Builder[] = [
 
 const eight =
   "linux/amd64,linux/arm64,linux/arm/v7,linux/386,linux/ppc64le,linux/riscv64,linux/s390x,linux/arm/v6";
+/** Seconds by row, then by builder. */
+const times = new Map<string, Map<string, number[]>>();
+const loadBefore = loadavg()[0] ?? 0;
 const asked = process.argv.slice(2);
 const wanted = (name: string) => asked.length === 0 || asked.includes(name);
 const here = builders.filter(({ name }) => name === "kiln" || has(name));
@@ -160,6 +165,7 @@ try {
       if (wanted("index")) time("index of 8", builder, builder.build(small, index, "gzip", eight));
     }
   }
+  summarize();
 } finally {
   all(here.filter(({ name }) => name === "buildah").flatMap((one) => one.forget()));
   rmSync(place, { recursive: true, force: true });
@@ -206,6 +212,22 @@ function time(what: string, { name }: Builder, commands: readonly string[][]): v
     );
     return;
   }
-  const seconds = ((performance.now() - begun) / 1000).toFixed(2);
-  process.stdout.write(`${what}: ${name} ${seconds} s\n`);
+  const seconds = (performance.now() - begun) / 1000;
+  const row = times.get(what) ?? new Map<string, number[]>();
+  times.set(what, row.set(name, [...(row.get(name) ?? []), seconds]));
+  process.stdout.write(`${what}: ${name} ${seconds.toFixed(2)} s\n`);
+}
+
+function summarize(): void {
+  process.stdout.write(`load ${loadBefore.toFixed(1)} to ${(loadavg()[0] ?? 0).toFixed(1)}\n`);
+  for (const [what, row] of times) {
+    const own = Math.min(...(row.get("kiln") ?? []));
+    const others = [...row]
+      .filter(([name]) => name !== "kiln")
+      .map(([name, found]) => {
+        const least = Math.min(...found);
+        return `${name} ${least.toFixed(2)} s (ratio ${(own / least).toFixed(2)})`;
+      });
+    process.stdout.write(`${[`${what}: kiln ${own.toFixed(2)} s`, ...others].join(", ")}\n`);
+  }
 }
