@@ -142,7 +142,12 @@ function recordOf(record: control.BuildHistoryRecord): BuildRecord {
 }
 
 function resultOf(info: control.BuildResultInfo): RecordedResult {
-  const all = [...(info.ResultDeprecated ? [info.ResultDeprecated] : []), ...info.Results.values()];
+  // Older clients look for the first where it was before there were several.
+  const named = [
+    ...(info.ResultDeprecated ? [info.ResultDeprecated] : []),
+    ...info.Results.values(),
+  ];
+  const all = [...new Map(named.map((one) => [one.digest, one])).values()];
   return {
     attestations: info.Attestations.flatMap((one) => blobOf(one) ?? []),
     results: all.flatMap((one) => blobOf(one) ?? []),

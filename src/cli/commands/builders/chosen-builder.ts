@@ -180,11 +180,16 @@ function lateBuild(
 /** An image that nobody asked to be kept anywhere stays in the cache of a daemon that has no images of its own. */
 function adapt(request: BuildRequest, driver: Driver, world: RunWorld): BuildRequest {
   const noLoad = parseBool(world.env["BUILDX_NO_DEFAULT_LOAD"] ?? "") ?? false;
-  if (driver.name === "docker" && !noLoad) return request;
+  // Docker's own images go before those of registries, where nothing else is asked for.
+  const attrs =
+    driver.name === "docker" && request.frontend
+      ? { "image-resolve-mode": "local", ...request.attrs }
+      : request.attrs;
+  if (driver.name === "docker" && !noLoad) return { ...request, attrs };
   const kept = request.exporters.filter(
     ({ type, attrs }) => type !== "image" || Object.keys(attrs).some((key) => key !== "name"),
   );
-  if (kept.length === request.exporters.length) return request;
+  if (kept.length === request.exporters.length) return { ...request, attrs };
   // Whoever switched loading off knows.
   if (kept.length === 0 && !noLoad) {
     sayWarning(
@@ -192,7 +197,7 @@ function adapt(request: BuildRequest, driver: Driver, world: RunWorld): BuildReq
       `No output specified with ${driver.name} driver. Build result will only remain in the build cache. To push result image into registry use --push or to load image into docker use --load`,
     );
   }
-  return { ...request, exporters: kept };
+  return { ...request, attrs, exporters: kept };
 }
 
 const containerdLabel = "org.mobyproject.buildkit.worker.containerd.namespace";

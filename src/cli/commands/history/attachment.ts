@@ -1,8 +1,8 @@
 // kiln history inspect attachment: one of the files that belong to a build.
 import type { RecordedBlob } from "../../../api/index.ts";
-import { KilnError } from "../../../base/index.ts";
+import { type Call, KilnError } from "../../../base/index.ts";
 import { type Command, defineCommand } from "../command.ts";
-import { attachmentsOf } from "./details.ts";
+import { attachmentsOf } from "./attachments.ts";
 import { type FoundRecord, withRecord } from "./records.ts";
 
 /** Words that stand for types. */
@@ -40,7 +40,7 @@ export const historyAttachment: Command = defineCommand({
         hint: "Run 'kiln history inspect' to see which there are.",
       });
     return await withRecord(word, world, async (found) => {
-      const blob = pick(found, digest, values);
+      const blob = await pick(found, digest, values, world.call);
       const file = await found.history.blob(blob.digest, world.call);
       if (!file) throw missing(`the builder no longer has ${blob.digest}`);
       for await (const chunk of file.data) world.stdout.write(chunk);
@@ -50,15 +50,17 @@ export const historyAttachment: Command = defineCommand({
   },
 });
 
-function pick(
-  { record }: FoundRecord,
+async function pick(
+  one: FoundRecord,
   digest: string | undefined,
   { platform, type }: { readonly platform: string; readonly type: string },
-): RecordedBlob {
+  call: Call,
+): Promise<RecordedBlob> {
+  const { record } = one;
   const named = [record.logs, record.trace].find((one) => one && one.digest === digest);
   if (named) return named;
   const wanted = typeWords[type];
-  const found = attachmentsOf(record).find(
+  const found = (await attachmentsOf(one, call)).find(
     (one) =>
       (digest === undefined || one.Digest === digest) &&
       (type === "" || (wanted ? wanted.test(one.Type) : one.Type === type)) &&

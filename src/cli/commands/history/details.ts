@@ -1,7 +1,8 @@
 // All that a record tells of its build, under buildx's names: for `history inspect` in every format.
-import type { Attrs, BuildRecord, RecordedBlob } from "../../../api/index.ts";
+import type { Attrs } from "../../../api/index.ts";
 import { type Call, isRecord, readAll } from "../../../base/index.ts";
 import { decodeStatus } from "../../../remote/client/index.ts";
+import { type Attachment, attachmentsOf, namedAttachments } from "./attachments.ts";
 import { buildName, buildPlaces, statusWord } from "./facts.ts";
 import type { FoundRecord } from "./records.ts";
 
@@ -13,12 +14,6 @@ export interface NamedValue {
 export interface Material {
   readonly URI: string;
   readonly Digests: readonly string[];
-}
-
-export interface Attachment {
-  readonly Digest: string;
-  readonly Platform?: string;
-  readonly Type: string;
 }
 
 export interface BuildFailure {
@@ -56,28 +51,11 @@ export interface BuildDetails {
   readonly Attachments?: readonly Attachment[];
 }
 
-const predicateKey = "in-toto.io/predicate-type";
 const provenancePrefix = "https://slsa.dev/provenance/";
 /** Bytes of provenance that are read to list materials. */
 const maxProvenance = 16 << 20;
 /** Lines of a failed step that are told with its error. */
 const errorLines = 20;
-
-export interface RecordAttachment extends Attachment {
-  readonly blob: RecordedBlob;
-}
-
-/** What a record has besides itself, without its log and trace. */
-export function attachmentsOf({ results = {} }: BuildRecord): readonly RecordAttachment[] {
-  return Object.entries(results).flatMap(([platform, one]) =>
-    [...one.attestations, ...one.results].map((blob) => ({
-      Digest: blob.digest,
-      ...(platform === "" ? {} : { Platform: platform }),
-      Type: blob.annotations?.[predicateKey] ?? blob.mediaType,
-      blob,
-    })),
-  );
-}
 
 export async function readDetails(
   found: FoundRecord,
@@ -117,7 +95,7 @@ export async function readDetails(
     ...list("Materials", await materialsOf(found, call)),
     ...list(
       "Attachments",
-      attachmentsOf(record).map(({ blob: _, ...one }) => one),
+      (await attachmentsOf(found, call)).map(({ blob: _, ...one }) => one),
     ),
   } as BuildDetails;
 }
@@ -200,7 +178,7 @@ async function materialsOf(
   call: Call,
 ): Promise<readonly Material[]> {
   const materials = new Map<string, Material>();
-  for (const { Type, blob } of attachmentsOf(record)) {
+  for (const { Type, blob } of namedAttachments(record)) {
     if (!Type.startsWith(provenancePrefix)) continue;
     const found = await history.blob(blob.digest, call);
     if (!found || found.size > maxProvenance) continue;

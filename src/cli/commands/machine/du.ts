@@ -3,6 +3,7 @@ import type { UsageRecord } from "../../../api/index.ts";
 import { KilnError } from "../../../base/index.ts";
 import { parseTemplate } from "../../../formats/template/index.ts";
 import { ageText, sizeText, tableText } from "../../report/index.ts";
+import { goTime, tabbedText } from "../buildctl/tabbed-text.ts";
 import { openBuilder } from "../builders/builder.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { matchesFilters, parseFilters } from "./usage.ts";
@@ -57,9 +58,16 @@ function printer(format: string): Printer {
     .replaceAll("\\n", "\n");
   const template = parseTemplate(text);
   return (records, now) => {
-    const rows = records.map((record) => template.execute(templateRow(record, now)));
+    const rows = records.map((record) => {
+      const row = templateRow(record, now);
+      return template.execute(asTable ? marked(row, record) : row);
+    });
     if (!asTable) return rows.map((row) => `${row}\n`).join("");
-    return tableText([template.execute(headings), ...rows].map((row) => row.split("\t")));
+    return tableText(
+      [template.execute(headings), ...rows].map((row) => row.split("\t")),
+      3,
+      10,
+    );
   };
 }
 
@@ -82,7 +90,7 @@ function templateRow(record: UsageRecord, now: Date): Record<keyof typeof headin
   return {
     ID: record.id,
     Parents: record.parents.join(", "),
-    CreatedAt: record.createdAt.toISOString(),
+    CreatedAt: goTime(record.createdAt),
     Mutable: String(record.mutable),
     Reclaimable: String(!record.inUse),
     Shared: String(record.shared),
@@ -94,6 +102,14 @@ function templateRow(record: UsageRecord, now: Date): Record<keyof typeof headin
   };
 }
 
+/** Tables mark what may change, and what is shared. */
+function marked<T extends { readonly ID: string; readonly Size: string }>(
+  row: T,
+  { mutable, shared }: UsageRecord,
+): T {
+  return { ...row, ID: row.ID + (mutable ? "*" : ""), Size: row.Size + (shared ? "*" : "") };
+}
+
 function table(records: readonly UsageRecord[], now: Date): string {
   const rows = records.map((record) => [
     record.id + (record.mutable ? "*" : ""),
@@ -101,7 +117,9 @@ function table(records: readonly UsageRecord[], now: Date): string {
     sizeText(record.size) + (record.shared ? "*" : ""),
     record.lastUsedAt ? ageText(record.lastUsedAt, now) : "",
   ]);
-  return tableText([["ID", "RECLAIMABLE", "SIZE", "LAST ACCESSED"], ...rows]) + totals(records);
+  return (
+    tableText([["ID", "RECLAIMABLE", "SIZE", "LAST ACCESSED"], ...rows], 3, 10) + totals(records)
+  );
 }
 
 function totals(records: readonly UsageRecord[]): string {
@@ -118,7 +136,7 @@ function totals(records: readonly UsageRecord[]): string {
     ["Reclaimable:", sizeText(sum(records.filter((record) => !record.inUse)))],
     ["Total:", sizeText(sum(records))],
   ];
-  return tableText(rows);
+  return tabbedText(rows);
 }
 
 function pretty(records: readonly UsageRecord[], now: Date): string {
@@ -131,7 +149,7 @@ function prettyRows(record: UsageRecord, now: Date): readonly (readonly string[]
   return [
     ["ID:", record.id],
     ...(record.parents.length > 0 ? [["Parents:", record.parents.join(", ")]] : []),
-    ["Created at:", record.createdAt.toISOString()],
+    ["Created at:", goTime(record.createdAt)],
     ["Mutable:", String(record.mutable)],
     ["Reclaimable:", String(!record.inUse)],
     ["Shared:", String(record.shared)],

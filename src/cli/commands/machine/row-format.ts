@@ -14,7 +14,7 @@ export function rowsText(
   if (format === "json") return rows.map((row) => `${JSON.stringify(row)}\n`).join("");
   if (format === "" || format === "table") {
     const cells = [headings, ...rows].map((row) => standard.map((field) => row[field] ?? ""));
-    return tableText(cells, 3);
+    return tableText(cells, 3, 10);
   }
   const asTable = /^table\s+/.exec(format);
   const text = format
@@ -26,5 +26,6 @@ export function rowsText(
   return tableText(
     [headings, ...rows].map((row) => template.execute(row).split("\t")),
     3,
+    10,
   );
 }
