@@ -153,10 +153,10 @@ class FileParser {
 
   /** The instruction's lines joined: those that end with the escape character, and the one that does not. */
   #continued(first: string): { original: string; empty: boolean } {
-    const parts: string[] = [];
-    let empty = false;
     let end = continuationAt(first, this.escape);
-    parts.push(end === -1 ? first : first.slice(0, end));
+    if (end === -1) return { original: first, empty: false };
+    const parts = [first.slice(0, end)];
+    let empty = false;
     while (end !== -1) {
       const raw = this.#next();
       if (raw === undefined) break;

@@ -23,12 +23,18 @@ export function marshalOutput(output: Output | undefined, options: MarshalOption
   return { ops: marshaller.ops(), locations: marshaller.locations };
 }
 
+interface MarshalledOp {
+  readonly digest: Digest;
+  readonly bytes: Uint8Array;
+  metadata: OpMetadata;
+}
+
 class Marshaller {
-  readonly locations: Map<Digest, SourceLocation[]> = new Map();
+  readonly locations: Map<Digest, readonly SourceLocation[]> = new Map();
   readonly #options: MarshalOptions;
   readonly #digests = new Map<Vertex, Digest>();
-  readonly #bytes = new Map<Digest, Uint8Array>();
-  readonly #metadata = new Map<Digest, OpMetadata>();
+  /** In the order of the definition. */
+  readonly #ops = new Map<Digest, MarshalledOp>();
   readonly #writer = createOpWriter();
   readonly #platforms = new Map<Platform, pb.Platform>();
   #lastScope: EncodeScope | undefined;
@@ -39,69 +45,62 @@ class Marshaller {
   }
 
   ops(): DefinitionOp[] {
-    return [...this.#bytes].map(([digest, bytes]) => ({
-      digest,
-      bytes,
-      metadata: this.#metadata.get(digest) ?? { description: {}, caps: [] },
-    }));
+    return [...this.#ops.values()];
   }
 
   /** Depth first without recursion: a chain may be longer than the stack is deep. */
   walk(root: Vertex): void {
-    const path: { vertex: Vertex; inputs: readonly Output[]; next: number }[] = [];
-    const enter = (vertex: Vertex): void => {
-      if (!this.#digests.has(vertex)) path.push({ vertex, inputs: vertex.inputs, next: 0 });
-    };
-    enter(root);
-    for (let at = path.at(-1); at !== undefined; at = path.at(-1)) {
-      const input = at.inputs[at.next++];
-      if (input === undefined) {
-        this.#add(at.vertex);
-        path.pop();
-      } else {
-        enter(input.vertex);
+    // What is under way, each with the number of its next input: two lists, since vertices are many.
+    const path: Vertex[] = [];
+    const next: number[] = [];
+    let entering: Vertex | undefined = root;
+    for (;;) {
+      if (entering !== undefined && !this.#digests.has(entering)) {
+        path.push(entering);
+        next.push(0);
       }
+      const last = path.length - 1;
+      const vertex = path[last];
+      if (vertex === undefined) return;
+      const at = next[last] as number;
+      next[last] = at + 1;
+      entering = vertex.inputs[at]?.vertex;
+      if (entering !== undefined) continue;
+      this.#add(vertex);
+      path.pop();
+      next.pop();
     }
   }
 
   /** Appends the op that points at the result, and says which capabilities reading all of it takes. */
   end(output: Output): void {
-    const digest = this.#append(pb.Op.create({ inputs: [this.#input(output)] }));
-    const all = [...this.#metadata.values()];
     const caps = ["constraints", "platform"];
-    if (all.some(({ ignoreCache }) => ignoreCache)) caps.push("meta.ignorecache");
-    if (all.some(({ description }) => Object.keys(description).length > 0))
+    const all = this.ops();
+    if (all.some(({ metadata }) => metadata.ignoreCache)) caps.push("meta.ignorecache");
+    if (all.some(({ metadata }) => Object.keys(metadata.description).length > 0))
       caps.push("meta.description");
-    this.#metadata.set(digest, { description: {}, caps: caps.sort() });
+    const last = { inputs: [this.#input(output)] };
+    this.#append(pb.Op.create(last), { description: {}, caps: caps.sort() }, none);
   }
 
   #add(vertex: Vertex): void {
     if (this.#digests.has(vertex)) return;
     const { constraints, marshalled } = vertex;
+    const { locations = none } = constraints;
     if (marshalled !== undefined) {
-      this.#keep(marshalled.digest, marshalled.bytes);
-      this.#note(vertex, marshalled.digest, marshalled.metadata);
+      this.#digests.set(vertex, marshalled.digest);
+      this.#keep(marshalled.digest, marshalled.bytes, marshalled.metadata, locations);
       return;
     }
     const platform = constraints.platform ?? this.#options.platform;
     const encoded = vertex.encode(this.#scope(platform));
-    const digest = this.#append({
+    const op = {
       inputs: encoded.inputs as pb.Input[],
       platform: encoded.platformSpecific ? this.#platform(platform) : undefined,
       constraints: noConstraints,
       op: encoded.op,
-    });
-    this.#note(vertex, digest, metadataOf(vertex, encoded));
-  }
-
-  /** What is said of an op, besides its bytes. */
-  #note(vertex: Vertex, digest: Digest, metadata: OpMetadata): void {
-    this.#digests.set(vertex, digest);
-    const before = this.#metadata.get(digest);
-    this.#metadata.set(digest, before === undefined ? metadata : mergeMetadata(before, metadata));
-    const places = this.locations.get(digest);
-    const { locations = none } = vertex.constraints;
-    this.locations.set(digest, places === undefined ? [...locations] : [...places, ...locations]);
+    };
+    this.#digests.set(vertex, this.#append(op, metadataOf(vertex, encoded), locations));
   }
 
   /** Platforms are few and vertices are many. */
@@ -120,16 +119,28 @@ class Marshaller {
     return message;
   }
 
-  #append(op: pb.Op): Digest {
+  #append(op: pb.Op, metadata: OpMetadata, locations: readonly SourceLocation[]): Digest {
     const bytes = pb.Op.encode(op, this.#writer).finish();
     const digest = digestOf(bytes);
-    this.#keep(digest, bytes);
+    this.#keep(digest, bytes, metadata, locations);
     return digest;
   }
 
-  #keep(digest: Digest, bytes: Uint8Array): void {
-    if (this.#bytes.has(digest)) return;
-    this.#bytes.set(digest, bytes);
+  /** Of equal ops the bytes stand there once, with what is said of any of them. */
+  #keep(
+    digest: Digest,
+    bytes: Uint8Array,
+    metadata: OpMetadata,
+    locations: readonly SourceLocation[],
+  ): void {
+    const before = this.#ops.get(digest);
+    const places = this.locations.get(digest);
+    this.locations.set(digest, places === undefined ? locations : [...places, ...locations]);
+    if (before !== undefined) {
+      before.metadata = mergeMetadata(before.metadata, metadata);
+      return;
+    }
+    this.#ops.set(digest, { digest, bytes, metadata });
     this.#total += bytes.length;
     if (this.#total > MAX_DEFINITION_BYTES) {
       throw new KilnError(
@@ -161,10 +172,20 @@ function metadataOf({ constraints, caps }: Vertex, encoded: EncodedOp): OpMetada
   return metadata;
 }
 
-/** Each once, in order. */
+/** Each once, in order. Steps are many, and the sets of what they need are few. */
 function sortedCaps(caps: readonly string[]): readonly string[] {
-  return caps.length < 2 ? caps : [...new Set(caps)].sort();
+  if (caps.length < 2) return caps;
+  const key = caps.join();
+  let sorted = capsByKey.get(key);
+  if (sorted === undefined) {
+    sorted = [...new Set(caps)].sort();
+    if (capsByKey.size < MAX_CAP_SETS) capsByKey.set(key, sorted);
+  }
+  return sorted;
 }
+
+const MAX_CAP_SETS = 1000;
+const capsByKey = new Map<string, readonly string[]>();
 
 /** What two vertices of the same bytes say: all of it, the later one's words before the earlier one's. */
 function mergeMetadata(before: OpMetadata, after: OpMetadata): OpMetadata {
