@@ -43,7 +43,8 @@ export function grantEntitlements(
     const word = text.split("=", 1)[0] ?? "";
     if (!isEntitlement(word)) throw unknownEntitlement(text);
     if (!engine.includes(word)) {
-      throw new KilnError("ENTITLEMENT_MISSING", `this builder does not allow ${word}`, {
+      const message = `granting entitlement ${word} is not allowed by build daemon configuration`;
+      throw new KilnError("ENTITLEMENT_MISSING", message, {
         hint: `Add "${word}" to insecure-entitlements in its configuration.`,
       });
     }
@@ -116,9 +117,10 @@ function refusal(
   at: SourcePlace | undefined,
   step?: string,
 ): KilnError {
-  const what = missing.map((one) => `${entitlements[one]} (${one})`).join(" and ");
+  const what = missing.map((one) => entitlements[one]).join(" and ");
+  const refused = missing.map((one) => `${one} is not allowed`).join(", ");
   const flags = missing.map((one) => `--allow ${one}`).join(" ");
-  return new KilnError("ENTITLEMENT_MISSING", `a step asks for ${what}, which is not allowed`, {
+  return new KilnError("ENTITLEMENT_MISSING", `${refused}: a step asks for ${what}`, {
     hint: `Add ${flags} if you trust what is built.`,
     details: { entitlement: missing.join(","), ...(step === undefined ? {} : { step }) },
     ...(at === undefined ? {} : { at }),

@@ -62,7 +62,7 @@ export async function secretEnvironment(
 function missing(id: string): KilnError {
   return new KilnError(
     "SECRET_NOT_FOUND",
-    `secret ${JSON.stringify(id)} was not given to this build`,
+    `secret ${id}: not found: it was not given to this build`,
     {
       hint: `Pass --secret id=${id},src=FILE or --secret id=${id},env=NAME.`,
     },
