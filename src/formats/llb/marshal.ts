@@ -80,7 +80,7 @@ class Marshaller {
     if (all.some(({ metadata }) => Object.keys(metadata.description).length > 0))
       caps.push("meta.description");
     const last = { inputs: [this.#input(output)] };
-    this.#append(pb.Op.create(last), { description: {}, caps: caps.sort() }, none);
+    this.#append(pb.Op.create(last), { description: {}, caps: caps.sort() }, undefined);
   }
 
   #add(vertex: Vertex): void {
@@ -119,7 +119,12 @@ class Marshaller {
     return message;
   }
 
-  #append(op: pb.Op, metadata: OpMetadata, locations: readonly SourceLocation[]): Digest {
+  /** What only points at the result stands nowhere: it has no locations. */
+  #append(
+    op: pb.Op,
+    metadata: OpMetadata,
+    locations: readonly SourceLocation[] | undefined,
+  ): Digest {
     const bytes = pb.Op.encode(op, this.#writer).finish();
     const digest = digestOf(bytes);
     this.#keep(digest, bytes, metadata, locations);
@@ -131,11 +136,13 @@ class Marshaller {
     digest: Digest,
     bytes: Uint8Array,
     metadata: OpMetadata,
-    locations: readonly SourceLocation[],
+    locations: readonly SourceLocation[] | undefined,
   ): void {
     const before = this.#ops.get(digest);
-    const places = this.locations.get(digest);
-    this.locations.set(digest, places === undefined ? locations : [...places, ...locations]);
+    if (locations !== undefined) {
+      const places = this.locations.get(digest);
+      this.locations.set(digest, places === undefined ? locations : [...places, ...locations]);
+    }
     if (before !== undefined) {
       before.metadata = mergeMetadata(before.metadata, metadata);
       return;
