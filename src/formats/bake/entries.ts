@@ -116,25 +116,25 @@ function secretEntry(members: Members): Entry {
   };
 }
 
-function withoutDisabled(members: Members): Members {
+function withoutDisabled(members: Members): Entry {
   if (!members["type"]) throw new KilnError("BAKE_INVALID", "attestation type not specified");
   const { disabled, ...rest } = members;
   if (disabled === undefined) return members;
   const off = parseBool(String(disabled));
   if (off === undefined)
     throw new KilnError("BAKE_INVALID", `invalid value disabled=${String(disabled)}`);
-  return off ? { ...rest, disabled: "true" } : rest;
+  return off ? { ...rest, disabled: true } : rest;
 }
 
-function sorted(members: Members): Entry {
+function sorted(members: Entry): Entry {
   return Object.fromEntries(Object.entries(members).sort(([a], [b]) => compareText(a, b)));
 }
 
 /** An entry in the form that flags of `build` take. */
 export function entryText(kind: EntryKind, entry: Entry): string {
   if (kind === "ssh") {
-    const { id = "", paths = [] } = entry;
-    return paths.length === 0 ? String(id) : `${String(id)}=${[paths].flat().join(",")}`;
+    const { id = "", paths } = entry;
+    return Array.isArray(paths) ? `${String(id)}=${paths.join(",")}` : String(id);
   }
   return Object.entries(entry)
     .map(([key, value]) => csvField(`${key}=${String(value)}`))

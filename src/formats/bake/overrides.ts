@@ -1,8 +1,10 @@
 // `--set PATTERN.KEY[.NAME]=VALUE`: what the command line says over the files.
 import { KilnError, parseBool, parseSize } from "../../base/index.ts";
+import { compareText } from "../hcl/index.ts";
 import { parseEntry } from "./entries.ts";
 import { globMatches } from "./glob.ts";
 import {
+  type Entry,
   type EntryKind,
   type FieldName,
   type Fields,
@@ -198,16 +200,32 @@ function readBool(key: string, value: string): boolean {
   throw invalid(`invalid value ${value} for boolean key ${key}`);
 }
 
-/** An image that is pushed, or given to docker, in place of outputs that already do. */
+/** With an image that is pushed, or given to docker, unless the results go elsewhere than into images. */
 function marked(target: Fields, kind: "load" | "push", wanted: boolean): Fields {
   const outputs = target.output ?? [];
-  if (!wanted) return target;
-  if (kind === "load") {
-    if (outputs.some(({ type, dest }) => type === "docker" && dest === undefined)) return target;
-    return { ...target, output: [...outputs, { type: "docker" }] };
-  }
-  if (outputs.some(({ type }) => type === "registry")) return target;
-  const at = outputs.findIndex(({ type }) => type === "image");
-  const output = outputs.map((one, index) => (index === at ? { ...one, push: "true" } : one));
-  return { ...target, output: at === -1 ? [...outputs, { type: "image", push: "true" }] : output };
+  if (kind === "load") return wanted ? { ...target, output: loaded(outputs) } : target;
+  return { ...target, output: wanted ? pushed(outputs) : unpushed(outputs) };
+}
+
+function loaded(outputs: readonly Entry[]): readonly Entry[] {
+  if (outputs.some(({ type, dest }) => type === "docker" && dest === undefined)) return outputs;
+  const hasImage = outputs.some(({ type }) => !["local", "tar", "cacheonly"].includes(`${type}`));
+  return outputs.length === 0 || hasImage ? [...outputs, { type: "docker" }] : outputs;
+}
+
+function pushed(outputs: readonly Entry[]): readonly Entry[] {
+  if (outputs.every(({ type }) => type === "docker"))
+    return [...outputs, { push: "true", type: "image" }];
+  return outputs.map((one) => (one["type"] === "image" ? withPush(one, "true") : one));
+}
+
+function unpushed(outputs: readonly Entry[]): readonly Entry[] {
+  return outputs
+    .filter(({ type }) => type !== "registry")
+    .map((one) => (one["type"] === "image" ? withPush(one, "false") : one));
+}
+
+function withPush(output: Entry, push: string): Entry {
+  const members = Object.entries({ ...output, push });
+  return Object.fromEntries(members.sort(([a], [b]) => compareText(a, b)));
 }

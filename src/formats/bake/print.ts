@@ -18,7 +18,7 @@ export function bakeJson({ groups, targets }: ResolvedBake): string {
       name,
       Object.fromEntries(
         fieldNames.flatMap((field) =>
-          fields[field] === undefined ? [] : [[field, fields[field]]],
+          fields[field] === undefined ? [] : [[field, escaped(field, fields[field])]],
         ),
       ),
     ]);
@@ -27,4 +27,25 @@ export function bakeJson({ groups, targets }: ResolvedBake): string {
     target: Object.fromEntries(shownTargets),
   };
   return `${goJson(document, 2)}\n`;
+}
+
+/** Attributes whose templates are escaped, so that what is printed can be read again. */
+const escapedFields: readonly string[] = [
+  "annotations",
+  "args",
+  "dockerfile-inline",
+  "extra-hosts",
+  "labels",
+];
+
+function escaped(field: string, value: unknown): unknown {
+  return escapedFields.includes(field) ? escapeValue(value) : value;
+}
+
+function escapeValue(value: unknown): unknown {
+  if (typeof value === "string")
+    return value.replaceAll("${", () => "$${").replaceAll("%{", () => "%%{");
+  if (Array.isArray(value)) return value.map(escapeValue);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, escapeValue(one)]));
 }

@@ -322,11 +322,7 @@ class BakeReader {
       const group = this.#keep(() => this.#group(block));
       if (!group) continue;
       const before = groups.get(group.name);
-      groups.set(group.name, {
-        ...before,
-        ...group,
-        targets: [...(before?.targets ?? []), ...group.targets],
-      });
+      groups.set(group.name, { ...before, ...group });
     }
     return [...groups.values()];
   }

@@ -2,7 +2,7 @@
 import { compareText } from "../hcl/index.ts";
 
 /** A cache, an output, an attestation, a secret or an agent, as it is printed: members in the reference's order. */
-export type Entry = Readonly<Record<string, string | readonly string[]>>;
+export type Entry = Readonly<Record<string, string | boolean | readonly string[]>>;
 
 export type EntryKind = "attest" | "cache" | "output" | "secret" | "ssh";
 
@@ -158,9 +158,7 @@ function ifAny<T>(items: readonly T[]): readonly T[] | undefined {
   return items.length === 0 ? undefined : items;
 }
 
-/** Of several words about one type of attestation the last stands, where it stood. */
+/** Of several words about one type of attestation the last stands, where the first stood. */
 function lastOfType(entries: readonly Entry[]): readonly Entry[] {
-  return entries.filter(
-    ({ type }, at) => !entries.slice(at + 1).some((later) => later["type"] === type),
-  );
+  return [...new Map(entries.map((one) => [one["type"], one] as const)).values()];
 }

@@ -1,8 +1,9 @@
 // Expressions to values (HCL spec, Expressions). Work is counted, so that no file keeps a machine busy for long.
-import { closest, isKilnError, type KilnError } from "../../base/index.ts";
+import { isKilnError, type KilnError } from "../../base/index.ts";
 import type { BinaryOperator, Expression, ForExpression } from "./ast.ts";
 import { commonFunctionError, FunctionError, type HclFunction } from "./function.ts";
 import { mistakeAt, type Range } from "./source.ts";
+import { suggestion } from "./suggestion.ts";
 import { ConversionError, commonType, convert, type Type } from "./types.ts";
 import { equalValues, Mapping, Sequence, settled, typeName, type Value } from "./value.ts";
 
@@ -88,7 +89,11 @@ function converted(value: Value, type: Type, range: Range, summary: string, befo
     return convert(value, type);
   } catch (error) {
     if (!(error instanceof ConversionError)) throw error;
-    throw mistakeAt(range, summary, before + error.message);
+    throw mistakeAt(
+      range,
+      summary,
+      `${before}${error.message}${before.startsWith("Unsuitable value:") ? "" : "."}`,
+    );
   }
 }
 
@@ -252,7 +257,7 @@ function staticName(step: Expression): string | undefined {
 }
 
 function unknownVariable(name: string, range: Range, scope: Scope): KilnError {
-  const near = closest(name, [...scope.names()]);
+  const near = suggestion(name, scope.names());
   const more = near === undefined ? "" : ` Did you mean ${JSON.stringify(near)}?`;
   return mistakeAt(
     range,
@@ -336,14 +341,7 @@ function indexOf(value: Value, key: Value, range: Range): Value {
   throw mistakeAt(
     range,
     "Invalid index",
-    value.items.length === 0
-      ? "The given key does not identify an element in this collection value: the collection has no elements."
-      : "The given key does not identify an element in this collection value: the given index is greater than or equal to the length of the collection.".replace(
-          "greater than or equal to the length of the collection",
-          number < 0
-            ? "negative; negative indices are not supported"
-            : "greater than or equal to the length of the collection",
-        ),
+    "The given key does not identify an element in this collection value.",
   );
 }
 
@@ -577,7 +575,7 @@ function duplicateKey(name: string, range: Range): KilnError {
 function runCall(call: Kind<"call">, scope: Scope, element: Value | undefined): Value {
   const found = scope.function(call.name, call.nameRange);
   if (!found) {
-    const near = closest(call.name, [...scope.functionNames()]);
+    const near = suggestion(call.name, scope.functionNames());
     const more = near === undefined ? "" : ` Did you mean ${JSON.stringify(near)}?`;
     throw mistakeAt(
       call.nameRange,

@@ -189,11 +189,11 @@ function unclosed(opened: Range): KilnError {
 }
 
 function redefined(name: string, range: Range, before: Attribute): KilnError {
-  const { file, line, column } = placeOf(before.nameRange);
+  const { file, line, column, endColumn } = placeOf(before.nameRange);
   return mistakeAt(
     range,
     "Attribute redefined",
-    `The argument ${JSON.stringify(name)} was already set at ${file}:${line},${column}. Each argument may be set only once.`,
+    `The argument ${JSON.stringify(name)} was already set at ${file}:${line},${column}-${endColumn}. Each argument may be set only once.`,
   );
 }
 

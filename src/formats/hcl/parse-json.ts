@@ -224,7 +224,9 @@ class JsonReader {
         throw mistakeAt(
           place,
           close === "}" ? "Trailing comma in object" : "Trailing comma in array",
-          "JSON does not permit a trailing comma.",
+          close === "}"
+            ? "JSON does not permit a trailing comma after the final property in an object."
+            : "JSON does not permit a trailing comma after the final value in an array.",
         );
       }
     }

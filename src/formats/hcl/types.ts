@@ -1,5 +1,6 @@
 // HCL's types, and turning values into them as cty's conversions do.
 import type { Expression } from "./ast.ts";
+import { parseExpressionText } from "./json-template.ts";
 import { mistakeAt } from "./source.ts";
 import {
   compareText,
@@ -161,6 +162,9 @@ export function listOf(items: readonly Value[]): Sequence {
 /** The type that an expression such as `list(string)` names (HCL's type expressions). */
 export function readType(expression: Expression): Type {
   const { range } = expression;
+  // JSON has no words: there the type is a text.
+  if (expression.kind === "literal" && typeof expression.value === "string")
+    return readType(parseExpressionText(expression.value, range));
   if (expression.kind === "variable") {
     const simple = simpleTypes.get(expression.name);
     if (simple) return simple;

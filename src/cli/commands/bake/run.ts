@@ -102,8 +102,8 @@ function wantedOverrides({ values, given }: Flags<BakeFlags>): readonly string[]
   for (const type of ["sbom", "provenance"] as const)
     if (given(type) && values[type] !== "")
       short.push(`*.attest=${attestWord(type, values[type])}`);
-  const call = values.check ? "check" : given("call") ? values.call : "";
-  if (call !== "") short.push(`*.call=${call}`);
+  const call = values.check ? "check" : values.call;
+  if (call !== "" && call !== "build") short.push(`*.call=${call.replace(/^check\b/, "lint")}`);
   return [...values.set, ...short];
 }
 
