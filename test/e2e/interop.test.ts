@@ -19,7 +19,7 @@ interface Format {
 
 const formats: readonly Format[] = Object.keys(families).flatMap((family) =>
   compressions
-    // Docker's media types have no zstd, and no place for annotations.
+    // Under Docker's media types only some tools read zstd, and there is no place for annotations.
     .filter((one) => family === "oci" || one === "gzip" || one === "uncompressed")
     .map((compression) => ({
       family: family as keyof typeof families,
@@ -191,6 +191,35 @@ describeWith(["root", "runtime", "registry", "bundle", "apt"], "interoperation",
         rmSync(directory, { recursive: true, force: true });
       }
     });
+  });
+
+  it("podman fetches the files of an eStargz layer by its table, in parts", () => {
+    if (!isThere("podman")) {
+      process.stdout.write("skipped: podman is not here\n");
+      return;
+    }
+    const directory = mkdtempSync(join(tmpdir(), "podman-"));
+    const config = join(directory, "storage.conf");
+    const name = nameOf({ family: "oci", compression: "estargz", tag: "oci-estargz" });
+    writeFileSync(
+      config,
+      `[storage]\ndriver = "overlay"\ngraphroot = "${directory}/root"\nrunroot = "${directory}/run"\n[storage.options]\npull_options = {enable_partial_images = "true", use_hard_links = "false", ostree_repos = ""}\n`,
+    );
+    const env = { ...environment, CONTAINERS_STORAGE_CONF: config };
+    const podman = (...args: readonly string[]) =>
+      spawnSync("podman", args, { env, encoding: "utf8", timeout: 120_000 });
+    try {
+      const pull = podman("--log-level", "debug", "pull", "--tls-verify=false", name);
+      expect([pull.status, pull.stderr.slice(-2000)]).toEqual([0, expect.anything()]);
+      expect(pull.stderr.match(/Retrieved partial blob/g)?.length).toBeGreaterThan(0);
+      const mounted = podman("image", "mount", name).stdout.trim();
+      expect(readFileSync(join(mounted, "greeting"), "utf8")).toBe("hello\n");
+    } finally {
+      podman("image", "unmount", "-a", "-f");
+      podman("rmi", "-a", "-f");
+      spawnSync("umount", [join(directory, "root/overlay")]);
+      rmSync(directory, { recursive: true, force: true });
+    }
   });
 
   it("Kiln builds on images that other tools have pushed", async () => {

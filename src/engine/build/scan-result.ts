@@ -77,32 +77,47 @@ async function scanResult(
         generator === undefined
           ? await scanHere(result, step)
           : await runScanner(generator, parameters, result, session, parts, step);
-      return documents.map((document, index) => attestationOf(document, index));
+      return documents.map(attestationOf);
     },
     call,
   );
+}
+
+/** What a scanner wrote. */
+interface Bill {
+  readonly filename: string;
+  readonly predicateType: string;
+  readonly predicate: unknown;
 }
 
 /** One document for the result, and one for each of the others. */
 function scanHere(
   { id, snapshot, extras, created }: ScannedResult,
   call: StepCall,
-): Promise<readonly unknown[]> {
+): Promise<readonly Bill[]> {
   const all = [
-    { name: `image (${id})`, snapshot },
-    ...extras.map((one) => ({ name: `${one.name} (${id})`, snapshot: one.snapshot })),
+    { name: `image (${id})`, stem: "sbom", snapshot },
+    ...extras.map(({ name, snapshot: files }) => {
+      return { name: `${name} (${id})`, stem: extraStem(name), snapshot: files };
+    }),
   ];
-  const scan = (view: FileView, name: string) => scanFiles(scanView(view), { name, created });
-  return runAll(all, (one, c) => withView(one.snapshot, c, (view) => scan(view, one.name)), call);
+  const scan = async ({ name, stem, snapshot: files }: (typeof all)[number], c: Call) => {
+    const options = { name, created };
+    const predicate = await withView(files, c, (view) => scanFiles(scanView(view), options));
+    return { filename: `${stem}${documentEnd}`, predicateType: spdxPredicateType, predicate };
+  };
+  return runAll(all, scan, call);
 }
 
-function attestationOf(predicate: unknown, index: number): ResultAttestation {
-  return {
-    predicateType: spdxPredicateType,
-    filename: index === 0 ? "sbom.spdx.json" : `sbom-${index}.spdx.json`,
-    inlineOnly: false,
-    predicate: async () => predicate,
-  };
+const documentEnd = ".spdx.json";
+
+/** What a stage or a context is called in front of scanners. Names hold letters, digits and a few signs; slashes are none of them. */
+function extraStem(name: string): string {
+  return `sbom-${name.replaceAll("/", "_")}`;
+}
+
+function attestationOf({ predicate, ...about }: Bill): ResultAttestation {
+  return { ...about, inlineOnly: false, predicate: async () => predicate };
 }
 
 /** Package lists may lie behind links, which do not lead out of the result. */
@@ -124,7 +139,7 @@ async function runScanner(
   session: Session,
   parts: ScanParts,
   call: StepCall,
-): Promise<readonly unknown[]> {
+): Promise<readonly Bill[]> {
   await using owned = new AsyncStack();
   const [platform] = parts.platforms;
   if (!platform) throw new Error("no platform can be built here");
@@ -173,8 +188,7 @@ async function runScanner(
 }
 
 function extraSource({ name, snapshot }: ScannedResult["extras"][number]) {
-  // Names of stages are of letters, digits and a few signs, none of them a slash.
-  return { target: `${extrasPlace}/sbom-${name.replaceAll("/", "_")}`, snapshot };
+  return { target: `${extrasPlace}/${extraStem(name)}`, snapshot };
 }
 
 /** Scratch is scanned, too. */
@@ -199,8 +213,14 @@ function scannerEnv(parameters: Attrs, extras: boolean): readonly string[] {
 }
 
 /** The statements' predicates, or plain documents: either is what scanners write. */
-function readDocuments(view: FileView, generator: string): readonly unknown[] {
-  const names = view.readdir("/").filter((name) => name.endsWith(".spdx.json"));
+function readDocuments(view: FileView, generator: string): readonly Bill[] {
+  const core = `sbom${documentEnd}`;
+  const found = view.readdir("/").filter((name) => name.endsWith(documentEnd));
+  // The image's own is the first that readers of images meet.
+  const names = [
+    ...found.filter((name) => name === core),
+    ...found.filter((name) => name !== core),
+  ];
   if (names.length === 0 || names.length > maxDocuments)
     throw new KilnError("EXPORT_FAILED", `scanner ${generator} wrote ${names.length} documents`);
   return names.map((name) => {
@@ -210,7 +230,12 @@ function readDocuments(view: FileView, generator: string): readonly unknown[] {
       throw new KilnError("EXPORT_FAILED", `scanner ${generator}: ${name} is too large`);
     try {
       const document = parseJson(new TextDecoder().decode(readView(view, path)), name);
-      return isRecord(document) && "predicateType" in document ? document["predicate"] : document;
+      const statement = isRecord(document) && typeof document["predicateType"] === "string";
+      return {
+        filename: name,
+        predicateType: statement ? String(document["predicateType"]) : spdxPredicateType,
+        predicate: statement ? document["predicate"] : document,
+      };
     } catch (error) {
       throw wrap(error, `scanner ${generator}`);
     }
