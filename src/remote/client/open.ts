@@ -166,11 +166,23 @@ function pruneRequest(filter: PruneFilter): control.PruneRequest {
       `invalid duration ${JSON.stringify(until)} of filter until`,
     );
   return {
-    filter: filters.filter((one) => !one.startsWith("until=")),
+    filter: wireFilter(filters.filter((one) => !one.startsWith("until="))),
     all: filter.all ?? false,
     keepDuration: age === undefined ? 0 : age * 1_000_000,
     reservedSpace: filter.reservedSpace ?? 0,
     maxUsedSpace: filter.maxUsedSpace ?? 0,
     minFreeSpace: filter.minFreeSpace ?? 0,
   };
+}
+
+/** Docker's filters in containerd's words (filters of `pkg/filters`): all of them together, so that each must hold. */
+function wireFilter(filters: readonly string[]): string[] {
+  if (filters.length === 0) return [];
+  const one = filters.map((filter) => {
+    const [, key, operator, value] = /^([^=!~]+)(==|!=|~=|=)(.*)$/s.exec(filter) ?? [];
+    if (key === undefined) return filter;
+    const word = operator === "=" ? (key === "id" ? "~=" : "==") : operator;
+    return `${key}${word}${value}`;
+  });
+  return [one.join(",")];
 }

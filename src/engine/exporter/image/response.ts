@@ -16,11 +16,6 @@ export function imageResponse(
     ...(name ? { "image.name": name } : {}),
     "containerimage.digest": descriptor.digest,
     "containerimage.descriptor": Buffer.from(goJson(descriptorJson(descriptor))).toString("base64"),
-    ...(single
-      ? {
-          "containerimage.config.digest": single.config.descriptor.digest,
-          "containerimage.config": new TextDecoder().decode(single.config.data),
-        }
-      : {}),
+    ...(single ? { "containerimage.config.digest": single.config.descriptor.digest } : {}),
   };
 }

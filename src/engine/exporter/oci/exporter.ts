@@ -1,6 +1,7 @@
 // Exporters `oci` and `docker`: an image as one archive, handed to the asking side.
 import type { Attrs } from "../../../api/index.ts";
 import { KilnError, sortedRecord } from "../../../base/index.ts";
+import { formatReference, withDefaultTag } from "../../../formats/oci/index.ts";
 import { createBlobReader } from "../../../storage/image/index.ts";
 import { booleanAttribute } from "../attributes.ts";
 import type { Exporter, SolvedResult } from "../exporter.ts";
@@ -60,7 +61,8 @@ function createArchiveExporter(
             : session.store?.("export");
           if (store) await writeLayout(options, store, finishing);
           else await session.receive(target, layoutTar(options, finishing), finishing);
-          return imageResponse(attributes.name, { ...image, descriptor });
+          const names = references.map((one) => formatReference(withDefaultTag(one))).join(",");
+          return imageResponse(names, { ...image, descriptor });
         },
         async [Symbol.asyncDispose]() {},
       };

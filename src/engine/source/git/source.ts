@@ -191,8 +191,12 @@ async function fetchCommit(
     await fetch(`${resolved.fetch}:${target}`, "--depth=1");
   } catch (error) {
     call.signal.throwIfAborted();
-    // Servers may refuse single commits or shallow clones: then everything is fetched.
-    if (!isCommit(resolved.fetch)) throw error;
+    // Servers may refuse single commits or shallow clones, as plain files do: then all that leads there is fetched.
+    if (!isCommit(resolved.fetch)) {
+      if (!/does not support shallow/.test(messageOf(error))) throw error;
+      await fetch(`${resolved.fetch}:${target}`);
+      return repository;
+    }
     await fetch("+refs/*:refs/kiln/all/*", "--update-shallow");
   }
   return repository;
@@ -224,4 +228,8 @@ async function snapshotOf(
     checkOut({ ...wanted.request, ...wanted, commit: wanted.resolved.commit, target }, call),
   );
   return await active.commit(call);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
