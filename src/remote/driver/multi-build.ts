@@ -152,7 +152,8 @@ export class MultiBuild {
       ...results.map(({ result }) => result.exporterResponse),
     );
     const names = pushedNames(exporters);
-    if (names.length === 0) return { exporterResponse: response };
+    const places = results.flatMap(({ result }) => result.places ?? []);
+    if (names.length === 0) return { exporterResponse: response, places };
     const images = results.map((one) => imageOf(one, exporters));
     const descriptor = await this.#step(`merging manifest list ${names.join(", ")}`, () =>
       this.#options.join(names, images, indexAnnotations(exporters), call),
@@ -164,6 +165,7 @@ export class MultiBuild {
         "image.name": names.join(","),
       },
       descriptor,
+      places,
     };
   }
 

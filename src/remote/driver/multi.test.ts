@@ -42,7 +42,11 @@ function fakeNode(
       };
       const result = failed
         ? Promise.reject(failure)
-        : Promise.resolve({ exporterResponse: {}, descriptor });
+        : Promise.resolve({
+            exporterResponse: {},
+            descriptor,
+            places: [{ builder: "b", node: name, ref: request.ref }],
+          });
       result.catch(() => undefined);
       return { events: events(), result };
     },
@@ -108,6 +112,11 @@ describe("several nodes", () => {
     ];
     const { run, joined } = multi([one, two]);
     const { result, events } = await run("linux/arm64,linux/amd64", pushed);
+    // Where the parts' records are.
+    expect(result.places?.map(({ node, ref }) => [node, ref])).toEqual([
+      ["two", two.asked[0]?.ref],
+      ["one", one.asked[0]?.ref],
+    ]);
     expect(one.asked.map(({ attrs }) => attrs["platform"])).toEqual(["linux/amd64"]);
     expect(two.asked.map(({ attrs }) => attrs["platform"])).toEqual(["linux/arm64"]);
     expect(one.asked[0]?.exporters[0]?.attrs).toEqual({
