@@ -1,11 +1,60 @@
 // Files of a bake, in the order in which they count: which syntax each is in, and what all of them say.
 import { isKilnError, KilnError } from "../../base/index.ts";
 import { type Body, parseHcl, parseHclJson, type Source } from "../hcl/index.ts";
+import type { ComposeOptions } from "./compose/compose.ts";
 import { bakeSchema, type ReadOptions, readBake } from "./read.ts";
-import type { BakeDefinition } from "./target.ts";
+import { type BakeDefinition, type Group, mergeFields, type TargetDefinition } from "./target.ts";
 
-/** What all files say together. Throws `BAKE_INVALID` with the mistakes of all of them. */
-export function readBakeFiles(files: readonly Source[], options: ReadOptions): BakeDefinition {
+export type FilesOptions = ReadOptions & Pick<ComposeOptions, "readFile">;
+
+/**
+ * What all files say together: Compose files first, whatever their place, and HCL and JSON over them. Throws `BAKE_INVALID`
+ * with the mistakes of all of them.
+ */
+export async function readBakeFiles(
+  files: readonly Source[],
+  options: FilesOptions,
+): Promise<BakeDefinition> {
+  const compose = files.filter(isCompose);
+  const bodies = parseFiles(files.filter((file) => !compose.includes(file)));
+  // YAML is loaded only for those who use it.
+  const services =
+    compose.length === 0
+      ? { targets: [], groups: [] }
+      : (await import("./compose/compose.ts")).readCompose(compose, options);
+  const said = readBake(bodies, options);
+  return {
+    targets: joinTargets(services.targets, said.targets),
+    groups: joinGroups(services.groups, said.groups),
+    variables: said.variables,
+  };
+}
+
+/** By its name, or by what Compose files begin with. */
+function isCompose({ name, text }: Source): boolean {
+  if (/\.ya?ml$/.test(name)) return true;
+  if (/\.(hcl|json)$/.test(name)) return false;
+  return /^(services|name|include|x-[\w-]+)\s*:/m.test(text) && !/^(target|group)\s+"/m.test(text);
+}
+
+function joinTargets(
+  earlier: readonly TargetDefinition[],
+  later: readonly TargetDefinition[],
+): readonly TargetDefinition[] {
+  const joined = new Map(earlier.map((one) => [one.name, one]));
+  for (const one of later) {
+    const before = joined.get(one.name);
+    const fields = before ? mergeFields(before.fields, one.fields) : one.fields;
+    joined.set(one.name, { ...one, fields });
+  }
+  return [...joined.values()];
+}
+
+function joinGroups(earlier: readonly Group[], later: readonly Group[]): readonly Group[] {
+  return [...new Map([...earlier, ...later].map((one) => [one.name, one])).values()];
+}
+
+function parseFiles(files: readonly Source[]): readonly Body[] {
   const mistakes: KilnError[] = [];
   const bodies: Body[] = [];
   for (const file of files) {
@@ -17,7 +66,7 @@ export function readBakeFiles(files: readonly Source[], options: ReadOptions): B
     }
   }
   const [first, ...others] = mistakes;
-  if (!first) return readBake(bodies, options);
+  if (!first) return bodies;
   throw new KilnError(first.code, first.message, {
     others,
     details: first.details,

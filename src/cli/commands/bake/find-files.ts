@@ -93,3 +93,9 @@ function readLocalFile(name: string, directory: string): BakeFile {
 function shownName(name: string, path: string, directory: string): string {
   return name.startsWith("cwd://") ? relative(directory, path) : name;
 }
+
+/** A file beside the others, such as `.env`; undefined where there is none. */
+export function readBeside(path: string, directory: string): string | undefined {
+  const file = resolve(directory, path);
+  return isFile(file) ? readLocalFile(path, directory).text : undefined;
+}

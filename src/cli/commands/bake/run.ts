@@ -4,8 +4,8 @@ import { homedir } from "node:os";
 import { AsyncStack, writeFileAtomic } from "../../../base/index.ts";
 import {
   bakeJson,
+  type FilesOptions,
   parseOverrides,
-  type ReadOptions,
   readBakeFiles,
   resolveBake,
 } from "../../../formats/bake/index.ts";
@@ -20,7 +20,7 @@ import { outputFile } from "../build/sources.ts";
 import { openBuilder } from "../builders/builder.ts";
 import { openClientConfig } from "../builders/client-config.ts";
 import { type RunWorld, sayWarning } from "../command.ts";
-import { namedFiles, readLocalFiles } from "./find-files.ts";
+import { namedFiles, readBeside, readLocalFiles } from "./find-files.ts";
 import type { BakeFlags } from "./flags.ts";
 import { planTargets } from "./plan-targets.ts";
 import { runTargets } from "./run-targets.ts";
@@ -34,7 +34,7 @@ export async function runBake(
   await using stack = new AsyncStack();
   const { values } = flags;
   const files = await readLocalFiles(namedFiles(values.file, world.env), world.cwd, world);
-  const definition = readBakeFiles(files, readOptions(flags, world));
+  const definition = await readBakeFiles(files, readOptions(flags, world));
   const overrides = parseOverrides(wantedOverrides(flags), definition.targets, world.env);
   const bake = resolveBake(definition, names, overrides);
   if (values.print) {
@@ -70,12 +70,13 @@ function sharedFlags({ values, given }: Flags<BakeFlags>): Flags<BuildFlags> {
   return parseFlags(buildFlags, argv, { command: "kiln bake" }).flags;
 }
 
-function readOptions(flags: Flags<BakeFlags>, world: RunWorld): ReadOptions {
+function readOptions(flags: Flags<BakeFlags>, world: RunWorld): FilesOptions {
   const disabled = world.env["BUILDX_BAKE_DISABLE_VARS_ENV_LOOKUP"];
   const environment = disabled === "1" || disabled === "true" ? {} : world.env;
   return {
     given: parseKeyValues(flags.values.var, "--var", world.env),
     env: environment,
+    readFile: (path) => readBeside(path, world.cwd),
     builtins: {
       BAKE_CMD_CONTEXT: "cwd://",
       BAKE_LOCAL_PLATFORM: formatPlatform(hostPlatform(process.arch)),
