@@ -1,10 +1,12 @@
 // The daemon serves stock clients: docker buildx with its remote driver builds, pushes, fails, cancels and looks back.
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, statSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { openGitHttpServer } from "../kit/git-http-server.ts";
+import { commitFiles, runGit } from "../kit/git-server.ts";
 import { describeWith, findBuildx } from "../kit/needs.ts";
 import { openWorld, threePlatforms, type World } from "./world.ts";
 
@@ -229,6 +231,41 @@ describeWith(needs, "a daemon with docker buildx for a client", () => {
     );
     return { child, ended };
   }
+
+  it("puts what is said about a result beside the files of its client", () => {
+    const context = world.context({ Dockerfile: "FROM scratch\nCOPY a /\n", a: "a" });
+    const out = join(world.directory, "attested");
+    const attest = ["--attest", "type=provenance,mode=max"];
+    const { status, text } = build(...attest, "-o", `type=local,dest=${out}`, context);
+    expect(text).not.toContain("ERROR");
+    expect(status).toBe(0);
+    expect(readFileSync(join(out, "a"), "utf8")).toBe("a");
+    const said = JSON.parse(readFileSync(join(out, "provenance.json"), "utf8"));
+    expect(said.subject).toMatchObject([{ name: "a" }]);
+  });
+
+  it("builds from repositories, with the client's token where they ask for one", async () => {
+    const served = join(world.directory, "served");
+    const repository = join(served, "r.git");
+    mkdirSync(repository, { recursive: true });
+    runGit(repository, "init", "-q", "-b", "main");
+    commitFiles(repository, { "sub/Dockerfile": "FROM scratch\nCOPY b /\n", "sub/b": "b" }, "one");
+    await using open = await openGitHttpServer(served);
+    const out = join(world.directory, "from-git");
+    const one = await begin("-o", out, `${open.url}/r.git#main:sub`).ended;
+    expect(one.text).not.toContain("ERROR");
+    expect(readFileSync(join(out, "b"), "utf8")).toBe("b");
+    await using closed = await openGitHttpServer(served, `Basic ${btoa("x-access-token:secret")}`);
+    const token = join(world.directory, "token");
+    writeFileSync(token, "secret\n");
+    const secret = ["--secret", `id=GIT_AUTH_TOKEN,src=${token}`];
+    const denied = await begin(`${closed.url}/r.git#main:sub`).ended;
+    expect(denied.status).not.toBe(0);
+    const allowed = await begin(...secret, `${closed.url}/r.git#main:sub`).ended;
+    expect(allowed.text).not.toContain("ERROR");
+    expect(allowed.status).toBe(0);
+    expect(allowed.text).not.toContain("secret");
+  });
 
   it("gives no client's step another's secret, though both run at the same time", async () => {
     const context = world.context({
