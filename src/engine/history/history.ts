@@ -268,6 +268,9 @@ function storedRecords(directory: string): BuildRecord[] {
 /** Lets go of what is too old and too much at once; pinned records stay and do not count. */
 function collect({ options, remove }: Store): void {
   const { maxAge = defaultMaxAge, maxEntries = defaultMaxEntries, now } = options;
+  const kept = readdirSync(options.directory).length;
+  // Reading hundreds of records takes longer than a build whose steps are cached: every sixteenth build is enough.
+  if (kept > 32 && kept % 16 !== 0) return;
   removeOrphans(options.directory, now().getTime() - orphanAge);
   const loose = storedRecords(options.directory).filter((one) => !one.pinned);
   const oldest = now().getTime() - maxAge;

@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import { readFileSync } from "node:fs";
 import type { BuildRecord } from "../../api/index.ts";
-import { isRecord, writeFileAtomic } from "../../base/index.ts";
+import { isRecord, writeNoteAtomic } from "../../base/index.ts";
 
 export function writeRecord(path: string, record: BuildRecord): void {
   const { error } = record;
@@ -13,7 +13,8 @@ export function writeRecord(path: string, record: BuildRecord): void {
       value: Buffer.from(value).toString("base64"),
     })),
   };
-  writeFileAtomic(path, JSON.stringify({ ...record, ...(stored ? { error: stored } : {}) }));
+  // A power cut may take the last record, which no build waits for the disk to avoid.
+  writeNoteAtomic(path, JSON.stringify({ ...record, ...(stored ? { error: stored } : {}) }));
 }
 
 /** Undefined where there is no record, or none that can be read. */

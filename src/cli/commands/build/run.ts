@@ -61,7 +61,7 @@ export async function runBuild(
   const opened = await openDisplay(plan.progress, world.stderr, world);
   const ref = createBuildRef();
   const warnings: unknown[] = [];
-  const policies = wantedPolicies(flags.values.policy, world);
+  const policies = await wantedPolicies(flags.values.policy, world);
   const lent = { credentials: config.credentials, loaders, warnings, policies };
   const verification =
     plan.verify && !plan.call && !plan.forecast
@@ -99,7 +99,7 @@ interface Lent {
   /** Where warnings go besides the display. */
   readonly warnings: unknown[];
   /** What the sources must obey. */
-  readonly policies: ReturnType<typeof wantedPolicies>;
+  readonly policies: Awaited<ReturnType<typeof wantedPolicies>>;
 }
 
 async function runPlan(

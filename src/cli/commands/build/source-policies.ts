@@ -8,7 +8,6 @@ import type {
   SourcePolicy,
 } from "../../../api/index.ts";
 import { type Call, isRecord, KilnError, readCsv } from "../../../base/index.ts";
-import { readPolicies } from "../../../remote/session/index.ts";
 import { readSourcePolicy } from "../buildctl/source-policy.ts";
 
 type Wanted = Pick<BuildRequest, "sourcePolicies" | "checkSource">;
@@ -16,13 +15,13 @@ type Wanted = Pick<BuildRequest, "sourcePolicies" | "checkSource">;
 const attributes = ["filename", "reset", "disabled", "strict", "log-level"];
 
 /** What the request is to say of its sources. Throws `FLAG_INVALID`, and `UNSUPPORTED` for policies in Rego. */
-export function wantedPolicies(
+export async function wantedPolicies(
   flags: readonly string[],
   {
     env,
     cwd,
   }: { readonly env: Readonly<Record<string, string | undefined>>; readonly cwd: string },
-): Wanted {
+): Promise<Wanted> {
   const variable = env["EXPERIMENTAL_BUILDKIT_SOURCE_POLICY"];
   const files = [...(variable ? [variable] : []), ...filesOf(flags)].map((file) =>
     resolve(cwd, file),
@@ -32,7 +31,11 @@ export function wantedPolicies(
   for (const file of files) {
     if (extname(file) === ".rego") throw noRego(file);
     if (/\.[cm]?[jt]s$/.test(file)) checks.push(loadCheck(file));
-    else policies.push(...readPolicies([readSourcePolicy(file)]));
+    else {
+      // What speaks with clients takes longer to load than most builds' first steps.
+      const { readPolicies } = await import("../../../remote/session/index.ts");
+      policies.push(...readPolicies([readSourcePolicy(file)]));
+    }
   }
   return {
     ...(policies.length > 0 ? { sourcePolicies: policies } : {}),

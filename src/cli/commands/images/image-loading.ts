@@ -4,12 +4,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import type { ExportRequest } from "../../../api/index.ts";
 import { type Bytes, type Call, isRecord, KilnError } from "../../../base/index.ts";
-import {
-  type DockerEngine,
-  defaultDockerHost,
-  dockerEngine,
-  readDockerContexts,
-} from "../../../remote/docker/index.ts";
+import type { DockerEngine } from "../../../remote/docker/index.ts";
 import type { BuildPlan } from "../build/plan.ts";
 import type { RunWorld } from "../command.ts";
 
@@ -36,7 +31,7 @@ export async function prepareLoads(plan: BuildPlan, world: RunWorld): Promise<Lo
       exporters.push(request);
       continue;
     }
-    const engine = openEngine(receiver.load.context, world);
+    const engine = await openEngine(receiver.load.context, world);
     const containerd = await keepsIndexes(engine, world.call);
     const platforms = plan.attrs["platform"]?.split(",").length ?? 1;
     if (platforms > 1 && !containerd) {
@@ -54,7 +49,9 @@ export async function prepareLoads(plan: BuildPlan, world: RunWorld): Promise<Lo
   return { plan: { ...plan, exporters }, loaders };
 }
 
-function openEngine(context: string | undefined, { env }: RunWorld): DockerEngine {
+async function openEngine(context: string | undefined, { env }: RunWorld): Promise<DockerEngine> {
+  // Loaded for those who have an engine.
+  const { dockerEngine, readDockerContexts } = await import("../../../remote/docker/index.ts");
   const directory = env["DOCKER_CONFIG"] || join(env["HOME"] || homedir(), ".docker");
   const contexts = readDockerContexts({ env, directory, ...(context ? { context } : {}) });
   const endpoint = contexts.endpoint(contexts.current);
@@ -81,6 +78,7 @@ async function reached<T>(engine: DockerEngine, work: () => Promise<T>): Promise
   } catch (error) {
     if (!(error instanceof KilnError) || error.code !== "BUILDER_UNREACHABLE") throw error;
     const { host } = engine.endpoint;
+    const { defaultDockerHost } = await import("../../../remote/docker/index.ts");
     const where = host === defaultDockerHost ? "here" : `at ${host}`;
     throw new KilnError(error.code, `there is no docker engine ${where} to load the image into`, {
       cause: error,
