@@ -35,7 +35,10 @@ const apart = new Set(["rootfs"]);
 function flatten(value: unknown): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   const visit = (name: string, one: unknown): void => {
-    if (isRecord(one)) {
+    if (isRecord(one) && name !== "" && Object.keys(one).length === 0) {
+      // Ports and volumes are there without a value.
+      found.set(name, "{}");
+    } else if (isRecord(one)) {
       for (const [key, member] of Object.entries(one)) {
         if (name === "" && apart.has(key)) continue;
         visit(name === "" ? key : `${name}.${key}`, member);

@@ -9,7 +9,8 @@ import { openOciLayout } from "../../../storage/image/index.ts";
 import { type EngineLimits, openEmbedded } from "../builders/builder.ts";
 import { openClientConfig } from "../builders/client-config.ts";
 import type { RunWorld } from "../command.ts";
-import { type ComparedImage, diffImages, diffText } from "../images/image-diff.ts";
+import { type ComparedImage, diffImages } from "../images/image-diff.ts";
+import { diffText } from "../images/image-diff-text.ts";
 import type { Receiver } from "./outputs.ts";
 import type { BuildPlan } from "./plan.ts";
 

@@ -3,7 +3,8 @@ import { KilnError, readAll } from "../../../base/index.ts";
 import { hostPlatform, maxManifestSize } from "../../../formats/oci/index.ts";
 import { parsePlatforms } from "../../flags/index.ts";
 import { type Command, defineCommand, type RunWorld } from "../command.ts";
-import { type ComparedImage, diffImages, diffJson, diffText } from "./image-diff.ts";
+import { type ComparedImage, diffImages } from "./image-diff.ts";
+import { diffJson, diffText } from "./image-diff-text.ts";
 import { descriptorAt, namedPlace } from "./image-places.ts";
 import { type LocalImages, localName, openLocalImages } from "./local-images.ts";
 

@@ -1,5 +1,5 @@
-// Two images compared platform by platform: read from registries, layouts or the local store, and told as text or JSON.
-import { type Call, type Digest, goJson, KilnError, readAll, runAll } from "../../../base/index.ts";
+// Two images compared platform by platform, wherever they are read from.
+import { type Call, type Digest, KilnError, readAll, runAll } from "../../../base/index.ts";
 import {
   type Descriptor,
   formatPlatform,
@@ -20,7 +20,6 @@ import {
   readImageFiles,
   type ValueChange,
 } from "../../../storage/image/index.ts";
-import type { Style } from "../../report/index.ts";
 
 /** An image for any number of platforms, and how its parts are read. */
 export interface ComparedImage {
@@ -149,104 +148,4 @@ async function readImage(
   const json = JSON.parse(new TextDecoder().decode(data)) as unknown;
   const one = { digest: entry.digest, config: json, diffIds: parsed.rootfs.diff_ids, layers };
   return [formatPlatform(normalizePlatform(platform)), one];
-}
-
-/** Values and files that are shown of one platform before the rest is only counted. */
-const mostShown = 40;
-
-/** The differences for people. */
-export function diffText(
-  [before, after]: readonly [string, string],
-  diffs: readonly PlatformDiff[],
-  style: Style,
-  most: number = mostShown,
-): string {
-  if (diffs.length === 0) return `${style.green("same image")}: ${before} and ${after}\n`;
-  const lines = [`${style.red("-")} ${before}`, `${style.green("+")} ${after}`];
-  for (const diff of diffs) lines.push("", ...platformLines(diff, style, most));
-  return `${lines.join("\n")}\n`;
-}
-
-function platformLines(diff: PlatformDiff, style: Style, most: number): readonly string[] {
-  const [one, two] = diff.digests;
-  const title = style.bold(diff.platform);
-  if (!one) return [`${title}  ${style.green("only in the second")} ${style.dim(two ?? "")}`];
-  if (!two) return [`${title}  ${style.red("only in the first")} ${style.dim(one)}`];
-  return [
-    title,
-    ...section(
-      "config",
-      diff.config.map((change) => valueLine(change, style)),
-      most,
-      style,
-    ),
-    ...layerLines(diff.layers, style),
-    ...section(
-      "files",
-      diff.files.map((change) => fileLine(change, style)),
-      most,
-      style,
-    ),
-    ...(diff.config.length + diff.files.length === 0 && diff.layers.repacked === false
-      ? ["  only descriptors or annotations differ"]
-      : []),
-  ];
-}
-
-function section(
-  title: string,
-  all: readonly string[],
-  most: number,
-  style: Style,
-): readonly string[] {
-  if (all.length === 0) return [];
-  const shown = all.slice(0, most);
-  const rest = all.length - shown.length;
-  const more = rest > 0 ? [style.dim(`    and ${rest} more (--all shows them)`)] : [];
-  return [`  ${title}`, ...shown.map((line) => `    ${line}`), ...more];
-}
-
-function layerLines(
-  { same, before, after, repacked }: PlatformDiff["layers"],
-  style: Style,
-): readonly string[] {
-  if (repacked) return ["  layers", "    ~ same contents, packed otherwise"];
-  if (same === before.length && same === after.length) return [];
-  const shared = same > 0 ? [style.dim(`    = the first ${same} are the same`)] : [];
-  return [
-    "  layers",
-    ...shared,
-    ...before.slice(same).map((id, i) => `    ${style.red("-")} ${same + i + 1} ${shortId(id)}`),
-    ...after.slice(same).map((id, i) => `    ${style.green("+")} ${same + i + 1} ${shortId(id)}`),
-  ];
-}
-
-function shortId(digest: string): string {
-  return digest.replace(/^(sha256:.{12}).*$/, "$1");
-}
-
-function valueLine({ name, before, after }: ValueChange, style: Style): string {
-  if (before === undefined) return `${style.green("+")} ${name} ${quoted(after)}`;
-  if (after === undefined) return `${style.red("-")} ${name} ${quoted(before)}`;
-  return `${style.yellow("~")} ${name} ${quoted(before)} → ${quoted(after)}`;
-}
-
-function quoted(value: string | undefined): string {
-  const text = JSON.stringify(value ?? "");
-  return text.length > 120 ? `${text.slice(0, 119)}…` : text;
-}
-
-function fileLine({ path, kind, what }: FileChange, style: Style): string {
-  const marks = { added: style.green("+"), removed: style.red("-"), changed: style.yellow("~") };
-  const shown = JSON.stringify(`/${path}`).slice(1, -1);
-  return `${marks[kind]} ${shown}${what.length > 0 ? `  ${style.dim(what.join(", "))}` : ""}`;
-}
-
-/** The differences for programs. */
-export function diffJson(
-  [before, after]: readonly [string, string],
-  diffs: readonly PlatformDiff[],
-): string {
-  const document = { before, after, same: diffs.length === 0, platforms: diffs };
-  return `${goJson(document, 2)}\n`;
 }
