@@ -1,10 +1,11 @@
-// Records a command in a terminal as a moving picture: `tsx scripts/picture.ts OUT.svg COLUMNS ROWS COMMAND...`. Needs tmux.
+// Records a command in a terminal as a moving picture: `tsx scripts/picture.ts [--still] OUT.svg COLUMNS ROWS COMMAND...`. Needs tmux.
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 
-const [out, columns, rows, ...command] = process.argv.slice(2);
+const still = process.argv[2] === "--still";
+const [out, columns, rows, ...command] = process.argv.slice(still ? 3 : 2);
 if (!out || !columns || !rows || command.length === 0) {
-  process.stderr.write("usage: tsx scripts/picture.ts OUT.svg COLUMNS ROWS COMMAND...\n");
+  process.stderr.write("usage: tsx scripts/picture.ts [--still] OUT.svg COLUMNS ROWS COMMAND...\n");
   process.exit(2);
 }
 
@@ -25,7 +26,11 @@ const colors: Readonly<Record<string, string>> = {
   36: "#76e3ea",
 };
 
-writeFileSync(out, draw(record(), Number(columns)));
+const frames = record();
+// The end alone, under the words that were typed.
+const typed = (text: string) => `$ ${command.join(" ")}\n${text}`;
+const last = frames.slice(-1).map(({ text }) => ({ atMs: 0, text: typed(text) }));
+writeFileSync(out, draw(still ? last : frames, Number(columns)));
 
 /** What the terminal shows, each time it shows something else, from start to end. */
 function record(): Frame[] {
@@ -41,10 +46,10 @@ function record(): Frame[] {
     if (text !== frames.at(-1)?.text && text !== "")
       frames.push({ atMs: performance.now() - started, text });
   };
-  for (let still = 0; still < 20; ) {
+  for (let unchanged = 0; unchanged < 20; ) {
     const before = frames.length;
     shoot();
-    still = frames.length === before && frames.length > 0 ? still + 1 : 0;
+    unchanged = frames.length === before && frames.length > 0 ? unchanged + 1 : 0;
     execFileSync("sleep", ["0.05"]);
   }
   tmux("kill-server");
@@ -58,13 +63,13 @@ function draw(frames: readonly Frame[], width: number): string {
   const total = (frames.at(-1)?.atMs ?? 0) - first + restMs;
   const share = (ms: number) => (((ms - first) / total) * 100).toFixed(2);
   const [w, h] = [Math.ceil(width * cell.width + 2 * margin), height * cell.height + 2 * margin];
-  const style = frames.map((frame, at) => {
+  const style = (frames.length > 1 ? frames : []).map((frame, at) => {
     const next = frames[at + 1];
     const end = next ? `${share(next.atMs)}%{visibility:hidden}` : "";
     return `@keyframes k${at}{0%{visibility:hidden}${share(frame.atMs)}%{visibility:visible}${end}}#f${at}{visibility:hidden;animation:k${at} ${(total / 1000).toFixed(2)}s step-end infinite}`;
   });
   const groups = frames.map((frame, at) => `<g id="f${at}">${lines(frame.text)}</g>`);
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${w} ${h}" font-family="ui-monospace,SFMono-Regular,Menlo,Consolas,monospace" font-size="14" fill="#d5d9e0">
+  return `<svg xmlns="http://www.w3.org/2000/svg" xml:space="preserve" viewBox="0 0 ${w} ${h}" font-family="ui-monospace,SFMono-Regular,Menlo,Consolas,monospace" font-size="14" fill="#d5d9e0">
 <style>${style.join("\n")}text{white-space:pre}</style>
 <rect width="${w}" height="${h}" rx="8" fill="#16191f"/>
 ${groups.join("\n")}

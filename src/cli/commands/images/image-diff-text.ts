@@ -100,7 +100,8 @@ function valueLine({ name, before, after }: ValueChange, style: Style): string {
 /** With a space before it. Members that only are there, as ports are, have no value to show. */
 function quoted(value: string | undefined): string {
   if (value === "{}") return "";
-  const text = JSON.stringify(value ?? "");
+  // Which builder wrote a line of the history is no difference that anybody looks for here.
+  const text = JSON.stringify((value ?? "").replace(/ # buildkit$/, ""));
   return ` ${text.length > 120 ? `${text.slice(0, 119)}…` : text}`;
 }
 
