@@ -99,7 +99,14 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   ],
   "engine/doctor": ["base", "formats/oci", "storage/http", "engine/executor", "engine/isolation"],
   "engine/plan": ["base", "formats/oci", "formats/llb", "api", "engine/executor", "engine/source"],
-  "engine/history": ["base", "formats/oci", "formats/archive", "formats/proto", "api"],
+  "engine/history": [
+    "base",
+    "formats/oci",
+    "formats/archive",
+    "formats/llb",
+    "formats/proto",
+    "api",
+  ],
   "engine/exporter": ["base", "formats/oci", "formats/archive", "api", "storage/*"],
   "engine/frontend": [
     "base",
@@ -181,6 +188,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   "cli/commands": [
     "base",
     "formats/bake",
+    "formats/dockerfile",
     "formats/proto",
     "formats/template",
     "formats/archive",

@@ -105,7 +105,8 @@ export interface BuildBridge {
   failures(): readonly FailedStep[];
   /** What the step left that failed last of those with this digest. Absent where it is not kept. */
   failedWork?(step: Digest): FailedWork | undefined;
-  warn(warning: Warning): void;
+  /** `step` is what it is about, where it is about one step. */
+  warn(warning: Warning, step?: Digest): void;
   /** What can be built here, native first. */
   readonly platforms: readonly Platform[];
 }

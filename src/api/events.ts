@@ -1,5 +1,6 @@
 // What a build says while it runs: typed events; rendering is somebody else's work.
 import type { Call, Digest, SourcePlace } from "../base/index.ts";
+import type { SourceLocation } from "../formats/llb/index.ts";
 import type { Explanation } from "./explanation.ts";
 
 /** Steps shown as one line, such as the ops of one Dockerfile instruction (LLB's ProgressGroup). */
@@ -18,6 +19,10 @@ export interface Warning {
   readonly url?: string;
   readonly rule?: string;
   readonly at?: SourcePlace;
+  /** Every place in the file, where somebody names several; goes before `at`. */
+  readonly location?: SourceLocation;
+  /** How bad it is, as whoever warns counts it; 1 where absent. */
+  readonly level?: number;
 }
 
 export type StepState = "planned" | "started" | "cached" | "done" | "failed" | "cancelled";

@@ -119,7 +119,8 @@ export function createBridge(parts: BridgeParts): BuildBridge {
     },
     failures: () => parts.containers?.failures ?? [],
     failedWork: (step) => parts.containers?.work(step),
-    warn: (warning) => emit({ type: "warning", warning, at: now() }),
+    warn: (warning, step) =>
+      emit({ type: "warning", warning, at: now(), ...(step === undefined ? {} : { step }) }),
   };
 }
 

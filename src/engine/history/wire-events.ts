@@ -1,7 +1,7 @@
 // What a build says, as BuildKit's StatusResponse: vertexes, statuses, logs, warnings.
 import type { BuildEvent, Warning } from "../../api/index.ts";
 import { concatBytes, type Digest } from "../../base/index.ts";
-import { control } from "../../formats/proto/index.ts";
+import { control, pb } from "../../formats/proto/index.ts";
 
 /** Counts of a build, as its record has them. */
 export interface StepCounts {
@@ -161,26 +161,38 @@ export class WireEvents {
   }
 }
 
+/** Every place in one file. */
+function placesOf({
+  file,
+  ranges,
+}: NonNullable<Warning["location"]>): Pick<control.VertexWarning, "info" | "ranges"> {
+  const { filename, language, data } = file;
+  const info = pb.SourceInfo.create({ filename, language, data });
+  return { info, ranges: ranges.map(({ start, end }) => ({ start, end })) };
+}
+
 function warningMessage(warning: Warning, step: Digest | undefined): control.VertexWarning {
-  const { message, detail, url, rule, at } = warning;
+  const { message, detail, url, rule, at, location, level = 1 } = warning;
   const words = rule === undefined ? message : `${rule}: ${message}`;
   const short = rule === undefined || !at ? words : `${words} (line ${at.line})`;
   const text = new TextEncoder();
-  const place = at && {
-    info: { filename: at.file, data: text.encode(at.text ?? ""), language: "Dockerfile" },
-    ranges: [
-      {
-        start: { line: at.line, character: at.column === undefined ? 0 : at.column - 1 },
-        end: {
-          line: at.endLine ?? at.line,
-          character: at.endColumn === undefined ? 0 : at.endColumn - 1,
-        },
-      },
-    ],
-  };
+  const place = location
+    ? placesOf(location)
+    : at && {
+        info: { filename: at.file, data: text.encode(at.text ?? ""), language: "Dockerfile" },
+        ranges: [
+          {
+            start: { line: at.line, character: at.column === undefined ? 0 : at.column - 1 },
+            end: {
+              line: at.endLine ?? at.line,
+              character: at.endColumn === undefined ? 0 : at.endColumn - 1,
+            },
+          },
+        ],
+      };
   return control.VertexWarning.create({
     vertex: step ?? "",
-    level: 1,
+    level,
     short: text.encode(short),
     detail: (detail ?? []).map((line) => text.encode(line)),
     url: url ?? "",

@@ -87,7 +87,7 @@ function groupOf(group: pb.ProgressGroup | undefined): ProgressGroup | undefined
   };
 }
 
-function warningOf({ short, detail, url, info, ranges }: control.VertexWarning): Warning {
+function warningOf({ short, detail, url, info, level, ranges }: control.VertexWarning): Warning {
   const text = new TextDecoder();
   const at = placeOf(info, ranges);
   const lines = detail.map((line) => text.decode(line));
@@ -100,6 +100,7 @@ function warningOf({ short, detail, url, info, ranges }: control.VertexWarning):
     ...(url === "" ? {} : { url }),
     ...(rule === undefined ? {} : { rule }),
     ...(at ? { at } : {}),
+    ...(level > 1 ? { level } : {}),
   };
 }
 

@@ -66,8 +66,12 @@ export function controlService(parts: ControlParts): Service {
         (async () => {
           const filters = parseFilters(someFilters(request.filter));
           const records = await builder.diskUsage(call);
+          const newest = parts.now().getTime() - request.ageLimit / nanoseconds;
           const wanted = records.filter(
-            (one) => one.type !== "history" && matchesFilters(one, filters, parts.now()),
+            (one) =>
+              one.type !== "history" &&
+              matchesFilters(one, filters, parts.now()) &&
+              (request.ageLimit <= 0 || (one.lastUsedAt?.getTime() ?? 0) <= newest),
           );
           return { record: wanted.map(usageMessage) };
         })(),

@@ -1,6 +1,6 @@
 // LLBBridge: what a client, or a frontend in a container, asks of the build that it drives.
 import type { BuildBridge, ResolveMode, ResultRef } from "../../api/index.ts";
-import { type Call, KilnError } from "../../base/index.ts";
+import { type Call, isDigest, KilnError } from "../../base/index.ts";
 import { encodeDefinition } from "../../formats/llb/index.ts";
 import type { Platform } from "../../formats/oci/index.ts";
 import { type errdefs, gateway, pb, type workers } from "../../formats/proto/index.ts";
@@ -229,24 +229,34 @@ function platformOf(message: pb.Platform | undefined, bridge: BuildBridge): Plat
   throw new Error("no platform can be built here");
 }
 
+/** Throws `REQUEST_INVALID` for places that make no sense. */
 function warn(bridge: BuildBridge, request: gateway.WarnRequest): gateway.WarnResponse {
   const text = new TextDecoder();
-  const { info, ranges, url } = request;
+  const { digest, info, level, url } = request;
+  const ranges = request.ranges.map(({ start, end }) => {
+    if (!start || start.line < 0) throw new KilnError("REQUEST_INVALID", "invalid source range");
+    return { start, end: end ?? start };
+  });
   const [range] = ranges;
-  bridge.warn({
+  if (digest !== "" && !isDigest(digest))
+    throw new KilnError("REQUEST_INVALID", `${digest.slice(0, 100)} names no step`);
+  const warning = {
     message: text.decode(request.short),
     detail: request.detail.map((line) => text.decode(line)),
+    ...(level > 0 ? { level } : {}),
     ...(url === "" ? {} : { url }),
-    ...(info && range?.start
+    ...(info ? { location: { file: info, ranges } } : {}),
+    ...(info && range
       ? {
           at: {
             file: info.filename,
             line: range.start.line,
             text: text.decode(info.data),
-            ...(range.end ? { endLine: range.end.line } : {}),
+            endLine: range.end.line,
           },
         }
       : {}),
-  });
+  };
+  bridge.warn(warning, digest === "" ? undefined : digest);
   return {};
 }
