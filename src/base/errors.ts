@@ -27,6 +27,10 @@ export const errorCodes = {
     "invalid-argument",
     "A tar archive or compressed stream is malformed or exceeds a limit.",
   ],
+  BAKE_DENIED: [
+    "permission-denied",
+    "A bake file asks for files or privileges that were not allowed.",
+  ],
   BAKE_INVALID: ["invalid-argument", "A bake file, or what was asked of it, has mistakes."],
   BAKE_NOT_FOUND: ["not-found", "A bake file does not exist, or there is none."],
   BINFMT_FAILED: ["permission-denied", "The kernel's table of emulators could not be changed."],

@@ -14,7 +14,7 @@ import {
   type Range,
   type Scope,
   Sequence,
-  typeSource,
+  typeText,
   type Value,
   withVariables,
 } from "../hcl/index.ts";
@@ -160,9 +160,9 @@ class BakeReader {
     const text = valueText(value);
     return {
       name,
-      ...(type === undefined ? {} : { type: typeSource(type) }),
+      ...(type === undefined ? {} : { type: typeText(type) }),
       ...(description === undefined ? {} : { description }),
-      ...(text === undefined || text === "" ? {} : { value: text }),
+      ...(text === undefined ? {} : { value: text }),
     };
   }
 

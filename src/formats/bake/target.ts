@@ -104,8 +104,9 @@ export interface BakeDefinition {
 export interface VariableInfo {
   readonly name: string;
   readonly description?: string;
-  /** As written in the file; what its value is otherwise. */
+  /** For people, such as `list of string`; absent where none is declared. */
   readonly type?: string;
+  /** Absent for null. */
   readonly value?: string;
 }
 

@@ -7,7 +7,15 @@ export { type Ambient, standardFunctions } from "./functions/index.ts";
 export { parseHcl } from "./parse-body.ts";
 export { type BlockSchema, parseHclJson } from "./parse-json.ts";
 export { mistakeAt, placeOf, type Range, type Source } from "./source.ts";
-export { ConversionError, convert, convertJson, readType, type Type, typeSource } from "./types.ts";
+export {
+  ConversionError,
+  convert,
+  convertJson,
+  readType,
+  type Type,
+  typeSource,
+  typeText,
+} from "./types.ts";
 export {
   compareText,
   equalValues,

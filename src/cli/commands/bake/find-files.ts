@@ -14,7 +14,7 @@ export interface BakeFile {
 }
 
 /** Usual names in the order in which they count. */
-const usualNames = [
+export const usualNames: readonly string[] = [
   "compose.yaml",
   "compose.yml",
   "docker-compose.yml",

@@ -13,7 +13,10 @@ import { targetFlags } from "./target-flags.ts";
 /** A target with what its build needs. */
 export interface PlannedTarget {
   readonly target: ResolvedTarget;
+  /** It lends the directories of all targets of the bake. */
   readonly plan: BuildPlan;
+  /** Those of the user that this target itself reads. */
+  readonly own: BuildPlan["directories"];
 }
 
 /** Plans all of them. What is written on the way goes with `owned`. Throws the mistakes of all targets. */
@@ -26,13 +29,16 @@ export function planTargets(
   const names = new LocalNames();
   const planned: PlannedTarget[] = [];
   for (const target of targets.values()) {
-    const plan = check.run(() => inTarget(target.name, () => planTarget(target, options, owned)));
-    if (plan) planned.push({ target, plan: names.renamed(plan) });
+    const found = check.run(() => inTarget(target.name, () => planTarget(target, options, owned)));
+    if (found) planned.push({ target, own: found.own, plan: names.renamed(found.plan) });
   }
   check.done();
   const { directories } = names;
   return new Map(
-    planned.map(({ target, plan }) => [target.name, { target, plan: { ...plan, directories } }]),
+    planned.map(({ target, plan, own }) => [
+      target.name,
+      { target, own, plan: { ...plan, directories } },
+    ]),
   );
 }
 
@@ -40,15 +46,21 @@ function planTarget(
   { fields }: ResolvedTarget,
   options: Omit<PlanOptions, "stdin">,
   owned: AsyncStack,
-): BuildPlan {
+): Pick<PlannedTarget, "plan" | "own"> {
   const inline = fields["dockerfile-inline"];
   const stdin = inline === undefined ? undefined : writeDockerfile(inline, owned);
   const { flags, context } = targetFlags(fields, stdin ? "-" : undefined);
-  return planBuild(flags, context, { ...options, stdin });
+  const plan = planBuild(flags, context, { ...options, stdin });
+  const made = stdin?.directory ?? "";
+  const own = [...plan.directories].filter(([, path]) => made === "" || !path.startsWith(made));
+  return { plan, own: new Map(own) };
 }
 
 /** Builds read Dockerfiles from directories. */
-function writeDockerfile(text: string, owned: AsyncStack): StdinSource {
+function writeDockerfile(
+  text: string,
+  owned: AsyncStack,
+): StdinSource & { readonly kind: "dockerfile" } {
   const directory = mkdtempSync(join(tmpdir(), "kiln-bake-"));
   owned.defer(() => rmSync(directory, { recursive: true, force: true }));
   writeFileSync(join(directory, "Dockerfile"), text);

@@ -1,11 +1,13 @@
 // Runs `kiln bake`: files to targets, targets to builds, builds all at once.
 import { randomBytes } from "node:crypto";
 import { homedir } from "node:os";
-import { AsyncStack, writeFileAtomic } from "../../../base/index.ts";
+import { runInNewContext } from "node:vm";
+import { AsyncStack, KilnError, writeFileAtomic } from "../../../base/index.ts";
 import {
   bakeJson,
   type FilesOptions,
   parseOverrides,
+  type ResolvedBake,
   readBakeFiles,
   resolveBake,
 } from "../../../formats/bake/index.ts";
@@ -16,32 +18,50 @@ import { callAnswer } from "../build/call.ts";
 import { wantedJobs, wantedProgress } from "../build/choices.ts";
 import { type BuildFlags, buildFlags } from "../build/flags.ts";
 import { buildMetadata, type FinishedBuild } from "../build/result.ts";
-import { outputFile } from "../build/sources.ts";
+import { isRemote, outputFile } from "../build/sources.ts";
 import { openBuilder } from "../builders/builder.ts";
 import { openClientConfig } from "../builders/client-config.ts";
 import { type RunWorld, sayWarning } from "../command.ts";
-import { namedFiles, readBeside, readLocalFiles } from "./find-files.ts";
+import { checkAllowed } from "./allowed.ts";
+import { type BakeFile, namedFiles, readBeside, readLocalFiles } from "./find-files.ts";
 import type { BakeFlags } from "./flags.ts";
+import { listText, parseList } from "./list.ts";
 import { planTargets } from "./plan-targets.ts";
+import { type RemoteParts, readRemoteFiles, remoteFields } from "./remote.ts";
 import { runTargets } from "./run-targets.ts";
 
 /** One bake from its flags to its exit code. */
 export async function runBake(
   flags: Flags<BakeFlags>,
-  names: readonly string[],
+  args: readonly string[],
   world: RunWorld,
 ): Promise<number> {
   await using stack = new AsyncStack();
   const { values } = flags;
-  const files = await readLocalFiles(namedFiles(values.file, world.env), world.cwd, world);
-  const definition = await readBakeFiles(files, readOptions(flags, world));
-  const overrides = parseOverrides(wantedOverrides(flags), definition.targets, world.env);
-  const bake = resolveBake(definition, names, overrides);
-  if (values.print) {
-    world.stdout.write(bakeJson(bake));
+  const { address, commandContext, names } = splitArguments(args);
+  const shared = sharedFlags(flags);
+  const progress = wantedProgress(shared, world.env);
+  const jobs = wantedJobs(shared, world.env);
+  const config = await openClientConfig(world);
+  const open = async () => stack.use(await openBuilder(world, jobs === undefined ? {} : { jobs }));
+  const early = address === undefined ? undefined : await open();
+  const wanted = namedFiles(values.file, world.env);
+  const files = early
+    ? await readAround(address ?? "", wanted, { builder: early, config, progress }, world)
+    : await readLocalFiles(wanted, world.cwd, world);
+  const definition = await readBakeFiles(files, readOptions(flags, commandContext, world));
+  const list = parseList(values.list);
+  if (list) {
+    world.stdout.write(listText(definition, list));
     return 0;
   }
-  const config = await openClientConfig(world);
+  const overrides = parseOverrides(wantedOverrides(flags), definition.targets, world.env);
+  const resolved = resolveBake(definition, names, overrides);
+  if (values.print) {
+    world.stdout.write(bakeJson(resolved));
+    return 0;
+  }
+  const bake = address === undefined ? resolved : atAddress(resolved, address);
   const planOptions = {
     env: world.env,
     cwd: world.cwd,
@@ -49,16 +69,53 @@ export async function runBake(
     proxyArgs: config.proxyArgs(),
   };
   const planned = planTargets(bake, planOptions, stack);
+  await checkAllowed(planned, values.allow, world);
   const metadataFile = outputFile("--metadata-file", values["metadata-file"], world.cwd);
-  const shared = sharedFlags(flags);
-  const jobs = wantedJobs(shared, world.env);
-  const builder = stack.use(await openBuilder(world, jobs === undefined ? {} : { jobs }));
-  const progress = wantedProgress(shared, world.env);
+  const builder = early ?? (await open());
   const opened = await openDisplay(progress, world.stderr, world);
   const finished = await runTargets({ planned, builder, opened, config }, world);
   if (metadataFile !== undefined)
     writeFileAtomic(metadataFile, await metadataJson(finished, world), 0o644);
   return sayAnswers(finished, world);
+}
+
+/** `[ADDRESS [CONTEXT]] [TARGET...]`: addresses are told by their form. */
+function splitArguments(args: readonly string[]): {
+  readonly address: string | undefined;
+  readonly commandContext: string;
+  readonly names: readonly string[];
+} {
+  const [address, context, ...names] = args;
+  if (address === undefined || !isRemote(address))
+    return { address: undefined, commandContext: "cwd://", names: args };
+  if (context === undefined || !isRemote(context))
+    return { address, commandContext: "cwd://", names: args.slice(1) };
+  return { address, commandContext: context, names };
+}
+
+/** Files at an address, and those that are said to be of this machine. */
+async function readAround(
+  address: string,
+  names: readonly string[],
+  parts: RemoteParts,
+  world: RunWorld,
+): Promise<readonly BakeFile[]> {
+  const isLocal = (name: string) => name === "-" || name.startsWith("cwd://");
+  const local = names.filter(isLocal);
+  const there = names.filter((name) => !isLocal(name));
+  const files =
+    names.length > 0 && there.length === 0
+      ? []
+      : await readRemoteFiles(address, there, parts, world);
+  return [...files, ...(local.length > 0 ? await readLocalFiles(local, world.cwd, world) : [])];
+}
+
+function atAddress(bake: ResolvedBake, address: string): ResolvedBake {
+  const targets = [...bake.targets].map(
+    ([name, target]) =>
+      [name, { ...target, fields: remoteFields(target.fields, address) }] as const,
+  );
+  return { ...bake, targets: new Map(targets) };
 }
 
 /** Those that mean the same for both commands, as flags of `kiln build`. */
@@ -70,7 +127,11 @@ function sharedFlags({ values, given }: Flags<BakeFlags>): Flags<BuildFlags> {
   return parseFlags(buildFlags, argv, { command: "kiln bake" }).flags;
 }
 
-function readOptions(flags: Flags<BakeFlags>, world: RunWorld): FilesOptions {
+function readOptions(
+  flags: Flags<BakeFlags>,
+  commandContext: string,
+  world: RunWorld,
+): FilesOptions {
   const disabled = world.env["BUILDX_BAKE_DISABLE_VARS_ENV_LOOKUP"];
   const environment = disabled === "1" || disabled === "true" ? {} : world.env;
   return {
@@ -78,19 +139,33 @@ function readOptions(flags: Flags<BakeFlags>, world: RunWorld): FilesOptions {
     env: environment,
     readFile: (path) => readBeside(path, world.cwd),
     builtins: {
-      BAKE_CMD_CONTEXT: "cwd://",
+      BAKE_CMD_CONTEXT: commandContext,
       BAKE_LOCAL_PLATFORM: formatPlatform(hostPlatform(process.arch)),
     },
     ambient: {
       now: world.now(),
       homeDirectory: world.env["HOME"] || homedir(),
       randomBytes: (length) => randomBytes(length),
+      limited,
     },
     warn: (message, range) => {
       const line = range.source.text.slice(0, range.start).split("\n").length;
       sayWarning(world, `${range.source.name}:${line}: ${message}`);
     },
   };
+}
+
+/** Milliseconds that one search by a regular expression may take. */
+const searchPatience = 2000;
+
+/** Only the machine can end a search: it is not interrupted by what runs beside it. */
+function limited<T>(work: () => T): T {
+  try {
+    return runInNewContext("work()", { work }, { timeout: searchPatience }) as T;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ERR_SCRIPT_EXECUTION_TIMEOUT") throw error;
+    throw new KilnError("BAKE_INVALID", "a regular expression takes too long to search");
+  }
 }
 
 /** `--set`, and the flags that are short for it, which count first. */

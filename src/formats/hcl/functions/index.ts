@@ -18,6 +18,8 @@ export interface Ambient {
   readonly now: Date;
   readonly homeDirectory: string;
   readonly randomBytes: (length: number) => Uint8Array;
+  /** Runs `work`, and throws where that takes longer than anybody wants to wait. */
+  readonly limited: <T>(work: () => T) => T;
 }
 
 /** All of them, by name. */
@@ -29,7 +31,7 @@ export function standardFunctions(ambient: Ambient): ReadonlyMap<string, HclFunc
       ...collectionFunctions,
       ...encodingFunctions,
       ...formatFunctions,
-      ...patternFunctions,
+      ...patternFunctions(ambient),
       ...networkFunctions,
       ...versionFunctions,
       ...hashFunctions(ambient),

@@ -1,11 +1,9 @@
-// Functions of regular expressions in RE2's syntax, run by JavaScript's engine under a limit of time.
-import { runInNewContext } from "node:vm";
+// Functions of regular expressions in RE2's syntax, run by JavaScript's engine; whoever evaluates limits their time.
 import { FunctionError, type HclFunction } from "../function.ts";
 import { Mapping, Sequence, type Value } from "../value.ts";
+import type { Ambient } from "./index.ts";
 import { list, simple, text } from "./signature.ts";
 
-/** Milliseconds that one expression may search. */
-const patience = 1000;
 /** Matches that one call may find. */
 const maxMatches = 100_000;
 
@@ -79,16 +77,6 @@ function escapeText(value: string): string {
   return value.replace(/[\\^$.*+?()[\]{}|/-]/g, (char) => `\\${char}`);
 }
 
-/** The search, which the machine ends when it takes too long: what it does cannot be interrupted otherwise. */
-function limited<T>(work: () => T): T {
-  try {
-    return runInNewContext("work()", { work }, { timeout: patience }) as T;
-  } catch (error) {
-    if (error instanceof FunctionError) throw error;
-    throw new FunctionError("the regular expression takes too long");
-  }
-}
-
 /** Without groups the text, with names an object, else a tuple. */
 function found(match: RegExpExecArray): Value {
   const { groups } = match;
@@ -104,7 +92,9 @@ function found(match: RegExpExecArray): Value {
   );
 }
 
-function matches(pattern: RegExp, value: string): RegExpExecArray[] {
+type Limited = Ambient["limited"];
+
+function matches(pattern: RegExp, value: string, limited: Limited): RegExpExecArray[] {
   return limited(() => {
     const all: RegExpExecArray[] = [];
     for (const match of value.matchAll(pattern)) {
@@ -124,10 +114,10 @@ function expand(template: string, match: RegExpExecArray): string {
   });
 }
 
-function replaced(value: string, pattern: RegExp, template: string): string {
+function replaced(value: string, pattern: RegExp, template: string, limited: Limited): string {
   let result = "";
   let at = 0;
-  for (const match of matches(pattern, value)) {
+  for (const match of matches(pattern, value, limited)) {
     result += value.slice(at, match.index) + expand(template, match);
     at = match.index + match[0].length;
     if (result.length > 16 << 20) throw new FunctionError("the result is too long");
@@ -135,22 +125,25 @@ function replaced(value: string, pattern: RegExp, template: string): string {
   return result + value.slice(at);
 }
 
-export const patternFunctions: Readonly<Record<string, HclFunction>> = {
-  regex: simple([text("pattern"), text("string")], ([pattern, string]) => {
-    const compiled = compile(String(pattern), 0);
-    const match = limited(() => compiled.exec(String(string)));
-    if (match) return found(match);
-    throw new FunctionError("pattern did not match any part of the given string");
-  }),
-  regexall: simple([text("pattern"), text("string")], ([pattern, string]) => {
-    const all = matches(compile(String(pattern), 0), String(string));
-    return all.every(({ length }) => length === 1)
-      ? list(all.map(found))
-      : new Sequence("list", all.map(found));
-  }),
-  regex_replace: simple(
-    [text("str"), text("pattern"), text("replace")],
-    ([str, pattern, template]) =>
-      replaced(String(str), compile(String(pattern), 1), String(template)),
-  ),
-};
+/** The engine cannot be interrupted by what runs in it: `limited` ends what takes too long. */
+export function patternFunctions({ limited }: Ambient): Readonly<Record<string, HclFunction>> {
+  return {
+    regex: simple([text("pattern"), text("string")], ([pattern, string]) => {
+      const compiled = compile(String(pattern), 0);
+      const match = limited(() => compiled.exec(String(string)));
+      if (match) return found(match);
+      throw new FunctionError("pattern did not match any part of the given string");
+    }),
+    regexall: simple([text("pattern"), text("string")], ([pattern, string]) => {
+      const all = matches(compile(String(pattern), 0), String(string), limited);
+      return all.every(({ length }) => length === 1)
+        ? list(all.map(found))
+        : new Sequence("list", all.map(found));
+    }),
+    regex_replace: simple(
+      [text("str"), text("pattern"), text("replace")],
+      ([str, pattern, template]) =>
+        replaced(String(str), compile(String(pattern), 1), String(template), limited),
+    ),
+  };
+}
