@@ -366,18 +366,24 @@ describeWith(["root", "registry", "bundle"], "contexts", () => {
       expect(text(await built([context]), "unpacked/a.txt")).toBe("A");
     });
 
-    it("names the program that an archive needs and this machine has not", async () => {
-      const context = world.context({ Dockerfile: "FROM scratch\nADD x /unpacked/\n" });
-      writeFileSync(
-        join(context, "x"),
-        execFileSync("xz", ["-c"], { input: tarOf([{ path: "q" }]) }),
-      );
+    it("needs no program for xz and bzip2, and names it where an archive does", async () => {
+      const context = world.context({ Dockerfile: "FROM scratch\nADD x y /unpacked/\n" });
+      const pack = (name: string, program: string, ...args: readonly string[]) => {
+        const input = tarOf([{ path: name }]);
+        writeFileSync(join(context, name), execFileSync(program, ["-c", ...args], { input }));
+      };
+      pack("x", "xz");
+      pack("y", "bzip2");
       const bin = join(world.directory, "bin");
       mkdirSync(bin);
       execFileSync("ln", ["-s", process.execPath, join(bin, "node")]);
+      const unpacked = await build([context], { env: { PATH: bin } });
+      expect(unpacked.status, unpacked.stderr).toBe(0);
+      expect(readdirSync(join(unpacked.out, "unpacked")).sort()).toEqual(["x", "y"]);
+      pack("x", "xz", "--arm64", "--lzma2=dict=1MiB");
       const { status, stderr } = await build([context], { env: { PATH: bin } });
       expect(status).toBe(1);
-      expect(stderr).toContain("xz is not installed");
+      expect(stderr).toContain("only xz itself can read");
       expect(stderr).toContain("apt-get install xz-utils");
     });
 

@@ -1,12 +1,16 @@
-// Undoing compression for ADD: in this process where Node can, else by the programs that distributions have for it.
+// Undoing compression for ADD: in this process where Node can, by the programs that distributions have for it, or without them.
 import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { type Bytes, type Call, isAbortError, KilnError } from "../../../base/index.ts";
 import {
+  bunzip2,
   type Compression,
   decompress,
   type ExpansionLimits,
   hasZstd,
+  unxz,
 } from "../../../formats/archive/index.ts";
 
 interface Program {
@@ -32,7 +36,7 @@ const defaultLimits: ExpansionLimits = {
 
 /**
  * The contents of `data`, which is compressed as `compression`; `what` names it in errors. Throws `ARCHIVE_INVALID` for
- * damage and bombs, `PROGRAM_MISSING` where a program is needed that is not installed.
+ * damage and bombs, `PROGRAM_MISSING` and `UNSUPPORTED` where a program is needed that is not installed.
  */
 export function expand(
   data: Bytes,
@@ -45,7 +49,48 @@ export function expand(
   if (program === undefined) return decompress(data, what);
   // By Node, or the system's library: the program is for machines that have neither.
   if (compression === "zstd" && hasZstd()) return decompress(data, what, limits);
+  const inside = decoders[compression];
+  if (inside && !isInstalled(program)) return within(data, inside, { what, limits }, call);
   return throughProgram(data, program, { what, limits }, call);
+}
+
+/** For machines without the programs, which are faster and read more. */
+const decoders: Readonly<Partial<Record<Compression, (data: Bytes, what: string) => Bytes>>> = {
+  xz: unxz,
+  bzip2: bunzip2,
+};
+
+function isInstalled({ name }: Program): boolean {
+  return (process.env["PATH"] ?? "").split(delimiter).some((directory) => {
+    try {
+      accessSync(join(directory, name), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+async function* within(
+  data: Bytes,
+  decoder: (data: Bytes, what: string) => Bytes,
+  expanded: Expanded,
+  call: Call,
+): Bytes {
+  const feed: Feed = { taken: 0, failure: undefined };
+  const fed = (async function* () {
+    for await (const chunk of data) {
+      call.signal.throwIfAborted();
+      feed.taken += chunk.length;
+      yield chunk;
+    }
+  })();
+  for await (const chunk of counted(decoder(fed, expanded.what), feed, expanded)) {
+    call.signal.throwIfAborted();
+    yield chunk;
+    // Decoders work on this thread.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 interface Expanded {
@@ -107,9 +152,9 @@ function outcome(child: Child): Promise<number | null | Error> {
   });
 }
 
-async function* counted(output: Readable, feed: Feed, { what, limits }: Expanded): Bytes {
+async function* counted(output: Bytes, feed: Feed, { what, limits }: Expanded): Bytes {
   let given = 0;
-  for await (const chunk of output as AsyncIterable<Uint8Array>) {
+  for await (const chunk of output) {
     given += chunk.length;
     if (given > limits.bytes || given > limits.slack + limits.ratio * feed.taken) {
       throw new KilnError(
