@@ -18,7 +18,8 @@ if (!REGISTRY || process.argv.includes("--help")) {
   process.stdout.write(`REGISTRY=127.0.0.1:PORT npx tsx bench/images.ts [push] [pull] [again] [index]
 
 push: build and push a layer of many files, gzip and zstd; pull: get and unpack it; again: push what the registry has;
-index: eight platforms of a small image. Run npm run build first; root. buildah and docker take part where they are there.
+index: eight platforms of a small image. Run npm run build first; root. buildah and docker take part where they are there:
+docker's whole build cache is cleared before each of its rows.
   BENCH_BASE     base image for all platforms; REGISTRY/library/busybox:latest
   BENCH_FILES    how many files; 20000
   BENCH_BYTES    their bytes together; 1000000000
@@ -37,8 +38,8 @@ interface Builder {
   build(directory: string, image: string, compression: string, platforms?: string): string[][];
   /** Gets the image and unpacks it. */
   pull(image: string): string[][];
-  /** As if nothing had ever been here. */
-  forget(): string[][];
+  /** As if nothing had ever been here, the image least of all. */
+  forget(image: string): string[][];
 }
 
 const place = mkdtempSync(join(BENCH_WORK, "kiln-images-"));
@@ -125,7 +126,10 @@ const builders: readonly Builder[] = [
       ],
     ],
     pull: (image) => [["docker", "pull", "-q", image]],
-    forget: () => [["docker", "buildx", "prune", "-f", ...(BUILDER ? ["--builder", BUILDER] : [])]],
+    forget: (image) => [
+      ["docker", "rmi", "-f", image, `${image}-again`],
+      ["docker", "buildx", "prune", "-a", "-f", ...(BUILDER ? ["--builder", BUILDER] : [])],
+    ],
   },
 ];
 
@@ -147,7 +151,7 @@ try {
         // No registry has this layer yet.
         writeFileSync(join(files, "round"), `${image} ${process.pid}`);
         if (wanted("push") || wanted("pull") || wanted("again")) {
-          all(builder.forget());
+          all(builder.forget(image));
           time(`push ${compression}`, builder, builder.build(files, image, compression));
         }
         if (wanted("again"))
@@ -157,7 +161,7 @@ try {
             builder.build(files, `${image}-again`, compression),
           );
         if (wanted("pull")) {
-          all(builder.forget());
+          all(builder.forget(image));
           time(`pull ${compression}`, builder, builder.pull(image));
         }
       }
@@ -167,7 +171,7 @@ try {
   }
   summarize();
 } finally {
-  all(here.filter(({ name }) => name === "buildah").flatMap((one) => one.forget()));
+  all(here.filter(({ name }) => name === "buildah").flatMap((one) => one.forget("")));
   rmSync(place, { recursive: true, force: true });
 }
 
