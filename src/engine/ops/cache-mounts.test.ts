@@ -105,3 +105,27 @@ it("locks the directories of package managers that cannot share them", () => {
   expect(at("/var/lib/apt", "private")).toBe("private");
   expect(at("/root/.cache/go-build", "shared")).toBe("shared");
 });
+
+it("begins anew, once, for a build that ignores what is cached", async () => {
+  const marked = async (anewFor?: object) => {
+    await using held = await hold(mounts, { ...cache("a"), ...(anewFor ? { anewFor } : {}) });
+    const mark = join(held.paths[0] ?? "", "mark");
+    const was = existsSync(mark);
+    writeFileSync(mark, "");
+    return was;
+  };
+  const build = {};
+  expect(await marked()).toBe(false);
+  expect(await marked()).toBe(true);
+  expect(await marked(build)).toBe(false);
+  expect(await marked(build)).toBe(true);
+  expect(await marked({})).toBe(false);
+});
+
+it("what another step uses does not begin anew", async () => {
+  await using other = await hold(elsewhere, cache("a"));
+  const mark = join(other.paths[0] ?? "", "mark");
+  writeFileSync(mark, "");
+  await using _ = await hold(mounts, { ...cache("a"), anewFor: {} });
+  expect(existsSync(mark)).toBe(true);
+});

@@ -6,6 +6,7 @@ import { AsyncStack, type Call } from "../../base/index.ts";
 import type { ExecMount as LlbMount } from "../../formats/llb/index.ts";
 import { formatPlatform, type Platform } from "../../formats/oci/index.ts";
 import { createNamedLocks, type Kept } from "../../storage/kept/index.ts";
+import { removeTree } from "../../storage/snapshot/index.ts";
 import { copyInto } from "./file/copy.ts";
 import type { OpResult } from "./result.ts";
 import { withView } from "./views.ts";
@@ -17,6 +18,8 @@ type Sharing = "shared" | "private" | "locked";
 export interface CacheMount {
   readonly mount: LlbMount;
   readonly base: OpResult;
+  /** The build that ignores what is cached: in it, the directory begins anew once, unless another step uses it then. */
+  readonly anewFor?: object;
 }
 
 /** Directories lent to one step, in the order they were asked for; disposing gives them back. */
@@ -69,6 +72,8 @@ interface Wanted extends CacheMount {
 export function openCacheMounts(kept: Kept): CacheMounts {
   const { directory } = kept;
   const locks = createNamedLocks(join(directory, ".locks"));
+  /** Names that have begun anew, by build. */
+  const begun = new WeakMap<object, Set<string>>();
 
   async function prepared(name: string, { mount, base }: Wanted, platform: Platform, call: Call) {
     kept.use(name, descriptionOf(mount, platform));
@@ -90,6 +95,20 @@ export function openCacheMounts(kept: Kept): CacheMounts {
     return path;
   }
 
+  /** What earlier builds left there goes, as BuildKit has it for steps that ignore the cache. */
+  async function beginAnew(name: string, build: object): Promise<void> {
+    const known = begun.get(build) ?? new Set();
+    begun.set(build, known);
+    if (known.has(name)) return;
+    known.add(name);
+    using lock = locks.tryHold(name);
+    const path = join(directory, name);
+    if (!lock || !existsSync(path)) return;
+    const away = kept.temporary();
+    renameSync(path, away);
+    await removeTree(away);
+  }
+
   /** The first of `name`, `name-1`, ... that no other step holds. */
   function firstFree(name: string): { readonly name: string; readonly lock: Disposable } {
     for (let n = 0; ; n++) {
@@ -107,6 +126,7 @@ export function openCacheMounts(kept: Kept): CacheMounts {
         const [first] = group;
         if (first === undefined) continue;
         let { name } = first;
+        if (first.anewFor) await beginAnew(name, first.anewFor);
         if (first.sharing === "private") {
           const free = firstFree(name);
           stack.use(free.lock);
@@ -136,15 +156,19 @@ function inLockOrder(
   platform: Platform,
 ): readonly (readonly Wanted[])[] {
   const groups = new Map<string, Wanted[]>();
-  for (const [at, { mount, base }] of mounts.entries()) {
+  for (const [at, { mount, base, anewFor }] of mounts.entries()) {
     const name = nameOf(mount, base, platform);
-    const wanted = { at, mount, base, name, sharing: sharingOf(mount) };
+    const wanted = { at, mount, base, name, sharing: sharingOf(mount), ...anew(anewFor) };
     groups.set(name, [...(groups.get(name) ?? []), wanted]);
   }
   const strict: readonly Sharing[] = ["private", "locked", "shared"];
   return [...groups.values()]
     .map((group) => group.toSorted((a, b) => strict.indexOf(a.sharing) - strict.indexOf(b.sharing)))
     .sort(([a], [b]) => ((a?.name ?? "") < (b?.name ?? "") ? -1 : 1));
+}
+
+function anew(anewFor: object | undefined): Pick<CacheMount, "anewFor"> {
+  return anewFor ? { anewFor } : {};
 }
 
 function descriptionOf(mount: LlbMount, platform: Platform): string {

@@ -1,15 +1,7 @@
 // LLB's ExecOp: a process in a root file system made of mounts, whose writable mounts become results.
-import { posix } from "node:path";
 import type { FailedWork, Session, StepCall, StepResources } from "../../api/index.ts";
-import {
-  AsyncStack,
-  type Call,
-  digestOf,
-  isAbortError,
-  isKilnError,
-  KilnError,
-} from "../../base/index.ts";
-import { type ExecOp, execIdentity, type ExecMount as LlbMount } from "../../formats/llb/index.ts";
+import { AsyncStack, type Call, isAbortError, isKilnError, KilnError } from "../../base/index.ts";
+import type { ExecOp, ExecMount as LlbMount } from "../../formats/llb/index.ts";
 import type { Platform } from "../../formats/oci/index.ts";
 import type { ActiveSnapshot, Mount, Snapshotter } from "../../storage/snapshot/index.ts";
 import type {
@@ -18,17 +10,13 @@ import type {
   Executor,
   LentDevices,
   ProcessSlots,
-  ProcessSpec,
 } from "../executor/index.ts";
-import type { CacheMap, Op } from "../solver/index.ts";
-import { ContentLister, contentDigest } from "../source/index.ts";
+import type { Op } from "../solver/index.ts";
 import type { CacheMounts } from "./cache-mounts.ts";
-import { presentPath } from "./file/view.ts";
+import { execCacheMap } from "./exec-cache-map.ts";
+import { processOf } from "./exec-process.ts";
 import type { OpResult } from "./result.ts";
 import { fileFromSecret, secretEnvironment, socketFromAgent } from "./secrets.ts";
-import { withView } from "./views.ts";
-
-export const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** What exec ops are made of; lent by the engine. */
 export interface ExecParts {
@@ -37,6 +25,8 @@ export interface ExecParts {
   readonly snapshotter: Snapshotter;
   readonly cacheMounts: CacheMounts;
   readonly session: Session;
+  /** The step is to run whatever is cached; its cache mounts begin anew then. */
+  readonly ignoresCache?: boolean;
   /** Limits of the build's processes. */
   readonly resources?: StepResources;
   /** Devices of the machine that steps may ask for; none where absent. */
@@ -71,54 +61,6 @@ export function createExecOp(
       return await run.perform(call);
     },
   };
-}
-
-/** As BuildKit: proxies do not count, nor secrets' contents. Inputs that are only read count by content, others by history. */
-function execCacheMap(
-  op: ExecOp,
-  encoded: Uint8Array,
-  platform: Platform,
-  inputCount: number,
-): CacheMap<OpResult> {
-  return {
-    digest: digestOf(execIdentity(encoded, platform)),
-    inputs: Array.from({ length: inputCount }, (_, input) => {
-      const users = op.mounts.filter((mount) => mount.input === input && mount.type !== "tmpfs");
-      if (users.length === 0) return {};
-      const paths = users.map((mount) => posix.join("/", mount.selector));
-      const selector = digestOf(paths.join("\0"));
-      // The last mount of an input decides.
-      if (!countsByContent(users.at(-1) as LlbMount)) return { selector };
-      const lister = new ContentLister();
-      const selected = outermost(paths);
-      return {
-        selector,
-        listing: () => lister.listing(),
-        contentDigest: (result: OpResult, call: Call) =>
-          withView(result, call, (view) => {
-            const selectors = selected.map((path) => ({ path: presentPath(view, path, true) }));
-            lister.restart();
-            return contentDigest(view, { selectors, lister }, call);
-          }),
-      };
-    }),
-  };
-}
-
-/** BuildKit: what cannot change by the step, and lets no file through that was not selected; never the root. */
-function countsByContent(mount: LlbMount): boolean {
-  if (mount.contentCache === "off") return false;
-  const safe =
-    mount.output === undefined || mount.readonly || posix.join("/", mount.selector) === "/";
-  return safe && (mount.contentCache === "on" || mount.target !== "/");
-}
-
-/** Without those that lie below others, in order; the root stands for everything. */
-function outermost(paths: readonly string[]): readonly string[] {
-  if (paths.length <= 1) return paths;
-  if (paths.includes("/")) return ["/"];
-  const all = [...new Set(paths)];
-  return all.filter((path) => !all.some((other) => path.startsWith(`${other}/`))).sort();
 }
 
 /** One execution; owns the writable layers until they are committed. */
@@ -194,7 +136,10 @@ class ExecRun implements AsyncDisposable {
     this.#held ??= await this.#cacheMounts(call);
     mounts.push(...(this.#lent?.mounts ?? []), ...this.#held);
     const executor = await this.#parts.executor();
-    const process = { ...(await this.#process(call)), ...(attempt === 0 ? {} : { attempt }) };
+    const { session, resources } = this.#parts;
+    const secrets = await secretEnvironment(this.#op, session, call);
+    const about = { platform: this.#platform, lent: this.#lent, resources, secrets };
+    const process = { ...processOf(this.#op, about), ...(attempt === 0 ? {} : { attempt }) };
     await executor.run(process, rootMounts, mounts, call);
   }
 
@@ -213,32 +158,6 @@ class ExecRun implements AsyncDisposable {
     call.emit({ type: "log", step, stream: 2, data: new TextEncoder().encode(`${message}\n`), at });
     call.emit({ type: "warning", step, warning: { message }, at });
     return true;
-  }
-
-  async #process(call: Call): Promise<ProcessSpec> {
-    const op = this.#op;
-    const env = [
-      ...op.env,
-      ...(this.#lent?.env ?? []),
-      ...proxyEnvironment(op),
-      ...(await secretEnvironment(op, this.#parts.session, call)),
-    ];
-    return {
-      args: op.args,
-      env: env.some((one) => one.startsWith("PATH=")) ? env : [defaultPath, ...env],
-      cwd: op.cwd,
-      platform: this.#platform,
-      network: op.network === "sandbox" ? "default" : op.network,
-      security: op.security,
-      ...(this.#parts.resources === undefined ? {} : { resources: this.#parts.resources }),
-      extraHosts: op.extraHosts,
-      ulimits: op.ulimits,
-      ...(this.#lent ? { additionalGids: this.#lent.additionalGids, hooks: this.#lent.hooks } : {}),
-      ...(op.user === "" ? {} : { user: op.user }),
-      ...(op.hostname === "" ? {} : { hostname: op.hostname }),
-      ...(op.cgroupParent === "" ? {} : { cgroupParent: op.cgroupParent }),
-      ...(op.validExitCodes.length === 0 ? {} : { validExitCodes: op.validExitCodes }),
-    };
   }
 
   async #execMount(mount: LlbMount, call: Call): Promise<ExecMount[]> {
@@ -274,6 +193,7 @@ class ExecRun implements AsyncDisposable {
       .map((mount) => ({
         mount,
         base: mount.input === undefined ? undefined : this.#inputs[mount.input],
+        ...(this.#parts.ignoresCache ? { anewFor: this.#parts.session } : {}),
       }));
     if (wanted.length === 0) return [];
     const waits = (message: string) => {
@@ -322,19 +242,4 @@ class ExecRun implements AsyncDisposable {
     }
     return outputs;
   }
-}
-
-function proxyEnvironment(op: ExecOp): string[] {
-  const proxy = op.proxyEnv;
-  if (!proxy) return [];
-  const values = {
-    HTTP_PROXY: proxy.http,
-    HTTPS_PROXY: proxy.https,
-    FTP_PROXY: proxy.ftp,
-    NO_PROXY: proxy.no,
-    ALL_PROXY: proxy.all,
-  };
-  return Object.entries(values)
-    .filter(([, value]) => value !== "")
-    .flatMap(([name, value]) => [`${name}=${value}`, `${name.toLowerCase()}=${value}`]);
 }

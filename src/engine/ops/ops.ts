@@ -36,7 +36,8 @@ export interface OpDefinition {
   readonly onPin?: (vertex: LlbVertex, pin: string) => void;
 }
 
-export interface OpParts extends Omit<ExecParts, "session" | "resources" | "onFailure"> {
+export interface OpParts
+  extends Omit<ExecParts, "session" | "ignoresCache" | "resources" | "onFailure"> {
   readonly snapshotter: Snapshotter;
   /** What earlier builds copied out of large directories. */
   readonly copies?: EarlierCopies;
@@ -124,6 +125,7 @@ function createBareOp(
       return createExecOp(op, vertex.encoded, platform, inputCount, {
         ...parts,
         session,
+        ...(vertex.metadata.ignoreCache ? { ignoresCache: true } : {}),
         ...(resources === undefined ? {} : { resources }),
         ...told,
       });
