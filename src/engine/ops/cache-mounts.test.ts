@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { uncancelled } from "../../base/index.ts";
 import type { ExecMount } from "../../formats/llb/index.ts";
 import { openKept } from "../../storage/kept/index.ts";
-import { type CacheMounts, openCacheMounts, sharingOf } from "./cache-mounts.ts";
+import { type CacheMount, type CacheMounts, openCacheMounts, sharingOf } from "./cache-mounts.ts";
 
 let directory: string;
 let mounts: CacheMounts;
@@ -25,7 +25,7 @@ const cache = (id: string, sharing: Sharing = "shared", target = "/c") => ({
   mount: { target, selector: "", cache: { id, sharing } } as ExecMount,
   base: undefined,
 });
-const hold = (from: CacheMounts, ...wanted: ReturnType<typeof cache>[]) =>
+const hold = (from: CacheMounts, ...wanted: CacheMount[]) =>
   from.hold(wanted, amd64, () => {}, uncancelled);
 const isPending = async (work: Promise<unknown>) =>
   (await Promise.race([work, new Promise((done) => setTimeout(() => done("pending"), 60))])) ===

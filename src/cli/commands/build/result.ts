@@ -90,7 +90,11 @@ function shortened(predicate: unknown): unknown {
 }
 
 /** What exporters tell each other; buildx's file does not have it. */
-const internalKeys = new Set(["containerimage.base.config", "source.date.epoch"]);
+const internalKeys = new Set([
+  "containerimage.config",
+  "containerimage.base.config",
+  "source.date.epoch",
+]);
 
 /** Response keys with what is JSON in base64 as JSON, sorted. */
 function metadataOf(

@@ -17,7 +17,8 @@ import {
 interface Answer {
   readonly json: unknown;
   readonly text?: string;
-  readonly failed?: boolean;
+  /** The exit code that whoever asks is to end with. */
+  readonly status?: 0 | 1;
 }
 
 type Answerer = (data: Uint8Array, options: ConvertOptions, io: ConvertIo) => Promise<Answer>;
@@ -25,7 +26,7 @@ type Answerer = (data: Uint8Array, options: ConvertOptions, io: ConvertIo) => Pr
 const answerers: Readonly<Record<string, Answerer>> = {
   "frontend.lint": async (data, options, io) => {
     const { result, text, failed } = await lintDockerfile(data, options, io);
-    return { json: result, text, failed };
+    return { json: result, text, status: failed || (result.warnings?.length ?? 0) > 0 ? 1 : 0 };
   },
   "frontend.outline": async (data, options, io) => {
     const outline = await outlineDockerfile(data, options, io);
@@ -44,18 +45,20 @@ const answerers: Readonly<Record<string, Answerer>> = {
   }),
 };
 
-/** Response keys `result.json`, `result.txt` and, for checks that found something, `result.statuscode`. */
+/** Response keys `result.json`, `result.txt`, the answer's `version` and, for checks, `result.statuscode`: 1 where they found something. */
 export async function answer(
   question: string,
   data: Uint8Array,
   options: ConvertOptions,
   io: ConvertIo,
 ): Promise<Attrs> {
-  const { json, text, failed } = await findAnswerer(question)(data, options, io);
+  const { json, text, status } = await findAnswerer(question)(data, options, io);
+  const version = requestDescriptions.find(({ name }) => name === question)?.version;
   return {
     "result.json": goJson(json, 2),
     ...(text === undefined ? {} : { "result.txt": text }),
-    ...(failed ? { "result.statuscode": "1" } : {}),
+    ...(status === undefined ? {} : { "result.statuscode": String(status) }),
+    ...(version === undefined ? {} : { version }),
   };
 }
 
