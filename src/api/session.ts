@@ -93,6 +93,8 @@ export interface SharedFiles extends AsyncDisposable {
 export interface ExportTarget {
   readonly index: number;
   readonly type: string;
+  /** What the exporter will answer, where it is known before anything is sent. */
+  readonly response?: Attrs;
 }
 
 export interface Session {

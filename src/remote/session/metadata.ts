@@ -3,6 +3,8 @@
 export const metadataKeys = {
   /** Which of a request's exporters delivers: its index. */
   exporter: "buildkit-attachable-exporter-id",
+  /** Before the name of something that the exporter answers. */
+  exporterResponse: "exporter-md-",
   /** Which content store is meant. */
   store: "buildkit-attachable-store-id",
   sshAgent: "buildkit.ssh.id",

@@ -54,15 +54,16 @@ function createArchiveExporter(
       return {
         descriptor: image.root.descriptor,
         async finish(finishing) {
-          const target = { index: result.output ?? 0, type };
+          const names = references.map((one) => formatReference(withDefaultTag(one))).join(",");
+          const response = imageResponse(names, { ...image, descriptor });
+          const target = { index: result.output ?? 0, type, response };
           // As the reference's client lends it: one store, whichever of the outputs it is for.
           const store = booleanAttribute(attrs, "tar", true)
             ? undefined
             : session.store?.("export");
           if (store) await writeLayout(options, store, finishing);
           else await session.receive(target, layoutTar(options, finishing), finishing);
-          const names = references.map((one) => formatReference(withDefaultTag(one))).join(",");
-          return imageResponse(names, { ...image, descriptor });
+          return response;
         },
         async [Symbol.asyncDispose]() {},
       };

@@ -1,6 +1,6 @@
 // The builder's side of a session: what the asking side lends, through the connection that it opened.
 import type { Duplex } from "node:stream";
-import type { Session } from "../../../api/index.ts";
+import type { Attrs, ExportTarget, Session } from "../../../api/index.ts";
 import { KilnError, limited, readAll } from "../../../base/index.ts";
 import { filesync, secrets, sshforward, upload } from "../../../formats/proto/index.ts";
 import {
@@ -56,8 +56,8 @@ export function remoteSession(channel: Channel, info: SessionInfo): Session & As
   const secretsClient = createClient(secrets.SecretsDefinition, channel);
   const ssh = createClient(sshforward.SSHDefinition, channel);
   const uploads = createClient(upload.UploadDefinition, channel);
-  const sendTo = (index: number): { readonly metadata: Metadata } => ({
-    metadata: new Map([[metadataKeys.exporter, [String(index)]]]),
+  const sendTo = ({ index, response = {} }: ExportTarget): { readonly metadata: Metadata } => ({
+    metadata: new Map([...responseMetadata(response), [metadataKeys.exporter, [String(index)]]]),
   });
   return {
     sharedKey: info.sharedKey,
@@ -71,7 +71,7 @@ export function remoteSession(channel: Channel, info: SessionInfo): Session & As
         call,
       );
     },
-    async receive({ index }, tar, call) {
+    async receive(target, tar, call) {
       const messages = (async function* () {
         for await (const chunk of tar)
           for (let at = 0; at < chunk.length; at += pieceSize) {
@@ -79,13 +79,13 @@ export function remoteSession(channel: Channel, info: SessionInfo): Session & As
             yield [filesync.BytesMessage.encode({ data }).finish()];
           }
       })();
-      await drain(named(exports.diffCopy(messages, { ...call, ...sendTo(index) })));
+      await drain(named(exports.diffCopy(messages, { ...call, ...sendTo(target) })));
     },
-    async receiveFiles({ index }, shared, call) {
+    async receiveFiles(target, shared, call) {
       // What is sent depends on what is asked for, and the asking comes on the stream that the sending opens.
       const incoming = new Later();
       const outgoing = sendFiles(shared, incoming, call);
-      incoming.open(named(exports.diffCopy(outgoing, { ...call, ...sendTo(index) })));
+      incoming.open(named(exports.diffCopy(outgoing, { ...call, ...sendTo(target) })));
       await incoming.ended;
     },
     upload(id, call) {
@@ -130,6 +130,17 @@ export function remoteSession(channel: Channel, info: SessionInfo): Session & As
       await channel[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Longest value that goes along; clients get all of them when the build has ended. */
+const maxValue = 8 << 10;
+
+/** What an exporter answers, told to whoever takes its output. Headers are ASCII. */
+function responseMetadata(response: Attrs): [string, string[]][] {
+  return Object.entries(response)
+    .filter(([key, value]) => /^[a-z0-9._-]+$/.test(key) && value.length <= maxValue)
+    .filter(([, value]) => /^[\x20-\x7e]*$/.test(value))
+    .map(([key, value]) => [`${metadataKeys.exporterResponse}${key}`, [value]]);
 }
 
 function notOffered(why: string): KilnError {
