@@ -1,7 +1,7 @@
 // Images out and in, Kiln beside buildah and docker: `REGISTRY=127.0.0.1:PORT npx tsx bench/images.ts [push] [pull] [again] [index]`.
 import { spawnSync } from "node:child_process";
 import { randomFillSync } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -12,6 +12,7 @@ const {
   BENCH_BYTES = "1000000000",
   BENCH_ROUNDS = "3",
   BENCH_WORK = tmpdir(),
+  BENCH_DAEMONS = "",
   BUILDER,
 } = process.env;
 if (!REGISTRY || process.argv.includes("--help")) {
@@ -26,8 +27,10 @@ docker's whole build cache is cleared before each of its rows.
   BENCH_ROUNDS   how often; 3
   BENCH_WORK     where stores and files lie; the directory for temporary files
   BUILDER        builder of docker buildx that pushes; its own where absent
+  BENCH_DAEMONS  process ids, separated by commas, whose processor time counts too: of dockerd and containerd
 
-The last lines are the least time of each row, beside the least of the others in the same run, and the load at both ends.
+Each line has seconds by the clock and of processor time. The last lines are the least of each row, beside the least of the others
+in the same run, and the load at both ends.
 `);
   process.exit(REGISTRY ? 0 : 1);
 }
@@ -135,8 +138,13 @@ const builders: readonly Builder[] = [
 
 const eight =
   "linux/amd64,linux/arm64,linux/arm/v7,linux/386,linux/ppc64le,linux/riscv64,linux/s390x,linux/arm/v6";
-/** Seconds by row, then by builder. */
-const times = new Map<string, Map<string, number[]>>();
+interface Seconds {
+  readonly wall: number;
+  readonly cpu: number;
+}
+
+/** By row, then by builder. */
+const times = new Map<string, Map<string, Seconds[]>>();
 const loadBefore = loadavg()[0] ?? 0;
 const asked = process.argv.slice(2);
 const wanted = (name: string) => asked.length === 0 || asked.includes(name);
@@ -207,7 +215,7 @@ function all(commands: readonly string[][]): void {
 }
 
 function time(what: string, { name }: Builder, commands: readonly string[][]): void {
-  const begun = performance.now();
+  const [begun, used] = [performance.now(), processorTime()];
   for (const [program = "", ...args] of commands) {
     const { status, stderr, error } = spawnSync(program, args, { encoding: "utf8" });
     if (status === 0) continue;
@@ -216,22 +224,45 @@ function time(what: string, { name }: Builder, commands: readonly string[][]): v
     );
     return;
   }
-  const seconds = (performance.now() - begun) / 1000;
-  const row = times.get(what) ?? new Map<string, number[]>();
+  const seconds = { wall: (performance.now() - begun) / 1000, cpu: processorTime() - used };
+  const row = times.get(what) ?? new Map<string, Seconds[]>();
   times.set(what, row.set(name, [...(row.get(name) ?? []), seconds]));
-  process.stdout.write(`${what}: ${name} ${seconds.toFixed(2)} s\n`);
+  process.stdout.write(`${what}: ${name} ${shown(seconds)}\n`);
+}
+
+function shown({ wall, cpu }: Seconds): string {
+  return `${wall.toFixed(2)} s (cpu ${cpu.toFixed(2)})`;
+}
+
+/** Of all children that have ended, and of the daemons, in seconds. */
+function processorTime(): number {
+  const ticks = (pid: string, fields: readonly number[]) => {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const values = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return fields.reduce((sum, field) => sum + Number(values[field]), 0);
+  };
+  // utime, stime, cutime, cstime: proc(5), counted from the state.
+  const daemons = BENCH_DAEMONS.split(",").filter(Boolean);
+  const all = [ticks("self", [13, 14]), ...daemons.map((pid) => ticks(pid, [11, 12, 13, 14]))];
+  return all.reduce((sum, one) => sum + one, 0) / 100;
+}
+
+function least(found: readonly Seconds[]): Seconds {
+  const of = (name: keyof Seconds) => Math.min(...found.map((one) => one[name]));
+  return { wall: of("wall"), cpu: of("cpu") };
 }
 
 function summarize(): void {
   process.stdout.write(`load ${loadBefore.toFixed(1)} to ${(loadavg()[0] ?? 0).toFixed(1)}\n`);
   for (const [what, row] of times) {
-    const own = Math.min(...(row.get("kiln") ?? []));
+    const own = least(row.get("kiln") ?? []);
     const others = [...row]
       .filter(([name]) => name !== "kiln")
       .map(([name, found]) => {
-        const least = Math.min(...found);
-        return `${name} ${least.toFixed(2)} s (ratio ${(own / least).toFixed(2)})`;
+        const other = least(found);
+        const ratios = [own.wall / other.wall, own.cpu / other.cpu].map((one) => one.toFixed(2));
+        return `${name} ${shown(other)}: ${ratios.join(" and ")} of it`;
       });
-    process.stdout.write(`${[`${what}: kiln ${own.toFixed(2)} s`, ...others].join(", ")}\n`);
+    process.stdout.write(`${[`${what}: kiln ${shown(own)}`, ...others].join("; ")}\n`);
   }
 }
