@@ -73,8 +73,7 @@ const wholeFile = 1 << 20;
 export function openReceivedFiles(directory: string): ReceivedFiles {
   const contents = `${directory}/contents`;
   try {
-    for (let i = 0; i < 256; i++)
-      mkdirSync(`${contents}/${hexByte(i)}`, { recursive: true, mode: 0o700 });
+    mkdirSync(contents, { recursive: true, mode: 0o700 });
   } catch (error) {
     throw fromNodeError(error, `making ${directory}`);
   }
@@ -82,6 +81,10 @@ export function openReceivedFiles(directory: string): ReceivedFiles {
   const present = presentContents(contents);
   const sameBoot = about.boot === bootId();
   const checked = new Set<string>();
+  const tag = `${contents}/${temporaryName()}`;
+  let made = 0;
+  // One name of chance is enough for all files of a transfer.
+  const temporary = () => `${tag}-${made++}`;
   const trust = (digest: Digest, header: Header): boolean => {
     const hex = digestHex(digest);
     if (!present.has(hex)) return false;
@@ -101,8 +104,8 @@ export function openReceivedFiles(directory: string): ReceivedFiles {
     has: trust,
     incoming: (expectedSize, header) =>
       expectedSize <= wholeFile
-        ? new SmallFile(contents, present, header)
-        : new LargeFile(contents, present, header),
+        ? new SmallFile({ contents, present, temporary }, header)
+        : new LargeFile({ contents, present, temporary }, header),
     save(files, digests, filter, alone) {
       const used = new Set(files.map((file) => digestHex(file.digest)));
       for (const digest of digests) used.add(digestHex(digest));
@@ -127,16 +130,12 @@ function removeContent(contents: string, present: Set<string>, hex: string): voi
 
 function presentContents(contents: string): Set<string> {
   const present = new Set<string>();
-  for (let i = 0; i < 256; i++) {
-    const start = hexByte(i);
+  for (const start of readdirSync(contents)) {
+    if (!/^[0-9a-f]{2}$/.test(start)) continue;
     for (const rest of readdirSync(`${contents}/${start}`))
       if (rest.length === 62) present.add(start + rest);
   }
   return present;
-}
-
-function hexByte(i: number): string {
-  return i.toString(16).padStart(2, "0");
 }
 
 function readAbout(path: string): About {
@@ -168,16 +167,23 @@ function digestOfFile(path: string, header: Header): Digest | undefined {
   }
 }
 
+/** Where contents come to lie. */
+interface Place {
+  readonly contents: string;
+  /** Digests in hex of what is there. */
+  readonly present: Set<string>;
+  /** A path that nobody uses. */
+  readonly temporary: () => string;
+}
+
 /** Gathered in memory, hashed and written in one go. */
 class SmallFile implements Incoming {
-  readonly #contents: string;
-  readonly #present: Set<string>;
+  readonly #place: Place;
   readonly #header: Header;
   readonly #chunks: Uint8Array[] = [];
 
-  constructor(contents: string, present: Set<string>, header: Header) {
-    this.#contents = contents;
-    this.#present = present;
+  constructor(place: Place, header: Header) {
+    this.#place = place;
     this.#header = header;
   }
 
@@ -190,15 +196,15 @@ class SmallFile implements Incoming {
     for (const chunk of this.#chunks) digester.update(chunk);
     const digest = digester.digest();
     const hex = digestHex(digest);
-    if (this.#present.has(hex)) return digest;
-    const temporary = `${this.#contents}/${temporaryName()}`;
+    if (this.#place.present.has(hex)) return digest;
+    const temporary = this.#place.temporary();
     const file = openSync(temporary, "wx", 0o600);
     try {
       for (const chunk of this.#chunks) writeWhole(file, chunk);
     } finally {
       closeSync(file);
     }
-    keep(temporary, this.#contents, this.#present, hex);
+    keep(temporary, this.#place, hex);
     return digest;
   }
 
@@ -209,16 +215,14 @@ class SmallFile implements Incoming {
 
 /** Written while it comes. */
 class LargeFile implements Incoming {
-  readonly #contents: string;
-  readonly #present: Set<string>;
+  readonly #place: Place;
   readonly #temporary: string;
   readonly #file: number;
   readonly #digester: Digester;
 
-  constructor(contents: string, present: Set<string>, header: Header) {
-    this.#contents = contents;
-    this.#present = present;
-    this.#temporary = `${contents}/${temporaryName()}`;
+  constructor(place: Place, header: Header) {
+    this.#place = place;
+    this.#temporary = place.temporary();
     this.#file = openSync(this.#temporary, "wx", 0o600);
     this.#digester = createDigester().update(header);
   }
@@ -231,7 +235,7 @@ class LargeFile implements Incoming {
   finish(): Digest {
     closeSync(this.#file);
     const digest = this.#digester.digest();
-    keep(this.#temporary, this.#contents, this.#present, digestHex(digest));
+    keep(this.#temporary, this.#place, digestHex(digest));
     return digest;
   }
 
@@ -241,8 +245,16 @@ class LargeFile implements Incoming {
   }
 }
 
-function keep(temporary: string, contents: string, present: Set<string>, hex: string): void {
-  renameSync(temporary, `${contents}/${hex.slice(0, 2)}/${hex.slice(2)}`);
+function keep(temporary: string, { contents, present }: Place, hex: string): void {
+  const directory = `${contents}/${hex.slice(0, 2)}`;
+  const path = `${directory}/${hex.slice(2)}`;
+  try {
+    renameSync(temporary, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    renameSync(temporary, path);
+  }
   present.add(hex);
 }
 
