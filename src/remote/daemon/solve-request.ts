@@ -5,6 +5,10 @@ import { type Definition, decodeDefinition } from "../../formats/llb/index.ts";
 import { type control, pb } from "../../formats/proto/index.ts";
 import { readPolicies } from "../session/index.ts";
 
+/** The reference's generations of what is exported by default. */
+const compatibilityVersions: readonly number[] = [10, 20, 30];
+const makesImages: ReadonlySet<string> = new Set(["image", "oci", "docker"]);
+
 /** Of a ref, in characters. */
 const maxRef = 256;
 
@@ -40,11 +44,11 @@ export function buildRequestOf(message: control.SolveRequest): BuildRequest {
       hint: "Leave --proxy-network away.",
     });
   }
-  const compatibility = message.CompatibilityVersion;
-  if (compatibility !== 0) {
-    const why = `compatibility version ${compatibility} is not known`;
-    throw new KilnError("UNSUPPORTED", why);
-  }
+  const version = message.CompatibilityVersion;
+  if (version !== 0 && !compatibilityVersions.includes(version))
+    throw new KilnError("UNSUPPORTED", `compatibility version ${version} is not known`, {
+      hint: `Known versions: ${compatibilityVersions.join(", ")}.`,
+    });
   if (Frontend !== "" && Frontend !== "dockerfile.v0" && Frontend !== "gateway.v0")
     throw new KilnError("UNSUPPORTED", `invalid frontend: ${Frontend.slice(0, 200)}`);
   return {
@@ -62,12 +66,17 @@ export function buildRequestOf(message: control.SolveRequest): BuildRequest {
   };
 }
 
+/** With the fields of clients from before there were several. */
 function exportersOf(message: control.SolveRequest): ExportRequest[] {
-  const { Exporters, ExporterDeprecated, ExporterAttrsDeprecated } = message;
-  if (Exporters.length > 0)
-    return Exporters.map(({ Type, Attrs }) => ({ type: Type, attrs: attrsOf(Attrs) }));
-  if (ExporterDeprecated === "") return [];
-  return [{ type: ExporterDeprecated, attrs: attrsOf(ExporterAttrsDeprecated) }];
+  const { CompatibilityVersion: version, Exporters } = message;
+  const { ExporterDeprecated: Type, ExporterAttrsDeprecated: Attrs } = message;
+  const all = Exporters.length > 0 || Type === "" ? Exporters : [{ Type, Attrs }];
+  return all.map(({ Type: type, Attrs: attrs }) => {
+    const own = attrsOf(attrs);
+    // What the request says holds for exporters that do not say otherwise.
+    const shared = version !== 0 && makesImages.has(type);
+    return { type, attrs: shared ? { "compatibility-version": String(version), ...own } : own };
+  });
 }
 
 /** With the fields of clients from before there were lists. */
