@@ -5,7 +5,8 @@ import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } f
 import { join, resolve } from "node:path";
 import { type BuildOptions, build } from "esbuild";
 import { leanLmdb } from "./lean-lmdb.ts";
-import { type Program, starter, writeCodeCache } from "./start-up.ts";
+import { type BundledScript, splitProgram } from "./split-program.ts";
+import { type ProgramFile, starter, writeCodeCache } from "./start-up.ts";
 
 const checkout = resolve(import.meta.dirname, "..");
 
@@ -34,49 +35,43 @@ const options = {
   logLevel: "warning",
 } as const satisfies BuildOptions;
 
+mkdirSync(dist, { recursive: true });
 const program = await bundleCommand();
 await bundleThreads();
-await writeCodeCache(program).catch((error: unknown) => {
+await writeCodeCache(dist).catch((error: unknown) => {
   process.stderr.write(`the command will start more slowly: ${String(error)}\n`);
 });
 if (!process.argv.includes("--no-lib") && existsSync(join(checkout, "src/index.ts")))
   buildLibrary();
-process.stdout.write(
-  `dist/kiln.cjs with ${sizeOf(program.script)} of program and ${sizeOf(program.cache)} of its code, compiled\n`,
+const [first, rest] = program.map(
+  ({ script, cache }) => `${sizeOf(script)} (${sizeOf(cache)} compiled)`,
 );
+process.stdout.write(`dist/kiln.cjs with ${first} for builds and ${rest} for the rest\n`);
 
-/** One script with everything but native modules in it. What it does not need at the start it loads, but does not run. */
-async function bundleCommand(): Promise<Program> {
-  const { outputFiles } = await build({
+/** Everything but native modules. What is not needed at the start is loaded, but does not run. */
+async function bundleCommand(): Promise<readonly ProgramFile[]> {
+  const settings = {
     ...options,
-    entryPoints: { kiln: "src/cli/main.ts" },
     define: { "import.meta.url": "__url" },
     external: ["koffi"],
     plugins: [leanLmdb],
-    sourcemap: true,
-    sourcesContent: false,
-    write: false,
-  });
-  const [map, script] = [".map", ".js"].map((end) => {
-    const found = outputFiles.find(({ path }) => path.endsWith(end));
-    if (!found) throw new Error(`the bundler wrote no ${end}`);
-    return found.text;
-  }) as [string, string];
-  mkdirSync(dist, { recursive: true });
+  };
+  const [first, rest] = await splitProgram(settings, "src/cli/main.ts");
   for (const name of readdirSync(dist)) {
     if (/^(kiln|part|program)\b.*\.(mjs|cjs|map|cache)$/.test(name)) rmSync(join(dist, name));
   }
+  const files = [writeScript(first), writeScript(rest)] as const;
+  writeFileSync(join(dist, "kiln.cjs"), starter(files));
+  return files;
+}
+
+function writeScript({ code, map }: BundledScript): ProgramFile {
   // V8 tells sources apart by their length only: the name says which code belongs to which source.
-  const name = `program-${createHash("sha256").update(script).digest("hex").slice(0, 12)}`;
-  const written = { dist, script: `${name}.cjs`, cache: `${name}.cache` };
-  const linked = script.replace(
-    /\/\/# sourceMappingURL=.*\n?$/,
-    `//# sourceMappingURL=${name}.cjs.map\n`,
-  );
+  const name = `program-${createHash("sha256").update(code).digest("hex").slice(0, 12)}`;
+  const link = `//# sourceMappingURL=${name}.cjs.map\n`;
+  writeFileSync(join(dist, `${name}.cjs`), code.replace(/\/\/# sourceMappingURL=.*\n?$/, link));
   writeFileSync(join(dist, `${name}.cjs.map`), map);
-  writeFileSync(join(dist, written.script), linked);
-  writeFileSync(join(dist, "kiln.cjs"), starter(written));
-  return written;
+  return { script: `${name}.cjs`, cache: `${name}.cache` };
 }
 
 /** Programs of threads, which the command looks for beside its own under the names of their sources. */

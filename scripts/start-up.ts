@@ -8,34 +8,53 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 
-/** The bundle: names of files in `dist`. */
-export interface Program {
-  readonly dist: string;
+/** A script of the command and the code that V8 compiled for it: names of files in `dist`. */
+export interface ProgramFile {
   readonly script: string;
   readonly cache: string;
 }
 
-/** The source of kiln.cjs. V8 refuses code of another version, and compiles the script itself then. */
-export function starter({ script, cache }: Omit<Program, "dist">): string {
+/**
+ * The source of kiln.cjs, which runs the first file, and the second one when something of it is required. V8 refuses code of
+ * another version, and compiles the script itself then. `scripts` has what was run, for who writes the code down.
+ */
+export function starter(files: readonly [ProgramFile, ProgramFile]): string {
   return `"use strict";
 // Generated. Runs the program with the code that V8 compiled for it when it was built, where V8 accepts that.
 const { readFileSync } = require("node:fs");
 const { Script } = require("node:vm");
 const { pathToFileURL } = require("node:url");
-const filename = __dirname + ${JSON.stringify(`/${script}`)};
-let cachedData;
-try {
-  cachedData = readFileSync(__dirname + ${JSON.stringify(`/${cache}`)});
-} catch {}
-const source = "(function (require, module, exports, __filename, __dirname, __url) {" + readFileSync(filename, "latin1") + "\\n})";
-const script = new Script(source, { filename, cachedData });
-module.exports = { script };
-script.runInThisContext()(require, module, module.exports, filename, __dirname, pathToFileURL(filename).href);
+const files = ${JSON.stringify(files)};
+const scripts = [];
+const parts = [];
+function part(index) {
+  if (parts[index]) return parts[index].exports;
+  const { script: name, cache } = files[index];
+  const filename = __dirname + "/" + name;
+  let cachedData;
+  try {
+    cachedData = readFileSync(__dirname + "/" + cache);
+  } catch {}
+  const source = "(function (require, module, exports, __filename, __dirname, __url) {" + readFileSync(filename, "latin1") + "\\n})";
+  const script = new Script(source, { filename, cachedData });
+  scripts.push({ script, cache });
+  const module = { exports: {} };
+  parts[index] = module;
+  script.runInThisContext()(find, module, module.exports, filename, __dirname, pathToFileURL(filename).href);
+  return module.exports;
+}
+function find(name) {
+  if (name.startsWith("shared:")) return part(0).shared[name.slice(7)]();
+  if (name.startsWith("rest:")) return part(1).modules[name.slice(5)]();
+  return require(name);
+}
+module.exports = { scripts, part };
+part(0);
 `;
 }
 
 /** Runs builds as users do, and keeps the code that V8 compiled for it beside the program. */
-export async function writeCodeCache({ dist, script, cache }: Program): Promise<void> {
+export async function writeCodeCache(dist: string): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "kiln-warm-up-"));
   const registry = await serveImage();
   const { port } = registry.address() as AddressInfo;
@@ -43,11 +62,14 @@ export async function writeCodeCache({ dist, script, cache }: Program): Promise<
   mkdirSync(context);
   writeFileSync(join(context, "Dockerfile"), dockerfile(`127.0.0.1:${port}/base`));
   const recorder = join(directory, "record.cjs");
-  const place = JSON.stringify(join(dist, cache));
   writeFileSync(
     recorder,
-    `const { script } = require(${JSON.stringify(join(dist, "kiln.cjs"))});
-    process.on("exit", () => require("node:fs").writeFileSync(${place}, script.createCachedData()));`,
+    `const { scripts } = require(${JSON.stringify(join(dist, "kiln.cjs"))});
+    const { writeFileSync } = require("node:fs");
+    process.on("exit", () => {
+      for (const { script, cache } of scripts)
+        writeFileSync(${JSON.stringify(`${dist}/`)} + cache, script.createCachedData());
+    });`,
   );
   const config = join(directory, "kiln.toml");
   writeFileSync(config, `[registry."127.0.0.1:${port}"]\nhttp = true\n`);
@@ -56,11 +78,11 @@ export async function writeCodeCache({ dist, script, cache }: Program): Promise<
     // Each starts with the code of those before, and adds its own.
     for (const words of builds)
       await runWarmUp([recorder, "build", ...root, ...words, context], config);
+    for (const words of others) await runWarmUp([recorder, ...words], config);
   } finally {
     registry.close();
     rmSync(directory, { recursive: true, force: true });
   }
-  void script;
 }
 
 const platforms = ["linux/amd64", "linux/arm64"] as const;
@@ -71,6 +93,9 @@ const builds: readonly (readonly string[])[] = [
   ["--platform", platforms.join(), "-t", "warm:up"],
   ["--progress", "plain", "-o", "type=image,name=warm:up"],
 ];
+
+/** What is in the second file. */
+const others: readonly (readonly string[])[] = [["imagetools", "inspect", "--help"]];
 
 const dockerfile = (base: string): string => `# syntax=docker/dockerfile:1
 FROM ${base} AS files
@@ -93,7 +118,7 @@ async function runWarmUp(argv: readonly string[], config: string): Promise<void>
     said += new TextDecoder().decode(chunk);
   });
   const code = await new Promise<number | null>((done) => child.on("close", done));
-  if (code !== 0) throw new Error(`a warm-up build failed: ${said.slice(-2000)}`);
+  if (code !== 0) throw new Error(`a warm-up failed: ${said.slice(-2000)}`);
 }
 
 /** A registry with one image, one empty directory in one layer, for all platforms of the warm-up. */
