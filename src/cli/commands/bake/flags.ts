@@ -17,7 +17,8 @@ export const bakeFlags = {
   jobs: {
     type: "int",
     value: "number",
-    usage: "Steps that run at once (default: $KILN_JOBS, else four for each processor)",
+    usage:
+      "Steps that run at once (default: $KILN_JOBS, else four for each processor, or one for each target)",
   },
   list: { type: "string", value: "what", usage: "List targets or variables" },
   load: {

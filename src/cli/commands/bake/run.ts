@@ -1,6 +1,6 @@
 // Runs `kiln bake`: files to targets, targets to builds, builds all at once.
 import { randomBytes } from "node:crypto";
-import { homedir } from "node:os";
+import { availableParallelism, homedir } from "node:os";
 import { runInNewContext } from "node:vm";
 import { AsyncStack, KilnError, writeFileAtomic } from "../../../base/index.ts";
 import {
@@ -41,10 +41,11 @@ export async function runBake(
   const { address, commandContext, names } = splitArguments(args);
   const shared = sharedFlags(flags);
   const progress = wantedProgress(shared, world.env);
-  const jobs = wantedJobs(shared, world.env);
+  const jobs = (targets: number) => wantedJobs(shared, world.env) ?? jobsFor(targets);
   const config = await openClientConfig(world);
-  const open = async () => stack.use(await openBuilder(world, jobs === undefined ? {} : { jobs }));
-  const early = address === undefined ? undefined : await open();
+  const open = async (targets: number) =>
+    stack.use(await openBuilder(world, { jobs: jobs(targets) }));
+  const early = address === undefined ? undefined : await open(0);
   const wanted = namedFiles(values.file, world.env);
   const files = early
     ? await readAround(address ?? "", wanted, { builder: early, config, progress }, world)
@@ -71,12 +72,20 @@ export async function runBake(
   const planned = planTargets(bake, planOptions, stack);
   await checkAllowed(planned, values.allow, world);
   const metadataFile = outputFile("--metadata-file", values["metadata-file"], world.cwd);
-  const builder = early ?? (await open());
+  const builder = early ?? (await open(planned.size));
   const opened = await openDisplay(progress, world.stderr, world);
   const finished = await runTargets({ planned, builder, opened, config }, world);
   if (metadataFile !== undefined)
     writeFileAtomic(metadataFile, await metadataJson(finished, world), 0o644);
   return sayAnswers(finished, world);
+}
+
+/** Most steps at once that many targets alone bring about. */
+const mostJobs = 32;
+
+/** Four for each processor as in any build, or one for each target: none waits for others that only sleep. */
+function jobsFor(targets: number): number {
+  return Math.max(4 * availableParallelism(), Math.min(targets, mostJobs));
 }
 
 /** `[ADDRESS [CONTEXT]] [TARGET...]`: addresses are told by their form. */
