@@ -19,7 +19,37 @@ export const rawBatch: MessageType<readonly Uint8Array[]> = {
   decode: (bytes) => [bytes],
 };
 
+/** What messages of bytes look like encoded, by the message. */
+const madeEncoded = new WeakMap<object, Uint8Array>();
+
+/**
+ * A message of bytes (field 1) with what `chunks`, of `size` bytes together, hold. It is put together in its encoding at
+ * once, so that no byte is copied twice.
+ */
+export function bytesMessage(
+  chunks: readonly { readonly chunk: Uint8Array }[],
+  size: number,
+): { data: Uint8Array } {
+  const head = [0x0a];
+  let rest = size;
+  for (; rest >= 0x80; rest >>>= 7) head.push((rest & 0x7f) | 0x80);
+  head.push(rest);
+  const whole = new Uint8Array(head.length + size);
+  whole.set(head);
+  let at = head.length;
+  for (const { chunk } of chunks) {
+    whole.set(chunk, at);
+    at += chunk.length;
+  }
+  const message = { data: whole.subarray(head.length) };
+  madeEncoded.set(message, whole);
+  return message;
+}
+
 export function encoded(type: unknown, message: unknown): Uint8Array {
+  const made =
+    typeof message === "object" && message !== null ? madeEncoded.get(message) : undefined;
+  if (made) return made;
   return (type as MessageType<unknown>).encode(message).finish();
 }
 

@@ -1,6 +1,6 @@
 // A byte stream through a call that carries messages of bytes in both directions.
 import { Duplex } from "node:stream";
-import { concatBytes } from "../../base/index.ts";
+import { bytesMessage } from "./messages.ts";
 
 /** Control.Session's and the SSH forwarding's messages. */
 export interface BytesMessage {
@@ -99,8 +99,8 @@ async function* drain(
 ): AsyncIterable<{ data: Uint8Array }> {
   for (;;) {
     while (queue.length > 0) {
-      const { pieces, done } = gathered(queue);
-      for (const data of pieces) yield { data };
+      const { messages, done } = gathered(queue);
+      yield* messages;
       for (const one of done) one();
     }
     if (ended()) return;
@@ -110,7 +110,7 @@ async function* drain(
 
 /** Takes from the queue what fits in one message, or a large chunk in several. */
 function gathered(queue: { chunk: Uint8Array; done: () => void }[]): {
-  readonly pieces: readonly Uint8Array[];
+  readonly messages: readonly { data: Uint8Array }[];
   readonly done: readonly (() => void)[];
 } {
   let count = 0;
@@ -121,11 +121,15 @@ function gathered(queue: { chunk: Uint8Array; done: () => void }[]): {
     count++;
   }
   const taken = queue.splice(0, count);
-  const whole = concatBytes(taken.map(({ chunk }) => chunk));
-  const pieces: Uint8Array[] = [];
-  for (let at = 0; at < whole.length; at += maxPiece)
-    pieces.push(whole.subarray(at, at + maxPiece));
-  return { pieces, done: taken.map(({ done }) => done) };
+  const done = taken.map((one) => one.done);
+  const [first] = taken;
+  if (count === 1 && first && size > maxPiece) {
+    const messages: { data: Uint8Array }[] = [];
+    for (let at = 0; at < size; at += maxPiece)
+      messages.push({ data: first.chunk.subarray(at, at + maxPiece) });
+    return { messages, done };
+  }
+  return { messages: [bytesMessage(taken, size)], done };
 }
 
 /** Messages of a source that is known only later, before the first of them is asked for. */
