@@ -1,6 +1,13 @@
 // Emulators that somebody has named: pinned by digest, and the next one for a step that crashed, on every rung.
 import { spawnSync } from "node:child_process";
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { digestOf } from "../../src/base/index.ts";
@@ -18,6 +25,15 @@ const command = resolve(import.meta.dirname, "../../bin/kiln");
 
 /** Root, and an ordinary user on every rung. */
 const standings: readonly (Way | undefined)[] = [undefined, ...ways];
+
+/** Values of KILN_EMULATION that work on a rung, and how programs run then. Without a namespace there is only one. */
+function emulationsOf(way: Way | undefined): readonly (readonly [string, string])[] {
+  if (way?.isolation === "proot") return [["auto", "ptrace"]];
+  return [
+    ["private", "private-handler"],
+    ["prefix", "prefix"],
+  ];
+}
 
 /** A static program for this machine that dies of SIGILL, as an emulator does at an instruction that it does not know. */
 function crashing(): Uint8Array {
@@ -75,7 +91,12 @@ describeWith(
         afterAll(() => user?.[Symbol.dispose]());
 
         /** Builds for arm64 with these emulators; the result lies in `out`. */
-        const build = (qemu: string, config = "", run = "uname -m > /machine") => {
+        const build = (
+          qemu: string,
+          config = "",
+          run = "uname -m > /machine",
+          more: Readonly<Record<string, string>> = {},
+        ) => {
           const directory = join(user?.home ?? world.directory, `build${++count}`);
           mkdirSync(directory);
           const text = readFileSync(join(world.directory, "kiln.toml"), "utf8");
@@ -92,12 +113,14 @@ describeWith(
                 : { ...process.env, KILN_ROOT: world.root, NO_COLOR: "1" }),
               KILN_CONFIG: join(directory, "kiln.toml"),
               KILN_QEMU: qemu,
+              ...more,
             },
             cwd: directory,
             encoding: "utf8",
           });
           const machine = () => readFileSync(join(out, "machine"), "utf8").trim();
-          return { status: built.status, output: built.stdout + built.stderr, machine };
+          const left = (path: string) => readdirSync(join(out, path));
+          return { status: built.status, output: built.stdout + built.stderr, machine, left };
         };
 
         it("a step that crashed runs again under the next", () => {
@@ -117,6 +140,35 @@ describeWith(
           expect(status).not.toBe(0);
           expect(output.match(/^#\d+ [\d.]+ the step crashed .*; it runs again/gm)).toHaveLength(1);
           expect(output).toContain("exit code: 139");
+        });
+
+        it.each(emulationsOf(way))(
+          "programs are run by the rung %s when it is forced",
+          (mode, kind) => {
+            const run =
+              "(sleep 1000 &); sh -c 'uname -m' > /machine; ls -a / /tmp > /seen; exec sh -c 'exit 3' || true";
+            const env = { KILN_EMULATION: mode, KILN_DEBUG: "executor" };
+            const failed = build("", "", run, env);
+            expect(failed.output).toContain(`"by":"${kind}"`);
+            expect(failed.output).toContain("exit code: 3");
+            const built = build("", "", run.replace("exec", "true"), env);
+            expect(built.status, built.output).toBe(0);
+            expect(built.machine()).toBe("aarch64");
+            expect(built.left("tmp")).toEqual([]);
+            expect(built.left("")).not.toContain("host-rootfs");
+          },
+        );
+
+        it.each(emulationsOf(way))("under %s a crashed step runs again too", (mode) => {
+          const env = { KILN_EMULATION: mode, KILN_DEBUG: "executor" };
+          const { status, output, machine } = build(
+            `arm64=${broken}:arm64=${good}`,
+            "",
+            "uname -m > /machine",
+            env,
+          );
+          expect(status, output).toBe(0);
+          expect(machine()).toBe("aarch64");
         });
 
         it("one alone crashes, and is named", () => {

@@ -64,6 +64,25 @@ it.each([60, 80, 120])("fits %d columns", (width) => {
   expect(Math.max(...table.map((line) => line.length))).toBeLessThanOrEqual(width);
 });
 
+it("where the window is narrow, platforms are listed below each other, and emulators below the table", () => {
+  const shared = stage("words", { targets: ["linux/arm64", "linux/arm/v7"], way: "shared" });
+  const report = { ...plan([shared, ...whole.stages]), targets: ["a", "b", "c"] };
+  expect(lines(report, 70).slice(2)).toEqual([
+    "STAGE  FOR           RUNS ON      HOW       STEPS",
+    "words  linux/arm64   linux/amd64  shared    1 to run",
+    "       linux/arm/v7",
+    "tools  linux/amd64   linux/amd64  shared    1 to run",
+    "       linux/arm64",
+    "final  linux/amd64   linux/amd64  native    2 cached",
+    "       linux/arm64   linux/arm64  emulated  1 cached, 1 to run",
+    "",
+    "Emulated by qemu-aarch64 7.2.22.",
+    "",
+    "3 of 6 steps to run, 1 of them emulated.",
+    "FROM --platform=$BUILDPLATFORM makes a stage run natively, for every target.",
+  ]);
+});
+
 it("names platforms that images lack, with the nearest, and fails for them", () => {
   const report = plan(
     [],

@@ -34,36 +34,55 @@ export function planLines(plan: PlanReport, style: Style, width: number): readon
   ];
 }
 
+interface Row {
+  readonly cells: readonly string[];
+  readonly stage: PlannedStage | undefined;
+}
+
+/** In narrow windows platforms that share a stage get a line each, and emulators are named below the table. */
 function stageLines(plan: PlanReport, style: Style, width: number): readonly string[] {
-  const rows = plan.stages.map((stage, at) => rowOf(stage, plan, plan.stages[at - 1]));
-  const widths = columnWidths([headings, ...rows], width);
-  const line = (row: readonly string[], paint: (cell: string, at: number) => string) =>
-    row
+  const rowsOf = (narrow: boolean) =>
+    plan.stages.flatMap((stage, at) => rowsOfStage(stage, plan, plan.stages[at - 1], narrow));
+  const wide = rowsOf(false);
+  const heading: Row = { cells: headings, stage: undefined };
+  const narrow = wholeOf(cellWidths([heading, ...wide])) > width;
+  const rows = narrow ? rowsOf(true) : wide;
+  const widths = fitWidths(cellWidths([heading, ...rows]), width);
+  const line = ({ cells, stage }: Row) =>
+    cells
       .map((cell, at) => {
         const space = widths[at] ?? 0;
         const shown = cut(cell, space, "…");
-        const filled = at === row.length - 1 ? shown : padTo(shown, space + gap);
-        return paint(filled, at);
+        const filled = at === cells.length - 1 ? shown : padTo(shown, space + gap);
+        return stage === undefined ? style.dim(filled) : paintCell(filled, at, stage, style);
       })
       .join("")
       .trimEnd();
-  const painted = rows.map((row, index) => {
-    const stage = plan.stages[index];
-    return line(row, (cell, at) => (stage ? paintCell(cell, at, stage, style) : cell));
-  });
-  return [line(headings, (cell) => style.dim(cell)), ...painted];
+  const emulators = new Set(narrow ? plan.stages.flatMap(({ emulator }) => emulator ?? []) : []);
+  const named = emulators.size === 0 ? [] : ["", `Emulated by ${[...emulators].join(", ")}.`];
+  return [...[heading, ...rows].map(line), ...named];
 }
 
-function rowOf(stage: PlannedStage, plan: PlanReport, above: PlannedStage | undefined): string[] {
+function rowsOfStage(
+  stage: PlannedStage,
+  plan: PlanReport,
+  above: PlannedStage | undefined,
+  narrow: boolean,
+): readonly Row[] {
+  const { targets, way, emulator } = stage;
   const name = cleanText(stage.name) || "(only stage)";
-  const everywhere = stage.targets.length > 1 && stage.targets.length === plan.targets.length;
-  return [
+  const everywhere = targets.length > 1 && targets.length === plan.targets.length;
+  const together = everywhere ? `all ${plan.targets.length}` : targets.join(", ");
+  const [first = "", ...others] = narrow && !everywhere ? targets : [together];
+  const cells = [
     above?.name === stage.name ? "" : name,
-    everywhere ? `all ${plan.targets.length}` : stage.targets.join(", "),
-    stage.way === "files" ? "-" : stage.platform,
-    stage.emulator === undefined ? stage.way : `${stage.way} (${stage.emulator})`,
+    first,
+    way === "files" ? "-" : stage.platform,
+    emulator === undefined || narrow ? way : `${way} (${emulator})`,
     countWords(stage),
   ];
+  const more = others.map((target) => ({ cells: ["", target, "", "", ""], stage }));
+  return [{ cells, stage }, ...more];
 }
 
 /** `3 cached`, `4 to run`, `1 cached, 3 to run`. */
@@ -92,11 +111,19 @@ function isCached({ steps }: PlannedStage): boolean {
   return steps.every(({ cached }) => cached);
 }
 
-/** As wide as their widest cells; where that is too much, the widest columns give way. */
-function columnWidths(rows: readonly (readonly string[])[], width: number): readonly number[] {
-  const widths = headings.map((_, at) => Math.max(...rows.map((row) => textWidth(row[at] ?? ""))));
-  const whole = () => widths.reduce((sum, one) => sum + one + gap, -gap);
-  while (whole() > width) {
+/** Of each column, its widest cell's. */
+function cellWidths(rows: readonly Row[]): readonly number[] {
+  return headings.map((_, at) => Math.max(...rows.map(({ cells }) => textWidth(cells[at] ?? ""))));
+}
+
+function wholeOf(widths: readonly number[]): number {
+  return widths.reduce((sum, one) => sum + one + gap, -gap);
+}
+
+/** Where that is too much, the widest columns give way. */
+function fitWidths(wanted: readonly number[], width: number): readonly number[] {
+  const widths = [...wanted];
+  while (wholeOf(widths) > width) {
     const widest = widths.indexOf(Math.max(...widths));
     const now = widths[widest] ?? 0;
     if (now <= narrowest) break;

@@ -8,7 +8,7 @@ import type { Finding } from "./finding.ts";
 const wanted: readonly string[] = ["amd64", "arm64", "arm", "riscv64", "ppc64le", "s390x", "386"];
 
 export function judgeEmulation(facts: Facts): readonly Finding[] {
-  return [hostHandlers(facts), privateHandlers(facts), emulators(facts)];
+  return [hostHandlers(facts), privateHandlers(facts), prefixed(facts), emulators(facts)];
 }
 
 function hostHandlers({ handlers, machine }: Facts): Finding {
@@ -48,6 +48,18 @@ function privateHandlers({ isolation }: Facts): Finding {
   };
 }
 
+/** What works where the kernel starts no emulators, in containers of steps and without any. */
+function prefixed({ tools, isolation, distribution }: Facts): Finding {
+  const base = { id: "prefix", group: "emulation", title: "Prefixed programs" } as const;
+  const proot = isolation.rungs.find((rung) => rung.isolation === "proot");
+  if (proot?.works)
+    return { ...base, status: "ok", found: `possible, slower: proot ${tools["proot"]?.version}` };
+  const needed = !isolation.privateHandlers.works;
+  const fix = tools["proot"]?.path === undefined ? installFix("proot", distribution) : undefined;
+  const found = `${proot?.reason ?? "proot does not work"}${needed ? "" : "; not needed here"}`;
+  return { ...base, status: "info", found, ...(needed && fix ? { fix } : {}) };
+}
+
 /** Needed is at least one way for the processors that images are mostly made for. */
 function emulators(facts: Facts): Finding {
   const { emulators: installed, handlers, machine, distribution, isolation } = facts;
@@ -66,8 +78,11 @@ function emulators(facts: Facts): Finding {
       : [],
   );
   const usable = new Set(installed.map(({ architecture }) => architecture));
+  const startsEmulators =
+    isolation.privateHandlers.works ||
+    isolation.rungs.some((rung) => rung.isolation === "proot" && rung.works);
   const runs = (one: string) =>
-    one === machine || registered.has(one) || (isolation.privateHandlers.works && usable.has(one));
+    one === machine || registered.has(one) || (startsEmulators && usable.has(one));
   const lacking = wanted.filter((one) => !runs(one) && !(one === "386" && machine === "amd64"));
   const found = words.join("; ") || "none installed";
   if (lacking.length === 0) return { ...base, status: "ok", found };

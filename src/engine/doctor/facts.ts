@@ -2,7 +2,7 @@
 import { execFile } from "node:child_process";
 import { accessSync, constants, existsSync, readFileSync, statfsSync } from "node:fs";
 import { release, userInfo } from "node:os";
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import { promisify } from "node:util";
 import { type Call, isAbortError } from "../../base/index.ts";
 import {
@@ -124,14 +124,17 @@ async function lookAtTool(name: string, search: string, call: Call): Promise<Too
   return { name, path, version };
 }
 
-/** The first word that looks like a version in what the program says of itself. */
+/** The first word that looks like a version in what the program says of itself, where it can be told from others'. */
 async function versionOf(path: string, call: Call): Promise<string | undefined> {
   const flag = path.endsWith("/ssh") ? "-V" : "--version";
   try {
     // A signal of its own for each program: many run at once.
     const options = { signal: AbortSignal.any([call.signal]), timeout: 5000 };
     const { stdout, stderr } = await promisify(execFile)(path, [flag], options);
-    return /\d+\.\d+(?:\.\d+)*(?:p\d+)?/.exec(stdout || stderr)?.[0];
+    const said = stdout || stderr;
+    // fuse-overlayfs names the version of fusermount3 first.
+    const own = said.split("\n").find((line) => line.startsWith(`${basename(path)}:`));
+    return /\d+\.\d+(?:\.\d+)*(?:p\d+)?/.exec(own ?? said)?.[0];
   } catch (error) {
     if (isAbortError(error) && call.signal.aborted) throw error;
     return undefined;

@@ -29,7 +29,7 @@ function ladder({ rungs, chosen, owners: kept }: IsolationReport): Finding {
   }
   const others = works.filter((one) => one !== chosen);
   const also = others.length > 0 ? `; also works: ${others.join(", ")}` : "";
-  const single = kept === "one" && chosen !== "root" ? ", files have one owner" : "";
+  const single = kept === "one" && chosen !== "root" ? ", with one user id" : "";
   return {
     ...base,
     status: chosen === "proot" ? "warning" : "ok",
@@ -85,7 +85,8 @@ function owners({ uid, isolation, tools, distribution }: Facts): readonly Findin
   const { ownersObstacle } = isolation;
   if (ownersObstacle === undefined)
     return [{ ...base, status: "ok", found: "ranges in /etc/subuid and /etc/subgid" }];
-  const consequence = "files of a build all have one owner; package managers are helped past that";
+  const consequence =
+    "steps see root as every file's owner; who they give files to is noted, and is right in the image";
   if (tools["newuidmap"]?.path === undefined) {
     const fix = installFix("uidmap", distribution);
     return [

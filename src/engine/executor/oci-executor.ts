@@ -6,6 +6,7 @@ import {
   AsyncStack,
   type Call,
   KilnError,
+  log,
   resolveInRoot,
   throwIfAborted,
 } from "../../base/index.ts";
@@ -27,6 +28,8 @@ import { type Network, type NetworkMode, Networks } from "./network/networks.ts"
 import type { StepNetworks } from "./network/step-networks.ts";
 import { environmentValue, ociSpec, type SpecMount } from "./oci-spec.ts";
 import { checkProgram, explainProgram, findProgram, type Program } from "./program.ts";
+import type { PrefixedStep, PrefixFiles } from "./proot/prefix-files.ts";
+import { askInnermost, startTold } from "./proot/start-told.ts";
 import {
   ensureWorkingDirectory,
   openRootFileSystem,
@@ -49,6 +52,7 @@ export interface OciExecutorOptions {
   readonly stateDir: string;
   readonly cgroups: CgroupView;
   readonly platforms: Platforms;
+  readonly prefix: PrefixFiles;
   readonly network: NetworkMode;
   /** Makes networks of steps otherwise than by links to the machine. */
   readonly openNetworks?: (directory: string) => Promise<StepNetworks>;
@@ -57,6 +61,8 @@ export interface OciExecutorOptions {
   readonly owners: "many" | "one";
   readonly now: () => Date;
 }
+
+const debug = log("executor");
 
 /** Runs steps side by side with crun or runc. Owns its work directory. */
 export class OciExecutor implements Executor {
@@ -122,6 +128,7 @@ export class OciExecutor implements Executor {
     const emulation =
       (await platforms.attempt(process.platform, process.attempt ?? 0)) ??
       (await platforms.find(process.platform));
+    debug.debug("programs run", { of: process.platform.architecture, by: emulation.kind });
     const number = ++this.#steps;
     const directory = join(this.#options.directory.path, `${number}`);
     mkdirSync(directory);
@@ -163,11 +170,13 @@ export class OciExecutor implements Executor {
       cwd,
     });
     await this.#checkProgram(program, process.platform);
-    const init = emulation.kind === "native" ? undefined : this.#init(step, program);
+    const init = this.#start(step, program, cwd);
     const apt = await this.#aptConfig(files.path);
     const terminal = process.io
       ? process.io.terminal !== undefined
       : process.stdio === "inherit" && isTerminal();
+    // proot changes calls on their way, so that nobody else could answer them.
+    const prefixed = emulation.kind === "prefix";
     const filter = this.#stepFilter();
     const user = lookUpUser(files.path, process.user ?? "");
     const { enter = [] } = emulation;
@@ -178,22 +187,18 @@ export class OciExecutor implements Executor {
         ? [nsenter, `--net=${network.setting.path}`, "--"]
         : [];
     const spec = ociSpec(
-      { ...process, cwd, args: init === undefined ? process.args : init.args },
+      { ...process, cwd, args: init.args },
       {
         rootfs: { path: files.path, readonly: files.readonly },
         mountProgram: this.#options.runtime.mount,
         user,
         rlimits: this.#rlimits(process, call),
-        mounts: [
-          ...files.mounts,
-          ...(init === undefined ? [] : [init.mount]),
-          ...(apt === undefined ? [] : [apt]),
-        ],
+        mounts: [...files.mounts, ...init.mounts, ...(apt === undefined ? [] : [apt])],
         bounding: this.#bounding,
         machine: this.#machine,
         cgroup: cgroupSetting(this.#options.cgroups, this.#group(number)),
         network: enterNetwork.length === 0 ? network.setting : { type: "host" },
-        seccomp: filter.setting,
+        seccomp: prefixed ? filter.pretending : filter.setting,
         owners: this.#options.owners,
         ...(apt === undefined ? {} : { aptConfig: apt.destination }),
         terminal,
@@ -208,6 +213,7 @@ export class OciExecutor implements Executor {
       bundle: directory,
       logFile,
       id,
+      descriptors: prefixed ? 1 : 0,
       enter: [...enterNetwork, ...enter],
     });
     await using stack = new AsyncStack();
@@ -224,7 +230,10 @@ export class OciExecutor implements Executor {
       const { now } = this.#options;
       exitCode = await supervise(
         limitedCommand(command, limits?.procs ?? []),
-        { stdio: process.stdio ?? "log", io: process.io, directory, owner, now },
+        {
+          ...{ stdio: process.stdio ?? "log", io: process.io, directory, owner, now },
+          ...(prefixed ? { start: startTold({ signal: "SIGKILL", ask: askInnermost }) } : {}),
+        },
         listening?.call ?? call,
       );
     } finally {
@@ -274,15 +283,20 @@ export class OciExecutor implements Executor {
     checkProgram(program, platform, runnableArchitectures(await this.#options.platforms.ways()));
   }
 
-  #init({ process, directory }: Step, program: Program): Init | undefined {
-    const data = initProgram(this.#machine);
-    if (data === undefined || program.type !== "elf") return undefined;
+  /** What the runtime is to start, and what that needs. */
+  #start({ process, directory, emulation }: Step, program: Program, cwd: string): PrefixedStep {
+    const { args } = process;
+    const { kind, prefix } = emulation;
+    const data = kind === "native" ? undefined : initProgram(this.#machine);
+    if (data === undefined || program.type !== "elf") return { args, mounts: [] };
+    if (kind === "prefix" && prefix !== undefined)
+      return this.#options.prefix.step(this.#machine, prefix, { program: program.path, args, cwd });
     const source = join(directory, "init");
     writeFileSync(source, data, { mode: 0o555 });
     const options = ["rbind", "ro", "nosuid", "nodev"];
     return {
-      args: [initPath, program.path, ...process.args],
-      mount: { destination: initPath, type: "none", source, options },
+      args: [initPath, program.path, ...args],
+      mounts: [{ destination: initPath, type: "none", source, options }],
     };
   }
 
@@ -318,12 +332,6 @@ export class OciExecutor implements Executor {
 interface Ran {
   readonly usage: ResourceUsage;
   readonly user: User;
-}
-
-/** How an emulated program is started by a first process of our own. */
-interface Init {
-  readonly args: readonly string[];
-  readonly mount: SpecMount;
 }
 
 interface Step {

@@ -6,7 +6,7 @@ import type { Standing } from "../isolation/index.ts";
 import { openCgroupView, sweepGroups } from "./cgroup.ts";
 import { emulatorMissing } from "./emulation/advice.ts";
 import { findEmulators, listEmulators } from "./emulation/emulators.ts";
-import { ptraceEmulations } from "./emulation/host-handlers.ts";
+import { prefixEmulations } from "./emulation/host-handlers.ts";
 import { nativeEmulation, readMachine } from "./emulation/native.ts";
 import {
   type EmulationMode,
@@ -20,6 +20,7 @@ import type { DnsSettings } from "./network/dns.ts";
 import { type NetworkMode, networkModes } from "./network/networks.ts";
 import { openUserNetworks } from "./network/user-networks.ts";
 import { OciExecutor } from "./oci-executor.ts";
+import { PrefixFiles } from "./proot/prefix-files.ts";
 import { ProotExecutor } from "./proot/proot-executor.ts";
 import { findInPath, findRuntime } from "./runtime.ts";
 import { openPlainWorkDirectory, openWorkDirectory } from "./work-directory.ts";
@@ -68,6 +69,7 @@ export async function openExecutor(options: ExecutorOptions): Promise<Executor> 
     ...(options.dns === undefined ? {} : { dns: options.dns }),
     network: options.network ?? networkFromEnvironment(process.env["KILN_NETWORK"]),
     platforms: new Platforms(platformsOptions(options, directory.path)),
+    prefix: new PrefixFiles(directory.path, findInPath("proot", path)),
     owners: options.standing?.owners ?? "many",
     now: options.now ?? (() => new Date()),
   });
@@ -89,16 +91,13 @@ function openProot(options: ExecutorOptions, standing: Standing): Executor {
   const chosen = chosenEmulators(options);
   const search = [chosen, path, "/usr/local/bin", "/usr/bin"].join(":");
   const known = new Set(native.platforms.map(({ architecture }) => architecture));
-  const found = ptraceEmulations(findEmulators(search), known);
-  const others = ptraceEmulations(listEmulators(chosen), known);
-  const all = [native, ...found.ways];
+  const all = [native, ...prefixEmulations(findEmulators(search), known, "ptrace")];
   return new ProotExecutor({
     proot,
     setpriv: findInPath("setpriv", path),
     directory,
     ways: all,
-    others: others.ways,
-    emulatorOf: (way) => found.emulatorOf(way) ?? others.emulatorOf(way),
+    others: prefixEmulations(listEmulators(chosen), known, "ptrace"),
     missing: (platform) =>
       emulatorMissing(platform, {
         table: { mounted: false, enabled: false, handlers: [] },
@@ -115,6 +114,8 @@ function platformsOptions(options: ExecutorOptions, directory: string): Platform
   const chosen = chosenEmulators(options);
   const mode = emulationFromEnvironment(process.env["KILN_EMULATION"]);
   const inside = inUserNamespace(options);
+  const search = [chosen, path, "/usr/local/bin", "/usr/bin"].join(":");
+  const proot = findInPath("proot", path);
   return {
     machine: readMachine(directory),
     directory,
@@ -122,7 +123,6 @@ function platformsOptions(options: ExecutorOptions, directory: string): Platform
     // Emulated steps of a nested namespace cannot make device nodes, so root prefers what the machine has registered.
     preferPrivate: inside || chosen !== "" || mode === "private",
     async openPrivate(native) {
-      const search = [chosen, path, "/usr/local/bin", "/usr/bin"].join(":");
       // The processor's own programs would be given to an emulator that is one of them.
       const emulators = findEmulators(search).filter(
         ({ architecture }) => !native.has(architecture),
@@ -131,6 +131,8 @@ function platformsOptions(options: ExecutorOptions, directory: string): Platform
       return await openNestedHandlers(directory, emulators, (name) => findInPath(name, path));
     },
     named: () => listEmulators(chosen),
+    prefix: (native, emulators = findEmulators(search)) =>
+      proot === undefined ? [] : prefixEmulations(emulators, native, "prefix"),
     // What a namespace has registered is meant for its other steps: this one gets a namespace of its own.
     openOther: (emulator) =>
       openNestedHandlers(directory, [emulator], (name) => findInPath(name, path)),

@@ -59,6 +59,8 @@ export function runCommand(
     readonly bundle: string;
     readonly logFile: string;
     readonly id: string;
+    /** How many descriptors behind the usual three the process gets. */
+    readonly descriptors?: number;
     /** Words that get it into namespaces; dies with us all the same. */
     readonly enter: readonly string[];
   },
@@ -76,6 +78,7 @@ export function runCommand(
     path,
     ...flags,
     "run",
+    ...(options.descriptors ? [`--preserve-fds=${options.descriptors}`] : []),
     "--bundle",
     options.bundle,
     options.id,

@@ -21,9 +21,12 @@ export interface StepFilterOptions {
 /** Made when the first step runs. Owns the recorder of owners where there is one owner only. */
 export class StepFilter implements Disposable {
   readonly setting: SeccompSetting;
+  readonly #options: StepFilterOptions;
   readonly #recorder: OwnerRecorder | undefined;
+  #pretending: SeccompSetting | undefined;
 
   constructor(options: StepFilterOptions) {
+    this.#options = options;
     const { machine, stateDir, owners, runtime } = options;
     // The kernel shows its state of filtering only when it can filter.
     if (!readFileSync("/proc/self/status", "utf8").includes("\nSeccomp:")) {
@@ -42,13 +45,14 @@ export class StepFilter implements Disposable {
       return;
     }
     recorder?.[Symbol.dispose]();
-    const program = compiledFilter(machine, stateDir, { owners });
-    this.setting = program === undefined ? { type: "rules" } : { type: "compiled", program };
+    this.setting = compiledSetting(options);
   }
 
-  /** Whether owners that steps give to files are noted. */
-  get records(): boolean {
-    return this.#recorder !== undefined;
+  /** The same without anybody asked: owners that steps give are forgotten where there is one only. */
+  get pretending(): SeccompSetting {
+    if (this.#recorder === undefined) return this.setting;
+    this.#pretending ??= compiledSetting(this.#options);
+    return this.#pretending;
   }
 
   /** To be held while a step runs. */
@@ -59,6 +63,11 @@ export class StepFilter implements Disposable {
   [Symbol.dispose](): void {
     this.#recorder?.[Symbol.dispose]();
   }
+}
+
+function compiledSetting({ machine, stateDir, owners }: StepFilterOptions): SeccompSetting {
+  const program = compiledFilter(machine, stateDir, { owners });
+  return program === undefined ? { type: "rules" } : { type: "compiled", program };
 }
 
 function openRecorder(directory: string): OwnerRecorder | undefined {

@@ -73,7 +73,7 @@ function advise(platform: Platform, processor: string, { table, exists }: Findin
     const mount = table.mounted ? "" : `mount -t binfmt_misc binfmt_misc ${binfmtDirectory}; `;
     return {
       why: `the emulator qemu-${processor} is installed but not registered with the kernel`,
-      hint: `Run as root: ${mount}update-binfmts --enable qemu-${processor} (or: systemctl restart systemd-binfmt). Without root: --isolation proot needs no registration, and is slower.`,
+      hint: `Run as root: ${mount}update-binfmts --enable qemu-${processor} (or: systemctl restart systemd-binfmt). Without root: install proot, which puts the emulator before every program, and is slower.`,
     };
   }
   return {

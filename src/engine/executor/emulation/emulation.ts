@@ -3,11 +3,20 @@ import type { Call } from "../../../base/index.ts";
 import type { Platform } from "../../../formats/oci/index.ts";
 
 /**
+ * The ladder for programs of other processors, best first: the processor itself; emulators that are registered for the
+ * build alone; those that the machine has registered; `prefix`: a step's container in which proot puts one before every
+ * program; `ptrace`: the same where there are no containers.
+ */
+export type EmulationKind = "native" | "private-handler" | "host-handler" | "prefix" | "ptrace";
+
+/**
  * One way of running programs: by the processor itself, or by an emulator that the kernel starts for them. A way that
  * needs surroundings of its own (a private binfmt_misc in a user namespace) is one more implementation of this.
  */
 export interface Emulation {
-  readonly kind: "native" | "private-handler" | "host-handler" | "ptrace";
+  readonly kind: EmulationKind;
+  /** The emulator's path, where something other than the kernel puts it before programs. */
+  readonly prefix?: string;
   /** Words of a command that gets the runtime to where this works, to be put before it. */
   readonly enter?: readonly string[];
   /** What it runs, best first. */

@@ -114,18 +114,16 @@ export function privateEmulations(
   }));
 }
 
-/** One for every emulator that proot puts before programs, and which emulator that is. */
-export function ptraceEmulations(
+/** One for every emulator that proot puts before programs. */
+export function prefixEmulations(
   emulators: readonly Emulator[],
   native: ReadonlySet<string>,
-): {
-  readonly ways: readonly Emulation[];
-  readonly emulatorOf: (way: Emulation) => string | undefined;
-} {
-  const paths = new Map(
-    inOrder(emulators, native).map((one) => [emulationBy(one, "ptrace"), one.path] as const),
-  );
-  return { ways: [...paths.keys()], emulatorOf: (way) => paths.get(way) };
+  kind: "prefix" | "ptrace",
+): readonly Emulation[] {
+  return inOrder(emulators, native).map((one) => ({
+    ...emulationBy(one, kind),
+    prefix: one.path,
+  }));
 }
 
 function inOrder(emulators: readonly Emulator[], native: ReadonlySet<string>): readonly Emulator[] {

@@ -21,7 +21,7 @@ const debug = log("executor");
 const MNT_DETACH = 2;
 
 /** `KILN_EMULATION`: which way programs of other processors run, instead of the best that works. */
-export const emulationModes = ["auto", "private", "host"] as const;
+export const emulationModes = ["auto", "private", "host", "prefix"] as const;
 export type EmulationMode = (typeof emulationModes)[number];
 
 export interface PlatformsOptions {
@@ -33,6 +33,14 @@ export interface PlatformsOptions {
   readonly preferPrivate: boolean;
   /** Registers what is installed, but for `native` programs, for this build alone; rejects where the kernel refuses. */
   readonly openPrivate: (native: ReadonlySet<string>) => Promise<PrivateHandlers>;
+  /**
+   * What proot can put emulators before, but for `native` programs: those that are installed, or `emulators`. None without
+   * proot.
+   */
+  readonly prefix: (
+    native: ReadonlySet<string>,
+    emulators?: readonly Emulator[],
+  ) => readonly Emulation[];
   /** All emulators that somebody has named, best first: those after the first of an architecture are for crashed steps. */
   readonly named: () => readonly Emulator[];
   /** Registers one of them for the steps that are started through it; rejects where the kernel refuses. */
@@ -69,7 +77,7 @@ export class Platforms implements AsyncDisposable {
     // What the machine offers costs nothing: only where it does not come first, or does not do, is there more to be done.
     const atOnce = this.#options.preferPrivate
       ? undefined
-      : findEmulation(this.#waysOf(table, undefined), wanted);
+      : findEmulation(this.#registered(table, undefined), wanted);
     if (atOnce !== undefined) return atOnce;
     const ways = this.#waysOf(table, await this.#openPrivate());
     const way = findEmulation(ways, wanted);
@@ -95,10 +103,12 @@ export class Platforms implements AsyncDisposable {
       .filter(({ architecture }) => architecture === wanted.architecture);
     const emulator = named[attempt];
     if (emulator === undefined) return undefined;
-    const opened = this.#others.get(emulator.path) ?? this.#openOther(emulator);
-    this.#others.set(emulator.path, opened);
-    const handlers = await opened;
-    return handlers && findEmulation(privateEmulations(handlers, new Set()), wanted);
+    const handlers = await this.#openOnce(emulator);
+    const ways =
+      handlers === undefined
+        ? this.#options.prefix(new Set(), [emulator])
+        : privateEmulations(handlers, new Set());
+    return findEmulation(ways, wanted);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -106,6 +116,13 @@ export class Platforms implements AsyncDisposable {
       const opened = await opening?.catch(() => undefined);
       await opened?.[Symbol.asyncDispose]();
     }
+  }
+
+  #openOnce(emulator: Emulator): Promise<PrivateHandlers | undefined> {
+    if (this.#options.mode === "prefix") return Promise.resolve(undefined);
+    const opened = this.#others.get(emulator.path) ?? this.#openOther(emulator);
+    this.#others.set(emulator.path, opened);
+    return opened;
   }
 
   async #openOther(emulator: Emulator): Promise<PrivateHandlers | undefined> {
@@ -118,7 +135,16 @@ export class Platforms implements AsyncDisposable {
   }
 
   #waysOf(table: HandlerTable, own: PrivateHandlers | undefined): readonly Emulation[] {
+    const { mode, prefix } = this.#options;
+    const isAllowed = mode === "auto" || mode === "prefix";
+    const prefixed = isAllowed ? prefix(this.#nativeArchitectures()) : [];
+    return [...this.#registered(table, own), ...prefixed];
+  }
+
+  /** What the kernel starts emulators for, and what needs none. */
+  #registered(table: HandlerTable, own: PrivateHandlers | undefined): readonly Emulation[] {
     const { mode, preferPrivate } = this.#options;
+    if (mode === "prefix") return [this.#native];
     const native = this.#nativeArchitectures();
     const ours = own === undefined ? [] : privateEmulations(own, native);
     // In a namespace with a table of its own, the machine's is out of reach.
@@ -132,7 +158,8 @@ export class Platforms implements AsyncDisposable {
   }
 
   #openPrivate(): Promise<PrivateHandlers | undefined> {
-    if (this.#options.mode === "host") return Promise.resolve(undefined);
+    const { mode } = this.#options;
+    if (mode === "host" || mode === "prefix") return Promise.resolve(undefined);
     this.#private ??= this.#options
       .openPrivate(this.#nativeArchitectures())
       .catch((error: unknown) => {

@@ -24,7 +24,7 @@ export interface ProotView {
 const devices = ["full", "null", "random", "tty", "urandom", "zero"].map((name) => `/dev/${name}`);
 
 /** Where proot shows the whole machine to emulated steps. */
-const hostView = "/host-rootfs";
+export const hostView = "/host-rootfs";
 
 /** proot takes SIGQUIT to mean that everything it runs is to be killed. */
 export const killSignal = "SIGQUIT";

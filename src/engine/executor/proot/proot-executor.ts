@@ -1,10 +1,8 @@
 // The executor for machines that allow no namespace: proot rewrites the paths that a step's programs use.
-import { spawn } from "node:child_process";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Readable } from "node:stream";
 import type { StepCall } from "../../../api/index.ts";
-import { AsyncStack, type Call, KilnError, throwIfAborted } from "../../../base/index.ts";
+import { AsyncStack, type Call, KilnError, log, throwIfAborted } from "../../../base/index.ts";
 import { hostPlatform, normalizePlatform, type Platform } from "../../../formats/oci/index.ts";
 import { type Mount, noteNewFiles } from "../../../storage/snapshot/index.ts";
 import { type Emulation, findEmulation, runnableArchitectures } from "../emulation/emulation.ts";
@@ -21,7 +19,8 @@ import { lookUpUser, type User } from "../user.ts";
 import { removeWork, type WorkDirectory } from "../work-directory.ts";
 import { killSignal, prootCommand } from "./proot-command.ts";
 import { directoryOf, prepareBinds } from "./proot-files.ts";
-import { exitCodeOf, statusDescriptor, statusProgram } from "./status-program.ts";
+import { startTold } from "./start-told.ts";
+import { statusProgram } from "./status-program.ts";
 
 export interface ProotExecutorOptions {
   /** Absolute. */
@@ -33,12 +32,12 @@ export interface ProotExecutorOptions {
   readonly ways: readonly Emulation[];
   /** All emulators that somebody has named, best first. */
   readonly others: readonly Emulation[];
-  /** The emulator behind a way that is not native. */
-  readonly emulatorOf: (way: Emulation) => string | undefined;
   /** The error for a platform that nothing here runs. */
   readonly missing: (platform: Platform) => KilnError;
   readonly now: () => Date;
 }
+
+const debug = log("executor");
 
 /** Runs steps side by side with proot. Owns its work directory. */
 export class ProotExecutor implements Executor {
@@ -85,6 +84,7 @@ export class ProotExecutor implements Executor {
     this.#warnOnce(process, call);
     const way =
       this.#attempt(process.platform, process.attempt ?? 0) ?? this.#find(process.platform);
+    debug.debug("programs run", { of: process.platform.architecture, by: way.kind });
     const root = directoryOf(rootfs);
     if (root.readonly)
       throw new KilnError("UNSUPPORTED", "a read-only root needs a namespace", {
@@ -109,7 +109,7 @@ export class ProotExecutor implements Executor {
       throw processFailed({ args: process.args, exitCode: 127, ...why });
     const user = lookUpUser(root.path, process.user ?? "");
     const { proot, setpriv, now } = this.#options;
-    const emulator = this.#options.emulatorOf(way);
+    const emulator = way.prefix;
     const command = prootCommand({
       ...{ proot, setpriv, root: root.path, cwd, user, binds, init: this.#init, emulator },
       program: program.path,
@@ -127,7 +127,7 @@ export class ProotExecutor implements Executor {
         owner: user,
         now,
         environment: environment(process.env, user),
-        start: startProot,
+        start: startTold({ signal: killSignal }),
       },
       listening.call,
     );
@@ -206,42 +206,4 @@ function environment(given: readonly string[], user: User): Readonly<Record<stri
     return at === -1 ? [one, ""] : [one.slice(0, at), one.slice(at + 1)];
   });
   return { PATH: defaultPath, HOME: user.home, ...Object.fromEntries(pairs) };
-}
-
-/** Starts it, and resolves with the exit code of the step's own program. What that leaves running ends with it. */
-async function startProot(
-  command: readonly string[],
-  stdio: ("ignore" | "inherit" | number)[],
-  env: Readonly<Record<string, string>>,
-  call: Call,
-  started?: (pid: number) => void,
-): Promise<number> {
-  const [program = "", ...args] = command;
-  const child = spawn(program, args, { stdio: [...stdio, "pipe"], env, cwd: "/" });
-  if (child.pid !== undefined) started?.(child.pid);
-  const kill = () => void child.kill(killSignal);
-  call.signal.addEventListener("abort", kill, { once: true });
-  let status: number | undefined;
-  const told = child.stdio[statusDescriptor] as Readable;
-  told.on("data", (data: Uint8Array) => {
-    if (data.length < 4) return;
-    status = new DataView(data.buffer, data.byteOffset, 4).getInt32(0, true);
-    kill();
-  });
-  try {
-    const own = await new Promise<number>((resolve, reject) => {
-      child.once("error", (cause) =>
-        reject(
-          new KilnError("RUNTIME_FAILED", `proot could not be started: ${cause.message}`, {
-            cause,
-          }),
-        ),
-      );
-      child.once("close", (code) => resolve(code ?? 137));
-    });
-    throwIfAborted(call);
-    return status === undefined ? own || 1 : exitCodeOf(status);
-  } finally {
-    call.signal.removeEventListener("abort", kill);
-  }
 }
