@@ -39,6 +39,20 @@ describe("a daemon's settings", () => {
     expect(engine.platforms).toBeUndefined();
   });
 
+  it("know all frontends, unless the file takes one away or says whose may run", async () => {
+    expect((await settings([])).engine.frontends).toEqual(["dockerfile.v0", "gateway.v0"]);
+    const toml = `
+[frontend."dockerfile.v0"]
+enabled = false
+[frontend."gateway.v0"]
+allowedRepositories = ["docker.io/docker/dockerfile"]
+`;
+    expect((await settings([], toml)).engine).toMatchObject({
+      frontends: ["gateway.v0"],
+      gatewaySources: ["docker.io/docker/dockerfile"],
+    });
+  });
+
   it("come from the file, and flags win", async () => {
     const toml = `
 [grpc]
