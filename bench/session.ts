@@ -1,5 +1,6 @@
 // Contexts and results through a session, Kiln's client and daemon beside a neighbour's: `npx tsx bench/session.ts --help`.
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import {
   closeSync,
   existsSync,
@@ -16,8 +17,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout } from "node:timers/promises";
 
-const files = 20_000;
-const largeSize = 1 << 30;
+const files = Number(process.env["BENCH_FILES"] ?? 20_000);
+const largeSize = Number(process.env["BENCH_LARGE_MIB"] ?? 1024) << 20;
 /** Clock ticks of /proc/PID/stat in a second (USER_HZ). */
 const ticks = 100;
 
@@ -51,6 +52,8 @@ local-large.
   KILN              the command; bin/kiln
   NEIGHBOUR         the other client's command, up to \`build\`; none where absent
   NEIGHBOUR_DAEMON  names of its daemon's processes, whose CPU time counts; dockerd,containerd
+  BENCH_FILES       how many small files; 20000
+  BENCH_LARGE_MIB   size of the large file; 1024
   STOCK             set to try NEIGHBOUR against \`kiln serve\` too
   BENCH_ROUNDS      how often; 3
 `);
@@ -100,7 +103,8 @@ function makeContexts(root: string): void {
   }
   mkdirSync(join(root, "large"));
   const file = openSync(join(root, "large/file"), "w");
-  const piece = new Uint8Array(1 << 20).map((_, at) => (at * 7919) >> 3);
+  // Noise, so that nothing is smaller packed.
+  const piece = randomBytes(1 << 20);
   for (let at = 0; at < largeSize; at += piece.length) {
     piece[0] = at >> 20;
     piece[1] = at >> 28;
@@ -158,7 +162,8 @@ function compare(row: string, root: string, pairs: readonly Pair[]): void {
   const spent = pairs.map((): Spent[] => []);
   let fixed = join(root, context);
   const out = join(root, "out");
-  const flags = output ? ["-o", `type=${output},dest=${out},compression=uncompressed`] : [];
+  const plain = output === "oci" ? ",compression=uncompressed" : "";
+  const flags = output ? ["-o", `type=${output},dest=${out}${plain}`] : [];
   for (const pair of pairs) run(pair, [fixed]);
   if (output) for (const pair of pairs) run(pair, [...flags, fixed]);
   for (let round = 0; round < Number(BENCH_ROUNDS); round++) {
