@@ -8,7 +8,7 @@ import { ConversionError, commonType, convert, type Type } from "./types.ts";
 import { equalValues, Mapping, Sequence, settled, typeName, type Value } from "./value.ts";
 
 /** Steps of evaluation in one bake: expressions, and elements that functions make. */
-const maxWork = 5_000_000;
+const maxWork = 1_000_000;
 /** Longest text that a template may make, in UTF-16 units. */
 const maxTextLength = 16 << 20;
 /** Functions of files inside functions of files. */
@@ -499,7 +499,12 @@ function runBinary(expression: Kind<"binary">, scope: Scope, element: Value | un
   );
   if (operator === "&&") return a === true && b === true;
   if (operator === "||") return a === true || b === true;
-  return arithmetic(operator, Number(a), Number(b), range);
+  return finite(arithmetic(operator, Number(a), Number(b), range), range);
+}
+
+function finite(value: Value, range: Range): Value {
+  if (typeof value !== "number" || Number.isFinite(value)) return value;
+  throw mistakeAt(range, "Operation failed", "The number is too large.");
 }
 
 function arithmetic(operator: BinaryOperator, a: number, b: number, range: Range): Value {
@@ -534,6 +539,7 @@ function runFor(expression: ForExpression, scope: Scope, element: Value | undefi
   const groups = new Map<string, Value[]>();
   const entries = new Map<string, Value>();
   for (const [key, value] of pairsOf(run(collection, scope, element), collection.range)) {
+    scope.budget.spend(1, collection.range);
     const inner = withVariables(scope, loopVariables(keyName, key, valueName, value));
     if (
       condition &&
@@ -597,9 +603,10 @@ function runCall(call: Kind<"call">, scope: Scope, element: Value | undefined): 
   try {
     if (found.expressions)
       return found.expressions(call.args, (arg) => run(arg, scope, element), fail);
-    return scope.budget.enter(call.range, () =>
+    const result = scope.budget.enter(call.range, () =>
       found.call(given, (amount) => scope.budget.spend(amount, call.range)),
     );
+    return finite(result, call.range);
   } catch (error) {
     throw functionMistake(error, call, found, ranges);
   }

@@ -192,7 +192,8 @@ export class ExpressionParser {
     const token = this.scanner.next();
     switch (token.kind) {
       case "number":
-        return literal(Number(token.text), token.range);
+        if (Number.isFinite(Number(token.text))) return literal(Number(token.text), token.range);
+        throw mistakeAt(token.range, "Invalid number", "The number is too large.");
       case "quote":
         return parseQuoted(this, token);
       case "heredoc":

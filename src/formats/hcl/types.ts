@@ -74,6 +74,7 @@ function toNumber(value: Value): number {
   if (typeof value !== "string") throw new ConversionError("number required");
   if (!/^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(value))
     throw new ConversionError("a number is required");
+  if (!Number.isFinite(Number(value))) throw new ConversionError("the number is too large");
   return Number(value);
 }
 

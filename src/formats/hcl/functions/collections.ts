@@ -197,7 +197,9 @@ export const collectionFunctions: Readonly<Record<string, HclFunction>> = {
   contains: simple([any("list"), any("value")], ([whole, value]) =>
     sequence(whole, 0).items.some((item) => equalValues(item, value ?? null)),
   ),
-  distinct: simple([any("list")], ([whole]) => list(distinct(sequence(whole, 0).items))),
+  distinct: simple([any("list")], ([whole]) =>
+    list(distinct(list(sequence(whole, 0).items).items)),
+  ),
   element: simple([any("list"), number("index")], ([whole, index]) => elementAt(whole, index)),
   flatten: simple(
     [any("list")],
