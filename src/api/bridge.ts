@@ -159,6 +159,8 @@ export interface FrontendResult {
   /** True when an index is to be made even for a single platform. */
   readonly multiPlatform: boolean;
   readonly metadata: Attrs;
+  /** The image's name, where whoever asks leaves that to the frontend (`name=*`). */
+  readonly imageName?: string;
   /** For images, by the names that exporters have for them: `annotation-index.KEY`, `annotation[linux/arm64].KEY`. */
   readonly annotations?: Attrs;
 }

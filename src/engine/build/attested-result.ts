@@ -81,8 +81,12 @@ export async function attestedResult(
         return [id, describeProvenance(request, one, fullProvenance, said, [])];
       }),
     );
-  const { multiPlatform, annotations = {} } = described;
-  return { result: { platforms, multiPlatform, annotations, sourceDateEpoch }, provenance };
+  const { multiPlatform, annotations = {}, imageName } = described;
+  const named = imageName === undefined ? {} : { imageName };
+  return {
+    result: { platforms, multiPlatform, annotations, ...named, sourceDateEpoch },
+    provenance,
+  };
 }
 
 /** Bills of materials by platform, of the results and of the stages that the frontend names besides. */

@@ -8,7 +8,10 @@ import { type Emit, runStep } from "./step.ts";
 /** An exporter with what was asked of it. */
 export interface WantedExport {
   readonly exporter: Exporter;
+  /** Without the name, and not yet pushed, where the frontend is to name the image (`name=*`). */
   readonly attrs: Attrs;
+  /** All of them, once it is known how the frontend names the image. Throws `FLAG_INVALID` where it does not. */
+  readonly named: (imageName: string | undefined) => Attrs;
   readonly title: string;
 }
 
@@ -19,7 +22,7 @@ export function findExporters(
 ): readonly WantedExport[] {
   return requests.map(({ type, attrs }) => {
     const exporter = exporters.get(type);
-    if (exporter) return { exporter, attrs, title: `exporting to ${type}` };
+    if (exporter) return { exporter, ...namedLater(attrs), title: `exporting to ${type}` };
     const near = closest(type, exporters.keys());
     throw new KilnError("UNSUPPORTED", `there is no output type ${JSON.stringify(type)}`, {
       hint: near
@@ -27,6 +30,24 @@ export function findExporters(
         : `Known types: ${[...exporters.keys()].join(", ")}.`,
     });
   });
+}
+
+function namedLater(attrs: Attrs): Pick<WantedExport, "attrs" | "named"> {
+  const { name, push, ...rest } = attrs;
+  if (name !== "*") return { attrs, named: () => attrs };
+  return {
+    attrs: rest,
+    named(imageName) {
+      if (imageName) return { ...attrs, name: imageName };
+      throw new KilnError(
+        "FLAG_INVALID",
+        "output attribute name=*: the build does not name its image",
+        {
+          hint: "Name it: name=registry.example.com/app:1.",
+        },
+      );
+    },
+  };
 }
 
 /** Refusals that are certain already: before any work, every target is asked whether it would take the result. */
@@ -54,10 +75,11 @@ export async function exportResult(
   const allPrepared = createBarrier(wanted.length);
   const finished = await runAll(
     wanted.map((one, index) => ({ ...one, index, key: `export ${index}` })),
-    ({ exporter, attrs, title, index, key }, exporting) =>
+    ({ exporter, named, title, index, key }, exporting) =>
       runStep(
         { name: title, key, emit, now },
         async (step) => {
+          const attrs = named(result.imageName);
           const one = prepared.use(
             await exporter.prepare({ ...result, output: index }, attrs, session, step),
           );

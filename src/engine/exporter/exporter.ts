@@ -39,6 +39,8 @@ export interface ResultAttestation {
 export interface SolvedResult {
   readonly platforms: readonly SolvedPlatform[];
   readonly multiPlatform: boolean;
+  /** As the frontend names the image, for exporters that are asked to call it so. */
+  readonly imageName?: string;
   /** Of the frontend, as attributes (`annotation-index.KEY`); they win over those of the request. */
   readonly annotations?: Attrs;
   /** Which of the request's exporters it is handed to, counted from 0; 0 where absent. */

@@ -15,6 +15,7 @@ export const resultKeys = {
   baseConfig: "containerimage.base.config",
   platforms: "refs.platforms",
   epoch: "source.date.epoch",
+  imageName: "image.name",
 } as const;
 
 /** What the metadata of a result say: configurations and times by platform, the platforms, words and annotations. */
@@ -39,6 +40,7 @@ export function resultMetadata(result: FrontendResult): Map<string, Uint8Array> 
     const rest = { variant, "os.version": osVersion, "os.features": osFeatures };
     return { ID: id, Platform: { architecture, os, ...rest } };
   });
+  if (result.imageName !== undefined) set(resultKeys.imageName, result.imageName);
   if (Platforms.length > 0) set(resultKeys.platforms, JSON.stringify({ Platforms }));
   return entries;
 }
@@ -55,6 +57,7 @@ export interface ReadResult {
   readonly metadata: Attrs;
   /** For exporters of images. */
   readonly annotations: Attrs;
+  readonly imageName?: string;
 }
 
 /** `native` is the platform of a result that does not say. Throws `REQUEST_INVALID`. */
@@ -63,6 +66,7 @@ export function readResult(
   native: () => Platform,
 ): ReadResult {
   const refs = refsOf(result);
+  const name = metadata.get(resultKeys.imageName);
   const said = readPlatforms(metadata.get(resultKeys.platforms));
   const parts = [...refs].map(([key, ref]): ResultPart => {
     const suffix = key === "" ? "" : `/${key}`;
@@ -87,6 +91,7 @@ export function readResult(
     multiPlatform: !refs.has(""),
     metadata: attrsWith("frontend.", metadata),
     annotations: attrsWith("annotation", metadata),
+    ...(name && name.length > 0 ? { imageName: new TextDecoder().decode(name) } : {}),
   };
 }
 
