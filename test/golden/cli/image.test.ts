@@ -133,7 +133,7 @@ describe("image", () => {
     await loadTar(legacy(["app:1"]), "--all");
     await done("image", "tag", "app:1", "registry.example/app:2");
     expect(await done("image", "ls", "--format", "{{.Repository}}:{{.Tag}} {{.Size}}")).toBe(`app:1 ${size}B\nregistry.example/app:2 ${size}B\n`);
-    expect(await done("image", "ls", "--format", "table {{.Tag}}\\t{{.Repository}}", "app")).toBe("TAG   REPOSITORY\n1     app\n");
+    expect(await done("image", "ls", "--format", "table {{.Tag}}\\t{{.Repository}}", "app")).toBe("TAG       REPOSITORY\n1         app\n");
     expect(await done("image", "ls", "-q")).toMatch(/^[0-9a-f]{12}\n$/);
     expect(await done("image", "rm", "app:1")).toBe("Untagged: docker.io/library/app:1\n");
     expect(await done("image", "ls", "--format", "{{.Repository}}")).toBe("registry.example/app\n");
