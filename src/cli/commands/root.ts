@@ -9,6 +9,7 @@ import {
   stopEntry,
   useEntry,
 } from "./builders/entries.ts";
+import { dapEntry } from "./dap/entries.ts";
 import { debugEntry } from "./debug/entries.ts";
 import type { Entry } from "./entry.ts";
 import { historyEntry } from "./history/entries.ts";
@@ -45,6 +46,7 @@ export const root: Entry = {
     },
     buildctl,
     copyEntry,
+    dapEntry,
     debugEntry,
     doctorEntry,
     createEntry,

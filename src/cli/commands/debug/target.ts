@@ -1,5 +1,6 @@
 // What of a build can be entered: the step that failed, as it was then or as it began, or the result.
 import type {
+  Attrs,
   BuildBridge,
   Container,
   ContainerProcess,
@@ -34,6 +35,12 @@ export function failedTarget(bridge: BuildBridge, failed: FailedStep): DebugTarg
       bridge.container({ op, refs: initial ? inputs : states, platform }, call),
     process: (args) => ({ ...op, args }),
   };
+}
+
+/** The network of a build's steps, where nothing else is said in the Dockerfile. */
+export function networkOf(attrs: Attrs): ExecOp["network"] {
+  const mode = attrs["force-network-mode"];
+  return mode === "host" || mode === "none" ? mode : "sandbox";
 }
 
 /** `network` is that of the build's steps. */

@@ -5,7 +5,7 @@ import { openBuilder } from "../builders/builder.ts";
 import type { RunWorld } from "../command.ts";
 import { copyOut, readCopies } from "./copy.ts";
 import { Monitor } from "./monitor.ts";
-import { type DebugTarget, failedTarget, resultTarget } from "./target.ts";
+import { type DebugTarget, failedTarget, networkOf, resultTarget } from "./target.ts";
 
 export interface DebugOptions {
   readonly on: "error" | "always";
@@ -91,9 +91,7 @@ async function attempt(request: BuildRequest, bridge: BuildBridge, call: Call): 
     );
     const [first] = described.platforms;
     if (!first) return { described };
-    const mode = attrs["force-network-mode"];
-    const network = mode === "host" || mode === "none" ? mode : "sandbox";
-    return { described, target: resultTarget(bridge, first, solved[0], network) };
+    return { described, target: resultTarget(bridge, first, solved[0], networkOf(attrs)) };
   } catch (error) {
     if (isAbortError(error)) throw error;
     const failed = bridge.failures().slice(before)[0];
