@@ -1,42 +1,26 @@
 // Expressions to values (HCL spec, Expressions). Work is counted, so that no file keeps a machine busy for long.
-import { isKilnError, type KilnError } from "../../base/index.ts";
-import type { BinaryOperator, Expression, ForExpression } from "./ast.ts";
-import { commonFunctionError, FunctionError, type HclFunction } from "./function.ts";
+import { isKilnError } from "../../base/index.ts";
+import {
+  attributeOf,
+  converted,
+  duplicateKey,
+  indexOf,
+  keyText,
+  pairsOf,
+  unknownVariable,
+} from "./access.ts";
+import { checkedArgs, functionMistake, spread } from "./arguments.ts";
+import type { Expression, ForExpression } from "./ast.ts";
+import type { Budget } from "./budget.ts";
+import type { HclFunction } from "./function.ts";
+import { arithmetic, finite, unified } from "./operators.ts";
 import { mistakeAt, type Range } from "./source.ts";
 import { suggestion } from "./suggestion.ts";
-import { ConversionError, commonType, convert, type Type } from "./types.ts";
-import { equalValues, Mapping, Sequence, settled, typeName, type Value } from "./value.ts";
+import { ConversionError, convert, type Type } from "./types.ts";
+import { equalValues, Mapping, Sequence, type Value } from "./value.ts";
 
-/** Steps of evaluation in one bake: expressions, and elements that functions make. */
-const maxWork = 1_000_000;
 /** Longest text that a template may make, in UTF-16 units. */
 const maxTextLength = 16 << 20;
-/** Functions of files inside functions of files. */
-const maxCalls = 200;
-
-/** What is left of the work that one reading may do, shared by all scopes of it. */
-export class Budget {
-  #left: number = maxWork;
-  #calls = 0;
-
-  /** Throws `BAKE_INVALID` when nothing is left. */
-  spend(amount: number, range?: Range): void {
-    this.#left -= amount;
-    if (this.#left < 0)
-      throw mistakeAt(range, "Too much work", `Evaluation takes more than ${maxWork} steps.`);
-  }
-
-  /** Runs inside one more function. */
-  enter<T>(range: Range, work: () => T): T {
-    if (++this.#calls > maxCalls)
-      throw mistakeAt(range, "Functions too deep", `At most ${maxCalls} calls in each other.`);
-    try {
-      return work();
-    } finally {
-      this.#calls--;
-    }
-  }
-}
 
 /** Where names are looked up. */
 export interface Scope {
@@ -82,19 +66,6 @@ export function evaluateAs(expression: Expression, type: Type, scope: Scope): Va
     "Unsuitable value type",
     "Unsuitable value: ",
   );
-}
-
-function converted(value: Value, type: Type, range: Range, summary: string, before: string): Value {
-  try {
-    return convert(value, type);
-  } catch (error) {
-    if (!(error instanceof ConversionError)) throw error;
-    throw mistakeAt(
-      range,
-      summary,
-      `${before}${error.message}${before.startsWith("Unsuitable value:") ? "" : "."}`,
-    );
-  }
 }
 
 function run(expression: Expression, scope: Scope, element: Value | undefined): Value {
@@ -197,24 +168,6 @@ function loopVariables(
   return new Map([...names, [valueName, value]]);
 }
 
-/** Keys and values that `for` goes through. */
-function pairsOf(collection: Value, range: Range): readonly (readonly [Value, Value])[] {
-  if (collection instanceof Mapping) return [...collection.entries];
-  if (collection instanceof Sequence)
-    return collection.items.map((item, at) => [collection.kind === "set" ? item : at, item]);
-  throw collection === null
-    ? mistakeAt(
-        range,
-        "Iteration over null value",
-        "A null value cannot be used as the collection in a 'for' expression.",
-      )
-    : mistakeAt(
-        range,
-        "Iteration over non-iterable value",
-        `A value of type ${typeName(collection)} cannot be used as the collection in a 'for' expression.`,
-      );
-}
-
 /** A variable and what is taken from it: as much of the path as the scope knows is looked up at once. */
 function runPath(expression: Expression, scope: Scope, element: Value | undefined): Value {
   const steps: Exclude<Expression, { kind: "literal" }>[] = [];
@@ -233,7 +186,7 @@ function runPath(expression: Expression, scope: Scope, element: Value | undefine
       path.push(name);
     }
     const found = scope.resolve(path, spanOf(root, steps, path.length));
-    if (!found) throw unknownVariable(root.name, root.range, scope);
+    if (!found) throw unknownVariable(root.name, root.range, scope.names());
     value = found.value;
     at = found.used - 1;
   } else value = run(root, scope, element);
@@ -254,95 +207,6 @@ function staticName(step: Expression): string | undefined {
   if (step.kind === "attribute") return step.name;
   if (step.kind !== "index" || step.key.kind !== "literal") return undefined;
   return typeof step.key.value === "string" ? step.key.value : undefined;
-}
-
-function unknownVariable(name: string, range: Range, scope: Scope): KilnError {
-  const near = suggestion(name, scope.names());
-  const more = near === undefined ? "" : ` Did you mean ${JSON.stringify(near)}?`;
-  return mistakeAt(
-    range,
-    "Unknown variable",
-    `There is no variable named ${JSON.stringify(name)}.${more}`,
-  );
-}
-
-function attributeOf(value: Value, name: string, range: Range): Value {
-  if (value === null) {
-    throw mistakeAt(
-      range,
-      "Attempt to get attribute from null value",
-      "This value is null, so it does not have any attributes.",
-    );
-  }
-  if (value instanceof Mapping) {
-    const found = value.entries.get(name);
-    if (found !== undefined) return found;
-    throw value.kind === "map"
-      ? mistakeAt(
-          range,
-          "Missing map element",
-          `This map does not have an element with the key ${JSON.stringify(name)}.`,
-        )
-      : mistakeAt(
-          range,
-          "Unsupported attribute",
-          `This object does not have an attribute named ${JSON.stringify(name)}.`,
-        );
-  }
-  throw mistakeAt(range, "Unsupported attribute", "This value does not have any attributes.");
-}
-
-function indexOf(value: Value, key: Value, range: Range): Value {
-  if (value === null) {
-    throw mistakeAt(
-      range,
-      "Attempt to index null value",
-      "This value is null, so it does not have any indices.",
-    );
-  }
-  if (key === null)
-    throw mistakeAt(range, "Invalid index", "Can't use a null value as an indexing key.");
-  if (value instanceof Mapping) {
-    const name = converted(
-      key,
-      "string",
-      range,
-      "Invalid index",
-      "The given key does not identify an element in this collection value: ",
-    );
-    const found = value.entries.get(String(name));
-    if (found !== undefined) return found;
-    throw mistakeAt(
-      range,
-      "Invalid index",
-      "The given key does not identify an element in this collection value.",
-    );
-  }
-  if (!(value instanceof Sequence) || value.kind === "set") {
-    throw mistakeAt(
-      range,
-      "Invalid index",
-      value instanceof Sequence
-        ? "Elements of a set are identified only by their value and don't have any separate index or key to select with, so it's only possible to perform operations across all elements of the set."
-        : "This value does not have any indices.",
-    );
-  }
-  const number = Number(
-    converted(
-      key,
-      "number",
-      range,
-      "Invalid index",
-      "The given key does not identify an element in this collection value: ",
-    ),
-  );
-  const found = Number.isInteger(number) ? value.items[number] : undefined;
-  if (found !== undefined) return found;
-  throw mistakeAt(
-    range,
-    "Invalid index",
-    "The given key does not identify an element in this collection value.",
-  );
 }
 
 /** A value that is no sequence is one of one element, and null of none. */
@@ -366,14 +230,6 @@ function runObject({ items }: Kind<"object">, scope: Scope, element: Value | und
     run(value, scope, element),
   ]);
   return new Mapping("object", entries);
-}
-
-function keyText(value: Value, range: Range): string {
-  if (value === null)
-    throw mistakeAt(range, "Null value as key", "Can't use a null value as a key.");
-  return String(
-    converted(value, "string", range, "Incorrect key type", "Can't use this value as a key: "),
-  );
 }
 
 function runConditional(
@@ -400,26 +256,6 @@ function quietly(work: () => Value): Value | undefined {
     if (isKilnError(error)) return undefined;
     throw error;
   }
-}
-
-/** Both sides of a conditional have one type: text and a number are both text. */
-function unified(
-  value: Value,
-  other: Value,
-  { yes, no, condition }: Pick<Kind<"conditional">, "yes" | "no" | "condition">,
-): Value {
-  if (value === null || other === null) return value;
-  const simple = (one: Value) => typeof one !== "object";
-  if (simple(value) && simple(other)) return convert(value, commonType([value, other]));
-  const same =
-    (value instanceof Sequence && other instanceof Sequence) ||
-    (value instanceof Mapping && other instanceof Mapping);
-  if (same) return value;
-  throw mistakeAt(
-    { ...condition.range, start: yes.range.start, end: no.range.end },
-    "Inconsistent conditional result types",
-    `The true and false result expressions must have consistent types. The 'true' value is ${typeName(value)}, but the 'false' value is ${typeName(other)}.`,
-  );
 }
 
 function truth(
@@ -502,37 +338,6 @@ function runBinary(expression: Kind<"binary">, scope: Scope, element: Value | un
   return finite(arithmetic(operator, Number(a), Number(b), range), range);
 }
 
-function finite(value: Value, range: Range): Value {
-  if (typeof value !== "number" || Number.isFinite(value)) return value;
-  throw mistakeAt(range, "Operation failed", "The number is too large.");
-}
-
-function arithmetic(operator: BinaryOperator, a: number, b: number, range: Range): Value {
-  switch (operator) {
-    case "<":
-      return a < b;
-    case "<=":
-      return a <= b;
-    case ">":
-      return a > b;
-    case ">=":
-      return a >= b;
-    case "+":
-      return settled(a + b);
-    case "-":
-      return settled(a - b);
-    case "*":
-      return settled(a * b);
-  }
-  if (b === 0)
-    throw mistakeAt(
-      range,
-      operator === "/" ? "Division by zero" : "Operation failed",
-      "Division by zero is not possible.",
-    );
-  return operator === "/" ? settled(a / b) : settled(a % b);
-}
-
 function runFor(expression: ForExpression, scope: Scope, element: Value | undefined): Value {
   const { collection, keyName, valueName, condition } = expression;
   const items: Value[] = [];
@@ -570,14 +375,6 @@ function runFor(expression: ForExpression, scope: Scope, element: Value | undefi
   );
 }
 
-function duplicateKey(name: string, range: Range): KilnError {
-  return mistakeAt(
-    range,
-    "Duplicate object key",
-    `Two different items produced the key ${JSON.stringify(name)} in this 'for' expression. If duplicates are expected, use the ellipsis (...) after the value expression to enable grouping by key.`,
-  );
-}
-
 function runCall(call: Kind<"call">, scope: Scope, element: Value | undefined): Value {
   const found = scope.function(call.name, call.nameRange);
   if (!found) {
@@ -610,81 +407,4 @@ function runCall(call: Kind<"call">, scope: Scope, element: Value | undefined): 
   } catch (error) {
     throw functionMistake(error, call, found, ranges);
   }
-}
-
-function spread(args: Value[], call: Kind<"call">): void {
-  const last = args.pop();
-  if (last instanceof Sequence) args.push(...last.items);
-  else
-    throw mistakeAt(
-      call.args.at(-1)?.range,
-      "Invalid expanding argument value",
-      "The expanding argument (indicated by ...) must be of a tuple, list, or set type.",
-    );
-}
-
-function checkedArgs(
-  found: HclFunction,
-  call: Kind<"call">,
-  args: readonly Value[],
-  rangeOf: (at: number) => Range,
-): Value[] {
-  const { params, rest } = found;
-  const quoted = JSON.stringify(call.name);
-  const missing = params[args.length];
-  if (missing) {
-    const more = rest ? "at least " : "";
-    throw mistakeAt(
-      call.range,
-      "Not enough function arguments",
-      `Function ${quoted} expects ${more}${params.length} argument(s). Missing value for ${JSON.stringify(missing.name)}.`,
-    );
-  }
-  if (!rest && args.length > params.length) {
-    throw mistakeAt(
-      rangeOf(params.length),
-      "Too many function arguments",
-      `Function ${quoted} expects only ${params.length} argument(s).`,
-    );
-  }
-  return args.map((arg, at) => {
-    const param = params[at] ?? rest;
-    if (!param) return arg;
-    const before = `Invalid value for ${JSON.stringify(param.name)} parameter: `;
-    if (arg === null && !param.nullable)
-      throw mistakeAt(
-        rangeOf(at),
-        "Invalid function argument",
-        `${before}argument must not be null.`,
-      );
-    return converted(arg, param.type, rangeOf(at), "Invalid function argument", before);
-  });
-}
-
-function functionMistake(
-  error: unknown,
-  call: Kind<"call">,
-  found: HclFunction,
-  rangeOf: (at: number) => Range,
-): unknown {
-  if (error instanceof ConversionError)
-    return mistakeAt(
-      call.range,
-      "Error in function call",
-      `Call to function ${JSON.stringify(call.name)} failed: ${error.message}.`,
-    );
-  if (!(error instanceof FunctionError)) return error;
-  const { argument } = error;
-  if (argument === undefined)
-    return mistakeAt(
-      call.range,
-      "Error in function call",
-      commonFunctionError(call.name, error.message),
-    );
-  const param = found.params[argument] ?? found.rest;
-  return mistakeAt(
-    rangeOf(argument),
-    "Invalid function argument",
-    `Invalid value for ${JSON.stringify(param?.name ?? "")} parameter: ${error.message}.`,
-  );
 }

@@ -1,7 +1,8 @@
 // HCL: its two syntaxes, its expressions and the functions that bake files may use.
 export type { Attribute, Block, Body, Expression } from "./ast.ts";
 export { bareWord } from "./ast.ts";
-export { Budget, evaluate, evaluateAs, type Scope, withVariables } from "./evaluate.ts";
+export { Budget } from "./budget.ts";
+export { evaluate, evaluateAs, type Scope, withVariables } from "./evaluate.ts";
 export { FunctionError, type HclFunction, type Param } from "./function.ts";
 export { type Ambient, standardFunctions } from "./functions/index.ts";
 export { parseHcl } from "./parse-body.ts";
