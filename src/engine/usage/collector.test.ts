@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { uncancelled } from "../../base/index.ts";
 import { createCollector } from "./collector.ts";
 import type { UsageParts } from "./parts.ts";
@@ -16,19 +16,15 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true }));
 
-/** Whether the store was counted again, given what the last count found and how long ago something was added. */
-async function counts(last: { used: number; freed: number }, addedAgo: number): Promise<boolean> {
-  let asked = false;
-  const parts = {
-    root,
-    grows: [join(root, "layers"), join(root, "absent")],
-    now: () => now,
-  } as unknown as UsageParts;
+/** A collector of 5 GiB at most, given what the last count found and how long ago something was added. */
+function collectorAfter(last: { used: number; freed: number }, addedAgo: number) {
+  let asked = 0;
+  const parts = { root, grows: [join(root, "layers"), join(root, "absent")], now: () => now };
   // All else is asked for by who counts.
-  const inventory = new Proxy(parts, {
+  const counting = new Proxy(parts as unknown as UsageParts, {
     get(target, name) {
       const known = Reflect.get(target, name) as unknown;
-      if (known === undefined) asked = true;
+      if (known === undefined) asked++;
       return known;
     },
   });
@@ -39,8 +35,14 @@ async function counts(last: { used: number; freed: number }, addedAgo: number): 
   const added = new Date(now.getTime() - addedAgo);
   utimesSync(join(root, "layers"), added, added);
   const policies = [{ maxUsedSpace: { bytes: 5 * 1024 ** 3 }, all: true }];
-  await createCollector(inventory, { policies } as never).collect(uncancelled);
-  return asked;
+  return { collector: createCollector(counting, { policies }), asked: () => asked };
+}
+
+/** Whether the store is counted again. */
+async function counts(last: { used: number; freed: number }, addedAgo: number): Promise<boolean> {
+  const { collector, asked } = collectorAfter(last, addedAgo);
+  await collector.collect(uncancelled);
+  return asked() > 0;
 }
 
 const gigabyte = 1024 ** 3;
@@ -55,4 +57,27 @@ it("does not count when nothing was added", async () => {
 
 it("does not count far from the limit", async () => {
   expect(await counts({ used: gigabyte, freed: gigabyte }, 1000)).toBe(false);
+});
+
+it("looks at the disk while a build runs, and no longer", async () => {
+  const { collector, asked } = collectorAfter({ used: 6 * gigabyte, freed: 0 }, 1000);
+  vi.useFakeTimers();
+  try {
+    const watching = collector.watch(uncancelled);
+    expect(asked()).toBe(0);
+    await vi.advanceTimersByTimeAsync(1000);
+    const first = asked();
+    expect(first).toBeGreaterThan(0);
+    // It rests before it collects again.
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(asked()).toBe(first);
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(asked()).toBeGreaterThan(first);
+    const last = asked();
+    await watching[Symbol.asyncDispose]();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(asked()).toBe(last);
+  } finally {
+    vi.useRealTimers();
+  }
 });
