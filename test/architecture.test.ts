@@ -99,6 +99,8 @@ const privileges: readonly { what: string; pattern: RegExp; rooms: readonly RegE
       /^cli\/commands\/machine\/doctor-fix/,
       /^storage\/snapshot/,
       /^cli\/config/,
+      // A profile of AWS may name a program that tells its keys.
+      /^storage\/aws\/credential-program/,
       // Asks git about the context, with none of the repository's own programs.
       /^cli\/commands\/build\/git-facts/,
       // Drivers reach nodes through ssh, kubectl and container tools; flock(1) takes the lock of builders.
@@ -130,7 +132,9 @@ const privileges: readonly { what: string; pattern: RegExp; rooms: readonly RegE
     rooms: [
       /^cli/,
       /^base\/log/,
-      /^storage\/(registry|http)/,
+      /^storage\/(registry|http|aws)/,
+      // Where GitHub's API is.
+      /^engine\/cache\/remote\/gha-backend/,
       /^engine\/(executor|isolation|source\/git|ops\/file\/decompress)/,
     ],
   },

@@ -1,16 +1,14 @@
 // Where keys of AWS come from: the environment, tokens of web identities, profiles, containers, machines, in that order.
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import { type Call, KilnError } from "../../base/index.ts";
+import { Connections } from "../http/index.ts";
+import { programKeys } from "./credential-program.ts";
 import { type Profile, profileName, readProfile } from "./profiles.ts";
 import {
   type AwsKeys,
   type AwsWorld,
   assumeRole,
   containerKeys,
-  keysOf,
   machineKeys,
-  maxAnswer,
   webIdentity,
 } from "./services.ts";
 
@@ -24,10 +22,14 @@ export interface AwsIdentity {
 const margin = 5 * 60 * 1000;
 /** Roles that lead to roles are followed this far. */
 const maxRoles = 5;
-/** A program that tells keys may take so long, in milliseconds. */
-const programTime = 60_000;
 
-export function createAwsIdentity(world: AwsWorld): AwsIdentity {
+/** The environment is the process's own where none is given. */
+export function createAwsIdentity({
+  env = process.env,
+  connections = new Connections(env),
+  now,
+}: Partial<AwsWorld> & Pick<AwsWorld, "now">): AwsIdentity {
+  const world = { env, connections, now };
   let known: AwsKeys | undefined;
   let found = false;
   return {
@@ -123,25 +125,4 @@ async function lentKeys(
     default:
       return undefined;
   }
-}
-
-/** The profile's own program tells them, as JSON (AWS CLI, "sourcing credentials with an external process"). */
-async function programKeys(
-  command: string,
-  name: string,
-  { env }: AwsWorld,
-  call: Call,
-): Promise<AwsKeys> {
-  const options = { env, timeout: programTime, signal: call.signal, maxBuffer: maxAnswer };
-  try {
-    const { stdout } = await promisify(execFile)("/bin/sh", ["-c", command], options);
-    const keys = keysOf(stdout, "SessionToken");
-    if (keys) return keys;
-  } catch (error) {
-    call.signal.throwIfAborted();
-    throw new KilnError("CONFIG_INVALID", `AWS profile ${name}: its credential_process failed`, {
-      cause: error,
-    });
-  }
-  throw new KilnError("CONFIG_INVALID", `AWS profile ${name}: its credential_process told no keys`);
 }

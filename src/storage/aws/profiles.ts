@@ -28,8 +28,13 @@ export function readProfile(name: string, env: Environment): Profile {
   };
 }
 
+/** Where S3 is, for those who have it elsewhere than at Amazon. */
+export function s3Endpoint(env: Environment = process.env): string | undefined {
+  return env["AWS_ENDPOINT_URL_S3"] || env["AWS_ENDPOINT_URL"] || undefined;
+}
+
 /** The region that is meant where none is given. */
-export function awsRegion(env: Environment): string | undefined {
+export function awsRegion(env: Environment = process.env): string | undefined {
   const named = env["AWS_REGION"] || env["AWS_DEFAULT_REGION"];
   return named || readProfile(profileName(env), env)["region"] || undefined;
 }

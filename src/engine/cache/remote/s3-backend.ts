@@ -32,7 +32,7 @@ const attributes = [
 export interface S3Options {
   readonly http: ObjectsHttp;
   readonly now: () => Date;
-  /** Where regions, endpoints and keys are looked for that no attribute names; `process.env` if left out. */
+  /** Where regions, endpoints and keys are looked for that no attribute names; the process's own if left out. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 

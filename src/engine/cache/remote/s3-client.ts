@@ -7,9 +7,10 @@ import {
   awsRegion,
   createAwsIdentity,
   encodeAws,
+  s3Endpoint,
   signAws,
 } from "../../../storage/aws/index.ts";
-import { Connections, type HttpResponse } from "../../../storage/http/index.ts";
+import type { HttpResponse } from "../../../storage/http/index.ts";
 import { badCacheAttribute, cacheFlag } from "./attributes.ts";
 import type { ObjectRequest } from "./objects-http.ts";
 import type { S3Options } from "./s3-backend.ts";
@@ -34,7 +35,7 @@ const emptyHash = createHash("sha256").digest("hex");
 
 /** Throws `FLAG_INVALID` for attributes that cannot be obeyed. */
 export function createS3Client(attrs: Attrs, bucket: string, options: S3Options): S3Client {
-  const { http, now, env = process.env } = options;
+  const { http, now, env } = options;
   const region = attrs["region"] || awsRegion(env);
   if (!region) throw badCacheAttribute("region", "cache type s3 needs it");
   const base = bucketUrl(attrs, env, bucket, region);
@@ -56,8 +57,7 @@ export function createS3Client(attrs: Attrs, bucket: string, options: S3Options)
 }
 
 function bucketUrl(attrs: Attrs, env: S3Options["env"], bucket: string, region: string): URL {
-  const endpoint =
-    attrs["endpoint_url"] ?? (env?.["AWS_ENDPOINT_URL_S3"] || env?.["AWS_ENDPOINT_URL"]);
+  const endpoint = attrs["endpoint_url"] ?? s3Endpoint(env);
   if (!endpoint) return new URL(`https://${bucket}.s3.${region}.amazonaws.com/`);
   if (!URL.canParse(endpoint)) throw badCacheAttribute(`endpoint_url=${endpoint}`, "it is no URL");
   const url = new URL(endpoint);
@@ -70,13 +70,13 @@ function bucketUrl(attrs: Attrs, env: S3Options["env"], bucket: string, region: 
 }
 
 /** The attributes' keys; else whoever the environment, the profiles or the machine say this is. */
-function identityOf(attrs: Attrs, { env = process.env, now }: S3Options): AwsIdentity {
+function identityOf(attrs: Attrs, { env, now }: S3Options): AwsIdentity {
   const { access_key_id: id, secret_access_key: secret, session_token: token } = attrs;
   if (id && secret) {
     const keys = { id, secret, token, expires: undefined };
     return { keys: async () => keys };
   }
-  if (!id && !secret) return createAwsIdentity({ env, now, connections: new Connections(env) });
+  if (!id && !secret) return createAwsIdentity({ now, ...(env ? { env } : {}) });
   throw badCacheAttribute("access_key_id", "it goes with secret_access_key");
 }
 
