@@ -11,6 +11,9 @@ import { workerRecord } from "./workers.ts";
 
 const debug = log("gateway");
 
+/** Milliseconds in which a frontend has to answer a ping: one that speaks nonsense later on does not. */
+const keepAlive = 30_000;
+
 /** Resolves with what the other end returns; rejects when the call is cancelled. */
 export async function serveBridge(
   bridge: BuildBridge,
@@ -25,6 +28,7 @@ export async function serveBridge(
   const names = () => [gateway.definition.fullName];
   await using server = createGrpcServer([gateway, healthService(names)], {
     onError: (error) => debug.debug("frontend", { error: String(error) }),
+    keepAlive,
   });
   const lost = server.accept(socket).then((): never => {
     throw new KilnError("FRONTEND_FAILED", "the frontend does not speak the gateway protocol", {

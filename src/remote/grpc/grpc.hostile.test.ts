@@ -2,6 +2,7 @@
 import { Buffer } from "node:buffer";
 import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { duplexPair } from "node:stream";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { uncancelled } from "../../base/index.ts";
 import {
@@ -61,6 +62,17 @@ function closed(socket: Socket): Promise<void> {
     socket.on("close", () => resolve());
   });
 }
+
+it("lets go at once of a byte stream that is no HTTP/2, however much comes", async () => {
+  const errors: unknown[] = [];
+  await using quiet = createGrpcServer([], { onError: (error) => errors.push(error) });
+  const [near, far] = duplexPair();
+  near.on("error", () => {});
+  const accepted = quiet.accept(far);
+  near.write(new Uint8Array(1 << 20).fill(7));
+  await accepted;
+  expect(errors.map(String)).toEqual(["Error: the other side does not speak HTTP/2"]);
+});
 
 const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 

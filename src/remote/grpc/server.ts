@@ -86,11 +86,34 @@ interface Connection {
   readonly sessions: Set<ServerHttp2Session>;
 }
 
+/** What a client's side of a connection begins with (RFC 9113, 3.4). */
+const preface = new TextEncoder().encode("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+
+/** Looks at the first bytes, which others read too. */
+function expectPreface(socket: Duplex, otherwise: () => void): void {
+  let at = 0;
+  const look = (chunk: Uint8Array): void => {
+    const wrong = chunk
+      .subarray(0, preface.length - at)
+      .some((byte, i) => byte !== preface[at + i]);
+    at += chunk.length;
+    if (wrong || at >= preface.length) socket.off("data", look);
+    if (wrong) otherwise();
+  };
+  socket.on("data", look);
+}
+
 /** Resolves when the connection and all its calls have ended. */
 async function serveConnection(
   socket: Duplex,
   { methods, options, sessions, stopping }: Connection,
 ): Promise<void> {
+  // Node's HTTP/2 stops reading where it meets something else, and says nothing.
+  expectPreface(socket, () => {
+    options.onError?.(new Error("the other side does not speak HTTP/2"));
+    session.destroy();
+    wire.destroy();
+  });
   const wire = openWire(socket);
   const session = performServerHandshake(wire, {
     ...sessionSettings,
