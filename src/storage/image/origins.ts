@@ -1,7 +1,7 @@
 // Where blobs came from: the repositories that are known to hold a layer, for pulling it late and mounting it elsewhere.
 import { mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { type Digest, digestHex, writeFileAtomic } from "../../base/index.ts";
+import { type Digest, digestHex, writeNoteAtomic } from "../../base/index.ts";
 
 /** A repository list is a hint: a blob may have been deleted there since. */
 export interface BlobOrigins {
@@ -33,7 +33,7 @@ export function createBlobOrigins(directory: string): BlobOrigins {
       const after = [repository, ...before].slice(0, repositoriesPerBlob);
       known.set(digest, after);
       mkdirSync(dirname(file(digest)), { recursive: true });
-      writeFileAtomic(file(digest), `${after.join("\n")}\n`);
+      writeNoteAtomic(file(digest), `${after.join("\n")}\n`);
     },
   };
 }
@@ -66,7 +66,9 @@ function placeOf(mirror: string): string {
 
 function readLines(path: string): readonly string[] {
   try {
-    return readFileSync(path, "utf8").split("\n").filter(Boolean);
+    const lines = readFileSync(path, "utf8").split("\n");
+    // After a power cut, anything may stand there.
+    return lines.filter((line) => /^[!-~]+\/[!-~]+$/.test(line));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
     throw error;
