@@ -1,5 +1,4 @@
 // Undoing xz in this process (docs/decisions/0032): what xz itself writes unless it is told otherwise.
-import { type ReadableStream as NodeStream, ReadableStream } from "node:stream/web";
 import { type Bytes, KilnError } from "../../base/index.ts";
 
 /** What the decoder says of data that it cannot read: checks, memory, dictionaries above 64 MiB, filters of processors. */
@@ -21,8 +20,7 @@ export async function* unxz(data: Bytes, what: string): Bytes {
       throw error;
     }
   })();
-  const out = new XzReadableStream(ReadableStream.from(lent) as never);
-  const reader = (out as NodeStream<Uint8Array>).getReader();
+  const reader = new XzReadableStream(ReadableStream.from(lent)).getReader();
   let ended = false;
   try {
     for (;;) {
