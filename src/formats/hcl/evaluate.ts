@@ -57,17 +57,6 @@ export function evaluate(expression: Expression, scope: Scope): Value {
   return run(expression, scope, undefined);
 }
 
-/** The value as a value of the type. */
-export function evaluateAs(expression: Expression, type: Type, scope: Scope): Value {
-  return converted(
-    evaluate(expression, scope),
-    type,
-    expression.range,
-    "Unsuitable value type",
-    "Unsuitable value: ",
-  );
-}
-
 function run(expression: Expression, scope: Scope, element: Value | undefined): Value {
   scope.budget.spend(1, expression.range);
   switch (expression.kind) {

@@ -2,12 +2,12 @@
 export type { Attribute, Block, Body, Expression } from "./ast.ts";
 export { bareWord } from "./ast.ts";
 export { Budget } from "./budget.ts";
-export { evaluate, evaluateAs, type Scope, withVariables } from "./evaluate.ts";
-export { FunctionError, type HclFunction, type Param } from "./function.ts";
+export { evaluate, type Scope, withVariables } from "./evaluate.ts";
+export type { HclFunction, Param } from "./function.ts";
 export { type Ambient, standardFunctions } from "./functions/index.ts";
 export { parseHcl } from "./parse-body.ts";
 export { type BlockSchema, parseHclJson } from "./parse-json.ts";
-export { mistakeAt, placeOf, type Range, type Source } from "./source.ts";
+export { mistakeAt, type Range, type Source } from "./source.ts";
 export {
   ConversionError,
   convert,
@@ -19,8 +19,6 @@ export {
 } from "./types.ts";
 export {
   compareText,
-  equalValues,
-  fromJson,
   Mapping,
   numberText,
   Sequence,
