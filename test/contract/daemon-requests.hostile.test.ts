@@ -250,7 +250,7 @@ describeWith(["root"], "a daemon and requests that mean no good", () => {
       [{ Ref: "" }, /Ref/],
       [{ Ref: "x".repeat(1000) }, /Ref/],
       [{ Ref: "a", Frontend: "dockerfile.v0", Definition: definition }, /either/],
-      [{ Ref: "b", Frontend: "nothing.v9" }, /no frontend/],
+      [{ Ref: "b", Frontend: "nothing.v9" }, /invalid frontend/],
       [{ Ref: "c", Definition: definition }, /definition|op/],
       [{ Ref: "d", ProxyNetwork: true }, /proxy/],
       [{ Ref: "e", CompatibilityVersion: -1 }, /compatibility/],
