@@ -1,10 +1,10 @@
 // An editor debugs a build: breakpoints, steps, stack, arguments, files and commands, by the Debug Adapter Protocol.
 import { Buffer } from "node:buffer";
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { join, resolve } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { describeWith } from "../kit/needs.ts";
+import { describeWith, findBuildx } from "../kit/needs.ts";
 import { openWorld, type World } from "./world.ts";
 
 const kiln = resolve(import.meta.dirname, "../../bin/kiln");
@@ -19,8 +19,16 @@ interface Editor {
   readonly process: ChildProcess;
 }
 
-function openEditor(args: readonly string[], env: NodeJS.ProcessEnv): Editor {
-  const process = spawn(kiln, ["dap", "build", ...args], { env, stdio: ["pipe", "pipe", "pipe"] });
+function openEditor(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  { program = kiln, cwd }: { readonly program?: string; readonly cwd?: string } = {},
+): Editor {
+  const process = spawn(program, ["dap", "build", ...args], {
+    env,
+    cwd,
+    stdio: ["pipe", "pipe", "pipe"],
+  });
   const waiting: {
     readonly takes: (message: Body) => boolean;
     readonly done: (m: Body) => void;
@@ -129,7 +137,9 @@ describeWith(["root", "runtime", "registry", "bundle"], "kiln dap build", () => 
       const open = async (reference: number) =>
         read(await editor.ask("variables", { variablesReference: reference })).variables;
       const given = await open(scopes[0].variablesReference);
-      const env = given.find(({ name }: { name: string }) => name === "env");
+      const exec = given.find(({ name }: { name: string }) => name === "exec");
+      const inside = await open(exec.variablesReference);
+      const env = inside.find(({ name }: { name: string }) => name === "env");
       expect(await open(env.variablesReference)).toContainEqual(
         expect.objectContaining({ name: "FOO", value: "bar" }),
       );
@@ -185,5 +195,41 @@ describeWith(["root", "runtime", "registry", "bundle"], "kiln dap build", () => 
       await editor.ask("disconnect");
       expect(await editor.exited).not.toBe(undefined);
     });
+  });
+
+  const buildx = findBuildx();
+  if (buildx === undefined) process.stdout.write("skipped: missing here: docker-buildx\n");
+  it.skipIf(buildx === undefined)("docker buildx's own debugger works on kiln serve", async () => {
+    const context = world.context({
+      Dockerfile: "FROM busybox\nWORKDIR /work\nRUN echo state > file && exit 3\n",
+    });
+    const env = {
+      ...process.env,
+      BUILDX_EXPERIMENTAL: "1",
+      BUILDX_CONFIG: join(world.directory, "buildx"),
+      DOCKER_CONFIG: join(world.directory, "docker"),
+    };
+    const create = ["create", "--name", "k", "--driver", "remote", `unix://${socket}`];
+    execFileSync(buildx as string, create, { env, stdio: "pipe" });
+    const own = { ...env, BUILDX_BUILDER: "k" };
+    const editor = openEditor(["."], own, { program: buildx as string, cwd: context });
+    await editor.ask("initialize", { adapterID: "x" });
+    await editor.ask("launch", { dockerfile: "Dockerfile", contextPath: "." });
+    await editor.ask("configurationDone");
+    const { threadId, reason } = read(await editor.event("stopped"));
+    expect(reason).toBe("exception");
+    const { stackFrames } = read(await editor.ask("stackTrace", { threadId }));
+    expect(stackFrames[0].name).toContain("RUN echo state");
+    const { scopes } = read(await editor.ask("scopes", { frameId: stackFrames[0].id }));
+    const files = read(
+      await editor.ask("variables", { variablesReference: scopes[1].variablesReference }),
+    );
+    const names = files.variables.map(({ name }: { name: string }) => name);
+    expect(names).toEqual(expect.arrayContaining(["bin/", "work/"]));
+    await editor.ask("continue", { threadId });
+    await editor.event("terminated");
+    // It leaves without waiting to be told.
+    editor.process.kill();
+    await editor.exited;
   });
 });

@@ -83,6 +83,7 @@ export class DapServer {
 
   /** The build is over. */
   finish(exitCode: number): void {
+    this.#event("thread", { reason: "exited", threadId });
     this.#event("exited", { exitCode });
     this.#event("terminated", undefined);
   }
@@ -121,11 +122,12 @@ export class DapServer {
         return this.#setBreakpoints(given);
       case "setExceptionBreakpoints": {
         const filters = given["filters"];
-        this.#pausesOnFailure = Array.isArray(filters) && filters.includes("failure");
+        this.#pausesOnFailure = Array.isArray(filters) && filters.length > 0;
         return { breakpoints: [] };
       }
       case "configurationDone":
         if (this.#launch) this.#launched.push(this.#launch);
+        this.#event("thread", { reason: "started", threadId });
         return undefined;
       case "threads":
         return { threads: [{ id: threadId, name: "build" }] };

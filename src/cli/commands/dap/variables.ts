@@ -42,25 +42,26 @@ export class Variables {
   argumentsOf({ platform, exec }: Instruction): number {
     return this.add(async () => [
       ...(platform === "" ? [] : [leaf("platform", platform)]),
-      ...(exec
-        ? [
-            this.#list(
-              "args",
-              exec.args.map((arg, at) => [String(at), arg]),
-              exec.args,
-            ),
-            this.#list("env", exec.env.map(pair), exec.env),
-            leaf("workdir", exec.cwd),
-            ...(exec.user === "" ? [] : [leaf("user", exec.user)]),
-            leaf("network", exec.network),
-            this.#list(
-              "mounts",
-              exec.mounts.map(({ target, type }) => [target, type]),
-              exec.mounts.map(({ target }) => target),
-            ),
-          ]
-        : []),
+      ...(exec ? [this.#exec(exec)] : []),
     ]);
+  }
+
+  #exec(exec: NonNullable<Instruction["exec"]>): Variable {
+    const { args, env, mounts } = exec;
+    const targets = mounts.map(({ target }) => target);
+    const inside = this.add(async () => [
+      this.#list("args", [...args.entries()].map(numbered), args),
+      this.#list("env", env.map(pair), env),
+      leaf("workdir", exec.cwd),
+      ...(exec.user === "" ? [] : [leaf("user", exec.user)]),
+      leaf("network", exec.network),
+      this.#list(
+        "mounts",
+        mounts.map(({ target, type }) => [target, type]),
+        targets,
+      ),
+    ]);
+    return { name: "exec", value: args.join(" "), variablesReference: inside };
   }
 
   filesOf(files: ResultRef, path: string): number {
@@ -104,6 +105,10 @@ export class Variables {
 
 function leaf(name: string, value: string): Variable {
   return { name, value, variablesReference: 0 };
+}
+
+function numbered([at, text]: readonly [number, string]): readonly [string, string] {
+  return [String(at), text];
 }
 
 function pair(text: string): readonly [string, string] {
