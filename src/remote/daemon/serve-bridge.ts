@@ -12,7 +12,7 @@ import { workerRecord } from "./workers.ts";
 const debug = log("gateway");
 
 /** Milliseconds in which a frontend has to answer a ping: one that speaks nonsense later on does not. */
-const keepAlive = 30_000;
+const keepAlive = 10_000;
 
 /** Resolves with what the other end returns; rejects when the call is cancelled. */
 export async function serveBridge(
