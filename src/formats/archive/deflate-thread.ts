@@ -17,9 +17,13 @@ export interface PackAnswer {
   readonly window: Uint8Array<ArrayBuffer>;
 }
 
+/** What a thread says; `ready` at first, since one that cannot even load is not to be sent anything. */
+export type ThreadWord = PackAnswer | "ready";
+
 parentPort?.on("message", ({ id, window, start, level }: PackRequest) => {
   // A copy of its own length: what zlib returns may lie in shared memory.
   const packed = new Uint8Array(packBlock({ window, start }, level));
   const answer: PackAnswer = { id, packed, window };
   parentPort?.postMessage(answer, [packed.buffer, window.buffer]);
 });
+parentPort?.postMessage("ready" satisfies ThreadWord);

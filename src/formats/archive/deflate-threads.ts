@@ -1,9 +1,9 @@
 // Threads that deflate: begun when there is enough to do, gone when there is nothing any more.
-
 import { availableParallelism } from "node:os";
 import { extname } from "node:path";
+import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
-import type { PackAnswer, PackRequest } from "./deflate-thread.ts";
+import type { PackAnswer, PackRequest, ThreadWord } from "./deflate-thread.ts";
 import { packBlock } from "./pack-block.ts";
 
 /** A block whose memory is given away with it. */
@@ -86,9 +86,12 @@ export class DeflateThreads {
   async #startOne(): Promise<void> {
     const thread: Thread = { worker: openWorker(), waiting: new Map() };
     const { worker, waiting } = thread;
-    worker.on("message", (answer: PackAnswer) => waiting.get(answer.id)?.resolve(answer));
     await new Promise<void>((resolve, reject) => {
-      worker.on("online", () => {
+      worker.on("message", (said: ThreadWord) => {
+        if (said !== "ready") {
+          waiting.get(said.id)?.resolve(said);
+          return;
+        }
         if (waiting.size === 0) worker.unref();
         this.#threads.push(thread);
         resolve();
@@ -115,7 +118,9 @@ export class DeflateThreads {
 function openWorker(): Worker {
   const form = extname(new URL(import.meta.url).pathname);
   const program = new URL(`./deflate-thread${form}`, import.meta.url);
-  // From its source, a program needs somebody who reads it.
-  const execArgv = form === ".ts" ? ["--import", "tsx"] : [];
-  return new Worker(program, { execArgv, stdin: false });
+  if (form !== ".ts") return new Worker(program, { execArgv: [], stdin: false });
+  // Threads know nothing of what reads sources in the main one.
+  const path = JSON.stringify(fileURLToPath(program));
+  const code = `require(require.resolve("tsx/cjs", { paths: [${path}] })); require(${path});`;
+  return new Worker(code, { eval: true, execArgv: [], stdin: false });
 }
