@@ -121,9 +121,11 @@ describe.each(standings.map((way) => ({ who: way?.name ?? "root", way })))("as $
         const user = await world.build(`FROM ${name}\nUSER nobody\nRUN id\n`);
         expect(user.status).toBe(1);
         expect(chown.output).not.toContain("65534");
-        for (const { output, seconds, memory } of [chown, user]) {
+        for (const { output, seconds, processor, memory } of [chown, user]) {
           expect(output).not.toMatch(/This is a bug in Kiln/);
-          expect(seconds).toBeLessThan(10);
+          // What a machine that is busy otherwise takes is not Kiln's doing.
+          expect(processor).toBeLessThan(10);
+          expect(seconds).toBeLessThan(60);
           expect(memory).toBeLessThan(400 << 20);
         }
       });
