@@ -69,8 +69,8 @@ const digests = new WeakMap<ContentView, Map<string, Promise<string>>>();
 
 /**
  * Digest of the selected files as BuildKit computes it: the same for the same files in the asking side's directory, in a
- * mounted snapshot or at another time. Extended attributes count with their values, where BuildKit hashes only their names:
- * the digests of paths that have some are not BuildKit's.
+ * mounted snapshot or at another time. Extended attributes that mean the same everywhere count; so do access lists, which
+ * BuildKit leaves out.
  */
 export async function contentDigest(
   view: ContentView,

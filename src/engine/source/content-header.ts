@@ -23,8 +23,8 @@ const flags: Readonly<Record<HeaderStat["type"], string>> = {
 };
 
 /**
- * The name is not part of it, nor are times. `target` is a link's. Without extended attributes that count it is what
- * BuildKit has, byte for byte.
+ * The name is not part of it, nor are times. `target` is a link's. But for access lists it is what BuildKit has, byte for
+ * byte.
  */
 export function contentHeader(
   stat: HeaderStat,
@@ -47,13 +47,13 @@ export function contentHeader(
   return counted.length === 0 ? header : withXattrs(header, counted);
 }
 
-/** Each with its length, so that no two lists of them read alike. */
+/** Names and values one after the other, by name. */
 function withXattrs(
   header: string,
   xattrs: readonly (readonly [string, Uint8Array])[],
 ): Uint8Array {
   const text = (part: string) => new TextEncoder().encode(part);
-  const parts = xattrs.flatMap(([name, value]) => [text(`${name}\0${value.length}\0`), value]);
+  const parts = xattrs.flatMap(([name, value]) => [text(name), value]);
   return Uint8Array.from([text(header), ...parts].flatMap((part) => [...part]));
 }
 
