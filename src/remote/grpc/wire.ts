@@ -14,6 +14,8 @@ const blockSize = 128 << 10;
 const maxSpare = 8;
 /** Milliseconds for last words on a connection that is closed. */
 const farewell = 1000;
+/** Milliseconds in which what came before the end of the socket must have been read. */
+const leftovers = 30_000;
 
 /**
  * Node's HTTP/2 does not read while a write of its own is on the way (`Http2Session::MaybeStopReading`), so two of them that
@@ -127,8 +129,13 @@ class Wire extends Duplex {
 
   #closed(): void {
     this.push(null);
+    if (this.readableLength === 0) {
+      this.destroy();
+      return;
+    }
     // What came before is still read.
-    if (this.readableLength === 0) this.destroy();
-    else this.once("end", () => this.destroy());
+    const timer = setTimeout(() => this.destroy(), leftovers);
+    this.once("end", () => this.destroy());
+    this.once("close", () => clearTimeout(timer));
   }
 }
