@@ -16,6 +16,8 @@ export type Attrs = Readonly<Record<string, string>>;
 export interface ExportRequest {
   readonly type: string;
   readonly attrs: Attrs;
+  /** Attributes that the exporter does not know are passed over, as BuildKit's daemon does; refused where absent. */
+  readonly tolerant?: boolean;
 }
 
 /** Limits of one step's processes, as far as the machine can hold them (LLB's LinuxResources). */

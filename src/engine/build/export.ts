@@ -20,9 +20,12 @@ export function findExporters(
   requests: readonly ExportRequest[],
   exporters: ReadonlyMap<string, Exporter>,
 ): readonly WantedExport[] {
-  return requests.map(({ type, attrs }) => {
+  return requests.map(({ type, attrs: given, tolerant }) => {
     const exporter = exporters.get(type);
-    if (exporter) return { exporter, ...namedLater(attrs), title: `exporting to ${type}` };
+    if (exporter) {
+      const attrs = tolerant ? knownTo(exporter, given) : given;
+      return { exporter, ...namedLater(attrs), title: `exporting to ${type}` };
+    }
     const near = closest(type, exporters.keys());
     throw new KilnError("UNSUPPORTED", `there is no output type ${JSON.stringify(type)}`, {
       hint: near
@@ -30,6 +33,10 @@ export function findExporters(
         : `Known types: ${[...exporters.keys()].join(", ")}.`,
     });
   });
+}
+
+function knownTo(exporter: Exporter, attrs: Attrs): Attrs {
+  return Object.fromEntries(Object.entries(attrs).filter(([name]) => exporter.knows(name)));
 }
 
 function namedLater(attrs: Attrs): Pick<WantedExport, "attrs" | "named"> {

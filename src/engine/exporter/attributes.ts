@@ -49,15 +49,15 @@ export function wordAttribute<T extends string>(
   throw badAttribute(name, value, `expected one of ${words.join(", ")}`, hint);
 }
 
-/** Throws for a name that is neither known nor begins with one of `prefixes`. */
+/** Throws for a name that `knows` does not; `names` are those that may have been meant. */
 export function checkAttributeNames(
   attrs: Attrs,
-  known: ReadonlySet<string>,
-  prefixes: RegExp | undefined,
+  knows: (name: string) => boolean,
+  names: readonly string[],
 ): void {
   for (const [name, value] of Object.entries(attrs)) {
-    if (known.has(name) || prefixes?.test(name)) continue;
-    const near = closest(name, known);
+    if (knows(name)) continue;
+    const near = closest(name, names);
     const hint = near === undefined ? undefined : `Did you mean ${near}?`;
     throw badAttribute(name, value, "there is no such attribute", hint);
   }

@@ -58,6 +58,7 @@ function pushed(image: Exporter): Exporter {
   const withPush = (attrs: Attrs) => ({ push: "true", ...attrs });
   return {
     type: "registry",
+    knows: (attribute) => image.knows(attribute),
     check: async (attrs, session, call) => image.check?.(withPush(attrs), session, call),
     anticipate: async (layer, times, attrs, session, call) =>
       image.anticipate?.(layer, times, withPush(attrs), session, call),

@@ -51,6 +51,8 @@ export interface SolvedResult {
 
 export interface Exporter {
   readonly type: string;
+  /** Whether there is such an attribute. Others are refused by every other function. */
+  knows(attribute: string): boolean;
   /** Refuses before any work what is certain to fail: malformed attributes, registries that deny or do not answer. */
   check?(attrs: Attrs, session: Session, call: Call): Promise<void>;
   /**

@@ -75,7 +75,8 @@ function exportersOf(message: control.SolveRequest): ExportRequest[] {
     const own = attrsOf(attrs);
     // What the request says holds for exporters that do not say otherwise.
     const shared = version !== 0 && makesImages.has(type);
-    return { type, attrs: shared ? { "compatibility-version": String(version), ...own } : own };
+    const wanted = shared ? { "compatibility-version": String(version), ...own } : own;
+    return { type, attrs: wanted, tolerant: true };
   });
 }
 

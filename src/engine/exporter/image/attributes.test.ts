@@ -2,7 +2,12 @@
 import { expect, test } from "vitest";
 import { formatReference } from "../../../formats/oci/index.ts";
 import { parseAnnotations, selectAnnotations } from "./annotations.ts";
-import { parseImageAttributes, parsePushAttributes } from "./attributes.ts";
+import {
+  isPushAttribute,
+  parseImageAttributes,
+  parsePushAttributes,
+  withConfig,
+} from "./attributes.ts";
 
 test("the defaults are the reference's, and times are fixed", () => {
   const attributes = parsePushAttributes({});
@@ -35,6 +40,27 @@ for (const [value, expected] of [
   });
 }
 
+test("a configuration takes the place of the result's own, and knows its platform", () => {
+  const text = JSON.stringify({ config: { Cmd: ["serve"] }, variant: "v8" });
+  const attributes = parseImageAttributes({ "containerimage.config": text });
+  const platform = { os: "linux", architecture: "arm64" };
+  const rootfs = { type: "layers", diff_ids: [] } as const;
+  const config = { ...platform, rootfs, config: { User: "1" } };
+  const solved = { platform, id: "linux/arm64", snapshot: undefined, config };
+  const result = { platforms: [solved], multiPlatform: false, sourceDateEpoch: undefined };
+  expect(withConfig(result, attributes).platforms[0]?.config).toMatchObject({
+    ...platform,
+    variant: "v8",
+    config: { Cmd: ["serve"] },
+  });
+  expect(withConfig(result, parseImageAttributes({}))).toBe(result);
+});
+
+test("what images know is told, for those who pass over the rest", () => {
+  const asked = ["push", "annotation.a", "containerimage.config", "colour", "annotations"];
+  expect(asked.filter(isPushAttribute)).toEqual(["push", "annotation.a", "containerimage.config"]);
+});
+
 function refused(attrs: Readonly<Record<string, string>>, code: string, words: RegExp): void {
   test(`${JSON.stringify(attrs)} is refused`, () => {
     expect(() => parsePushAttributes(attrs)).toThrowError(
@@ -43,6 +69,7 @@ function refused(attrs: Readonly<Record<string, string>>, code: string, words: R
   });
 }
 
+refused({ "containerimage.config": "{" }, "FLAG_INVALID", /containerimage\.config/);
 refused({ push: "yes" }, "FLAG_INVALID", /push=yes.*true or false/);
 refused({ compression: "gzpi" }, "FLAG_INVALID", /gzip/);
 refused({ "compatibility-version": "11" }, "FLAG_INVALID", /10, 20, 30/);

@@ -1,8 +1,10 @@
 // What can be asked of an exported image, by the reference's attribute names (features.md D-40).
 import type { Attrs } from "../../../api/index.ts";
-import { KilnError } from "../../../base/index.ts";
+import { isKilnError, KilnError } from "../../../base/index.ts";
 import {
+  type ImageConfig,
   type MediaTypeFamily,
+  parseImageConfig,
   parseReference,
   type Reference,
 } from "../../../formats/oci/index.ts";
@@ -13,6 +15,7 @@ import {
   integerAttribute,
   wordAttribute,
 } from "../attributes.ts";
+import type { SolvedResult } from "../exporter.ts";
 import { type Annotation, annotationPrefix, parseAnnotations } from "./annotations.ts";
 import { checkCompression, type LayerPacking } from "./compress.ts";
 
@@ -39,6 +42,8 @@ export interface ImageAttributes {
   readonly rewriteTimestamp: boolean;
   /** Layers that must not be passed on keep saying so; else they become like others, as they are sent like others. */
   readonly keepsForeign: boolean;
+  /** In the place of what the result says of itself. */
+  readonly config: ImageConfig | undefined;
   /** Attestations are OCI artifacts; else in the older form. */
   readonly ociArtifact: boolean;
   /** Attestations that are only for images are reason enough to make an index for them. */
@@ -66,6 +71,7 @@ const common = [
   "compatibility-version",
   "compression",
   "compression-level",
+  "containerimage.config",
   "force-compression",
   "name",
   "oci-artifact",
@@ -91,7 +97,7 @@ const latestEpoch = 253402300799;
 
 /** Throws `FLAG_INVALID`, `REFERENCE_INVALID` or `UNSUPPORTED` for what cannot be obeyed; `more` are the exporter's own. */
 export function parseImageAttributes(attrs: Attrs, more: readonly string[] = []): ImageAttributes {
-  checkAttributeNames(attrs, new Set([...common, ...more]), annotationPrefix);
+  checkAttributeNames(attrs, (name) => isImageAttribute(name, more), [...common, ...more]);
   for (const name of accepted) booleanAttribute(attrs, name, false);
   const annotations = parseAnnotations(attrs);
   const today = parseCompatibility(attrs) >= 30;
@@ -110,11 +116,45 @@ export function parseImageAttributes(attrs: Attrs, more: readonly string[] = [])
     sourceDateEpoch: parseEpoch(attrs),
     rewriteTimestamp: booleanAttribute(attrs, "rewrite-timestamp", true),
     keepsForeign: booleanAttribute(attrs, "prefer-nondist-layers", false),
+    config: parseConfig(attrs),
     ociArtifact: booleanAttribute(attrs, "oci-artifact", today),
     attestationInline: booleanAttribute(attrs, "attestation-inline", false),
     attestationStore:
       wordAttribute(attrs, "attestation-store", ["index", "referrers"] as const) ?? "index",
   };
+}
+
+/** Whether images know the attribute; `more` are the exporter's own. */
+export function isImageAttribute(name: string, more: readonly string[]): boolean {
+  return common.includes(name) || more.includes(name) || annotationPrefix.test(name);
+}
+
+/** Whether exporter `image` knows the attribute. */
+export function isPushAttribute(name: string): boolean {
+  return isImageAttribute(name, pushing);
+}
+
+/** A configuration that takes the place of the result's own: of definitions that no frontend has made. */
+function parseConfig(attrs: Attrs): ImageConfig | undefined {
+  const text = attrs["containerimage.config"];
+  if (text === undefined) return undefined;
+  try {
+    return parseImageConfig(new TextEncoder().encode(text));
+  } catch (error) {
+    if (!isKilnError(error)) throw error;
+    throw badAttribute("containerimage.config", text, error.message);
+  }
+}
+
+/** The result with the configuration that its request brings, which wins over its own, as the reference has it. */
+export function withConfig(result: SolvedResult, { config }: ImageAttributes): SolvedResult {
+  if (config === undefined) return result;
+  const platforms = result.platforms.map((one) => {
+    const { architecture, os } = one.platform;
+    const own = { architecture: config.architecture || architecture, os: config.os || os };
+    return { ...one, config: { ...config, ...own } };
+  });
+  return { ...result, platforms };
 }
 
 /** With the annotations that the result brings. Throws `FLAG_INVALID` for what is none. */

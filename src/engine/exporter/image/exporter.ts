@@ -15,9 +15,11 @@ import type { Exporter } from "../exporter.ts";
 import type { ExporterParts } from "../parts.ts";
 import {
   type ImageAttributes,
+  isPushAttribute,
   type PushAttributes,
   parsePushAttributes,
   withAnnotations,
+  withConfig,
 } from "./attributes.ts";
 import { type CreatedImage, createImage, packEarly } from "./create-image.ts";
 import type { LayerPacker } from "./pack-layers.ts";
@@ -35,6 +37,7 @@ type Attributes = ImageAttributes & PushAttributes;
 export function createImageExporter(parts: ExporterParts, pack: LayerPacker): Exporter {
   return {
     type: "image",
+    knows: isPushAttribute,
     check: (attrs, session, call) => checkPush(parts, attrs, session, call),
     anticipate: (layer, times, attrs, _session, call) =>
       packEarly(parts, pack, { layer, times, attributes: parsePushAttributes(attrs) }, call),
@@ -57,7 +60,8 @@ export function createImageExporter(parts: ExporterParts, pack: LayerPacker): Ex
       try {
         const onBlob = pusher?.send;
         const options = { attributes, read, ...(onBlob ? { onBlob } : {}) };
-        const create = (own: StepCall) => createImage(parts, pack, result, options, own);
+        const create = (own: StepCall) =>
+          createImage(parts, pack, withConfig(result, attributes), options, own);
         const image = await (pusher ? pusher.during(create) : create(call));
         const children = [...image.images, ...image.attestations].map((one) => one.manifest);
         await pusher?.stage(children, image.root, !attributes.pushByDigest);

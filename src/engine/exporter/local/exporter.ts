@@ -18,6 +18,7 @@ const known = new Set([
 export function createFilesExporter(type: "local" | "tar"): Exporter {
   return {
     type,
+    knows: (attribute) => known.has(attribute),
     check: async (attrs) => void parseAttributes(attrs, false),
     async prepare(result, attrs, session) {
       const several = result.multiPlatform || result.platforms.length > 1;
@@ -42,7 +43,7 @@ export function createFilesExporter(type: "local" | "tar"): Exporter {
 }
 
 function parseAttributes(attrs: Attrs, several: boolean) {
-  checkAttributeNames(attrs, known, undefined);
+  checkAttributeNames(attrs, (name) => known.has(name), [...known]);
   wordAttribute(attrs, "mode", ["copy", "delete"]);
   return {
     split: booleanAttribute(attrs, "platform-split", several),

@@ -6,7 +6,12 @@ import { createBlobReader } from "../../../storage/image/index.ts";
 import { booleanAttribute } from "../attributes.ts";
 import type { Exporter, SolvedResult } from "../exporter.ts";
 import { selectAnnotations } from "../image/annotations.ts";
-import { parseImageAttributes, withAnnotations } from "../image/attributes.ts";
+import {
+  isImageAttribute,
+  parseImageAttributes,
+  withAnnotations,
+  withConfig,
+} from "../image/attributes.ts";
 import { createImage, packEarly } from "../image/create-image.ts";
 import type { LayerPacker } from "../image/pack-layers.ts";
 import { imageResponse } from "../image/response.ts";
@@ -33,6 +38,7 @@ function createArchiveExporter(
 ): Exporter {
   return {
     type,
+    knows: (attribute) => isImageAttribute(attribute, own),
     check: async (attrs) => void parseAttributes(type, attrs),
     anticipate: (layer, times, attrs, _session, call) =>
       packEarly(parts, pack, { layer, times, attributes: parseAttributes(type, attrs) }, call),
@@ -41,7 +47,8 @@ function createArchiveExporter(
       if (type === "docker") checkSinglePlatform(result);
       const registry = parts.registry(session, { insecure: false });
       const read = createBlobReader({ ...parts, registry });
-      const image = await createImage(parts, pack, result, { attributes, read }, call);
+      const configured = withConfig(result, attributes);
+      const image = await createImage(parts, pack, configured, { attributes, read }, call);
       const annotations = sortedRecord({
         "org.opencontainers.image.created": image.created,
         ...selectAnnotations(attributes.annotations, "index-descriptor"),
