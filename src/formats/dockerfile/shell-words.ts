@@ -55,7 +55,7 @@ export interface Lexer {
 
 export function createLexer(options: LexerOptions): Lexer {
   const replace = (word: string, lookup: Lookup, list?: WordList): Replacement => {
-    if (!special.test(word)) {
+    if (!(list === undefined ? changing : special).test(word)) {
       if (word !== "") list?.addQuoted(word);
       return { word, matched: none, unmatched: none };
     }
@@ -81,7 +81,8 @@ export function createLexer(options: LexerOptions): Lexer {
   };
 }
 
-/** Anything that the lexer could change or split at; most words have none of it. */
+/** Anything that the lexer could change, and that or where it could split; most words have none of it. */
+const changing = /[$'"\\`\ufeff]/;
 const special = /[$'"\\`\s\u0085\ufeff]/;
 const none: ReadonlySet<string> = new Set();
 
