@@ -27,7 +27,7 @@ export function createGrpcServer(
   const methods = new Map(
     services.flatMap((service) => service.methods.map((method) => [method.path, method] as const)),
   );
-  const sessions = new Set<ServerHttp2Session>();
+  const sessions = new Map<ServerHttp2Session, Duplex>();
   const running = new Set<Promise<void>>();
   const stopping = new AbortController();
   setMaxListeners(0, stopping.signal);
@@ -51,19 +51,24 @@ export function createGrpcServer(
     // Callers are told why, as far as they listen.
     stopping.abort(new StatusError(statusCodes.UNAVAILABLE, "the server is stopping"));
     const told = Promise.all(running).then(() => {});
-    for (const session of sessions) session.close();
+    for (const session of sessions.keys()) session.close();
     const patience = new AbortController();
     await Promise.race([told, delay(lastWords, patience).catch(() => {})]);
     patience.abort();
-    for (const session of sessions) session.destroy();
+    for (const session of sessions.keys()) session.destroy();
+    // A session waits for its last write, which a peer that does not read never takes.
+    const deaf = setTimeout(() => {
+      for (const socket of sessions.values()) socket.destroy();
+    }, lastWords);
     await Promise.all(running);
+    clearTimeout(deaf);
   };
   return {
     services,
     accept,
     async shutdown(call: Call) {
       closing = true;
-      for (const session of sessions) session.close();
+      for (const session of sessions.keys()) session.close();
       try {
         await abortable(Promise.all(running), call);
       } catch (error) {
@@ -83,7 +88,8 @@ interface Connection {
   readonly stopping: AbortSignal;
   readonly methods: ReadonlyMap<string, BoundMethod>;
   readonly options: ServerOptions;
-  readonly sessions: Set<ServerHttp2Session>;
+  /** With what each was opened on. */
+  readonly sessions: Map<ServerHttp2Session, Duplex>;
 }
 
 /** What a client's side of a connection begins with (RFC 9113, 3.4). */
@@ -122,7 +128,7 @@ async function serveConnection(
       maxConcurrentStreams: options.maxConcurrentCalls ?? defaultMaxCalls,
     },
   });
-  sessions.add(session);
+  sessions.set(session, socket);
   widenWindow(session);
   const calls = new Set<Promise<void>>();
   const patience = setTimeout(() => session.destroy(), handshakePatience);
