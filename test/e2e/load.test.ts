@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { describeWith } from "../kit/needs.ts";
 import { openWorld, type World } from "./world.ts";
 
@@ -23,10 +23,9 @@ function docker(...args: readonly string[]): string {
 const engine = existsSync(environment.DOCKER_HOST.replace("unix://", ""));
 if (!engine)
   process.stdout.write("skipped: no docker engine runs here, nothing is loaded into one\n");
-const needs = ["root", "runtime", "registry", "bundle", "emulation", "apt"] as const;
 
-if (engine)
-  describeWith([...needs], "loading into docker", () => {
+describeWith(["root", "runtime", "registry", "bundle", "emulation", "apt"], "loading", () => {
+  describe.skipIf(!engine)("into docker", () => {
     let world: World;
     let context: string;
     /** Where docker keeps images in containerd's store, it takes indexes. */
@@ -86,3 +85,4 @@ if (engine)
       expect([run(one, "linux/amd64"), run(two, "linux/amd64")]).toEqual(["amd64", "amd64"]);
     });
   });
+});
