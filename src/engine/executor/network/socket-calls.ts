@@ -36,14 +36,7 @@ export function socketCalls(): SocketCalls {
 
 function bind(koffi: Koffi): SocketCalls {
   const libc = koffi.load(null);
-  const call = (name: string, prototype: string) => {
-    const callable = libc.func(prototype);
-    return (...args: unknown[]): number => {
-      const result = callable(...args);
-      if (result < 0) throw systemError(koffi.errno(), name);
-      return result;
-    };
-  };
+  const call = checkedCalls(libc, () => koffi.errno());
   const socket = call("socket", "int socket(int domain, int type, int protocol)");
   const option = call(
     "setsockopt",
@@ -64,6 +57,23 @@ function bind(koffi: Koffi): SocketCalls {
     receive: (fd) => buffer.subarray(0, receive(fd, buffer, buffer.length, 0)),
     setns: (fd, kind) => void setns(fd, kind),
     interfaceIndex: (name) => index(name),
+  };
+}
+
+/** A function of libc by its name and prototype; what it answers below zero is thrown as a system error. */
+export type CheckedCalls = (name: string, prototype: string) => (...args: unknown[]) => number;
+
+export function checkedCalls(
+  libc: { func(prototype: string): (...args: unknown[]) => number },
+  errno: () => number,
+): CheckedCalls {
+  return (name, prototype) => {
+    const callable = libc.func(prototype);
+    return (...args) => {
+      const result = callable(...args);
+      if (result < 0) throw systemError(errno(), name);
+      return result;
+    };
   };
 }
 

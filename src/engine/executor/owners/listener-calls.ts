@@ -1,7 +1,7 @@
 // The system calls behind the owner recorder that Node does not offer, through koffi, loaded when first needed.
 import { createRequire } from "node:module";
 import { endianness } from "node:os";
-import { systemError } from "../network/socket-calls.ts";
+import { type CheckedCalls, checkedCalls } from "../network/socket-calls.ts";
 
 /** Every function throws a system error (`code`, `errno`, `syscall`) on failure, as `node:fs` does. */
 export interface ListenerCalls {
@@ -69,14 +69,7 @@ export function listenerCalls(): ListenerCalls {
 
 function bind(koffi: Koffi): ListenerCalls {
   const libc = koffi.load(null);
-  const call = (name: string, prototype: string) => {
-    const callable = libc.func(prototype);
-    return (...args: unknown[]): number => {
-      const result = callable(...args);
-      if (result < 0) throw systemError(koffi.errno(), name);
-      return result;
-    };
-  };
+  const call = checkedCalls(libc, () => koffi.errno());
   return {
     ...bindSockets(koffi, call),
     ...bindPoll(libc.func("int poll(void *fds, unsigned long count, int timeout)")),
@@ -84,11 +77,9 @@ function bind(koffi: Koffi): ListenerCalls {
   };
 }
 
-type Call = (name: string, prototype: string) => (...args: unknown[]) => number;
-
 function bindSockets(
   koffi: Koffi,
-  call: Call,
+  call: CheckedCalls,
 ): Pick<ListenerCalls, "listen" | "accept" | "receiveDescriptor" | "eventfd" | "ioctl"> {
   const socket = call("socket", "int socket(int domain, int type, int protocol)");
   const name = call("bind", "int bind(int fd, const void *address, unsigned int size)");
@@ -166,7 +157,7 @@ function bindPoll(poll: Callable): Pick<ListenerCalls, "ready" | "poll"> {
 }
 
 function bindFiles(
-  call: Call,
+  call: CheckedCalls,
 ): Pick<ListenerCalls, "openIn" | "getAttribute" | "setAttribute" | "removeAttribute"> {
   const open = call(
     "openat2",
