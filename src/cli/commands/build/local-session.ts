@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import {
   createReadStream,
   createWriteStream,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -12,7 +13,7 @@ import {
 } from "node:fs";
 import { stat } from "node:fs/promises";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type {
@@ -61,6 +62,7 @@ export interface SessionParts {
 
 /** The session of a build in this process: directories are read in place, so no file is listed or sent. */
 export function createLocalSession(parts: SessionParts): Session {
+  for (const receiver of parts.receivers) if (receiver?.unpack) checkDirectory(receiver.dest);
   const uploads = new Map(parts.uploads);
   return {
     directory: (name) => parts.directories.get(name),
@@ -153,6 +155,16 @@ function readSecret(
     "FLAG_INVALID",
     `secret ${secret.id} is larger than ${maxSecretSize / 1024} KiB`,
   );
+}
+
+/** Refuses what cannot become a directory, before the build and not after it. Throws `FLAG_INVALID`. */
+function checkDirectory(dest: string): void {
+  let at = dest;
+  while (!existsSync(at) && at !== dirname(at)) at = dirname(at);
+  if (statSync(at, { throwIfNoEntry: false })?.isDirectory() !== false) return;
+  throw new KilnError("FLAG_INVALID", `output ${dest} is to be a directory, but ${at} is a file`, {
+    hint: "Name another directory. For a single file, write --output type=tar,dest=FILE.",
+  });
 }
 
 function findReceiver(
