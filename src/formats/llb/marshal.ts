@@ -50,25 +50,19 @@ class Marshaller {
 
   /** Depth first without recursion: a chain may be longer than the stack is deep. */
   walk(root: Vertex): void {
-    // What is under way, each with the number of its next input: two lists, since vertices are many.
-    const path: Vertex[] = [];
-    const next: number[] = [];
-    let entering: Vertex | undefined = root;
-    for (;;) {
-      if (entering !== undefined && !this.#digests.has(entering)) {
-        path.push(entering);
-        next.push(0);
+    const path: { vertex: Vertex; inputs: readonly Output[]; next: number }[] = [];
+    const enter = (vertex: Vertex): void => {
+      if (!this.#digests.has(vertex)) path.push({ vertex, inputs: vertex.inputs, next: 0 });
+    };
+    enter(root);
+    for (let at = path.at(-1); at !== undefined; at = path.at(-1)) {
+      const input = at.inputs[at.next++];
+      if (input === undefined) {
+        this.#add(at.vertex);
+        path.pop();
+      } else {
+        enter(input.vertex);
       }
-      const last = path.length - 1;
-      const vertex = path[last];
-      if (vertex === undefined) return;
-      const at = next[last] as number;
-      next[last] = at + 1;
-      entering = vertex.inputs[at]?.vertex;
-      if (entering !== undefined) continue;
-      this.#add(vertex);
-      path.pop();
-      next.pop();
     }
   }
 
@@ -179,20 +173,10 @@ function metadataOf({ constraints, caps }: Vertex, encoded: EncodedOp): OpMetada
   return metadata;
 }
 
-/** Each once, in order. Steps are many, and the sets of what they need are few. */
+/** Each once, in order. */
 function sortedCaps(caps: readonly string[]): readonly string[] {
-  if (caps.length < 2) return caps;
-  const key = caps.join();
-  let sorted = capsByKey.get(key);
-  if (sorted === undefined) {
-    sorted = [...new Set(caps)].sort();
-    if (capsByKey.size < MAX_CAP_SETS) capsByKey.set(key, sorted);
-  }
-  return sorted;
+  return caps.length < 2 ? caps : [...new Set(caps)].sort();
 }
-
-const MAX_CAP_SETS = 1000;
-const capsByKey = new Map<string, readonly string[]>();
 
 /** What two vertices of the same bytes say: all of it, the later one's words before the earlier one's. */
 function mergeMetadata(before: OpMetadata, after: OpMetadata): OpMetadata {

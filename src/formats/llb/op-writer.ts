@@ -6,20 +6,15 @@ const encoder = new TextEncoder();
 /** Strings up to this length are written character by character, which is faster than a call of the encoder. */
 const SHORT = 1024;
 
-/** Memory for many messages at once: one buffer a message costs more than the message. */
-const CHUNK = 64 * 1024;
-
-/** What the generated encoders ask of a writer. `finish` gives what was written since the last time, and begins anew. */
+/** What the generated encoders ask of a writer. `finish` gives a copy and makes the writer empty again. */
 class OpWriter {
-  #buffer: Uint8Array = new Uint8Array(CHUNK);
-  /** Where the message begins, and where it goes on. */
-  #start = 0;
+  #buffer: Uint8Array = new Uint8Array(4096);
   #length = 0;
   readonly #forks: number[] = [];
 
   finish(): Uint8Array {
-    const bytes = this.#buffer.subarray(this.#start, this.#length);
-    this.#start = this.#length;
+    const bytes = this.#buffer.slice(0, this.#length);
+    this.#length = 0;
     return bytes;
   }
 
@@ -77,13 +72,15 @@ class OpWriter {
   }
 
   join(): this {
-    this.#reserve(5);
     const at = this.#forks.pop();
     if (at === undefined) throw new Error("a message ends that did not begin");
     const size = this.#length - at - 1;
     let extra = 0;
     for (let rest = size >>> 7; rest > 0; rest >>>= 7) extra++;
-    if (extra > 0) this.#buffer.copyWithin(at + 1 + extra, at + 1, this.#length);
+    if (extra > 0) {
+      this.#reserve(extra);
+      this.#buffer.copyWithin(at + 1 + extra, at + 1, this.#length);
+    }
     this.#length = at;
     this.#varint(size);
     this.#length += size;
@@ -115,17 +112,12 @@ class OpWriter {
     return true;
   }
 
-  /** Room for more; the message so far may move to another chunk, places in it with it. */
   #reserve(count: number): void {
-    if (this.#length + count <= this.#buffer.length) return;
-    const length = this.#length - this.#start;
-    const larger = new Uint8Array(Math.max(CHUNK, 2 * (length + count)));
-    larger.set(this.#buffer.subarray(this.#start, this.#length));
-    for (let at = 0; at < this.#forks.length; at++)
-      this.#forks[at] = (this.#forks[at] as number) - this.#start;
+    const needed = this.#length + count;
+    if (needed <= this.#buffer.length) return;
+    const larger = new Uint8Array(Math.max(needed, this.#buffer.length * 2));
+    larger.set(this.#buffer.subarray(0, this.#length));
     this.#buffer = larger;
-    this.#start = 0;
-    this.#length = length;
   }
 }
 

@@ -55,7 +55,13 @@ export type CopyOptions = Omit<CopyStep, "kind" | "from" | "src" | "dest"> & Con
 
 /** The empty file system. */
 export function scratch(): State {
-  return emptyState;
+  return new ValueState({
+    output: undefined,
+    dir: "/",
+    env: noVariables,
+    user: "",
+    platform: undefined,
+  });
 }
 
 /** An image by its normalised name. */
@@ -135,6 +141,14 @@ export function deferred(make: () => State): State {
   });
 }
 
+interface Values {
+  readonly output: Output | undefined;
+  readonly dir: string;
+  readonly env: Variables;
+  readonly user: string;
+  readonly platform: Platform | undefined;
+}
+
 function fromVertex(vertex: Vertex, platform?: Platform): State {
   const state = scratch().withOutput({ vertex, index: 0 });
   return platform === undefined ? state : state.platform(platform);
@@ -148,13 +162,7 @@ class ValueState implements State {
   readonly userName: string;
   readonly ownPlatform: Platform | undefined;
 
-  constructor(
-    output: Output | undefined,
-    dir: string,
-    env: Variables,
-    user: string,
-    platform: Platform | undefined,
-  ) {
+  constructor({ output, dir, env, user, platform }: Values) {
     this.output = output;
     this.workingDir = dir;
     this.variables = env;
@@ -163,28 +171,27 @@ class ValueState implements State {
   }
 
   dir(path: string): State {
-    const dir = path.startsWith("/") ? path : posix.resolve("/", this.workingDir, path);
-    return new ValueState(this.output, dir, this.variables, this.userName, this.ownPlatform);
+    return this.#with({
+      ...this.#values(),
+      dir: path.startsWith("/") ? path : posix.resolve("/", this.workingDir, path),
+    });
   }
 
   env(name: string, value: string): State {
-    const env = this.variables.with(name, value);
-    return new ValueState(this.output, this.workingDir, env, this.userName, this.ownPlatform);
+    return this.#with({ ...this.#values(), env: this.variables.with(name, value) });
   }
 
   user(name: string): State {
-    return new ValueState(this.output, this.workingDir, this.variables, name, this.ownPlatform);
+    return this.#with({ ...this.#values(), user: name });
   }
 
   platform(platform: Platform): State {
-    return new ValueState(this.output, this.workingDir, this.variables, this.userName, platform);
+    return this.#with({ ...this.#values(), platform });
   }
 
   run(args: readonly string[], options: RunOptions = {}): State {
-    let seen = this.variables;
-    for (const [name, value] of options.env ?? []) seen = seen.with(name, value);
-    const agent = agentSocket(this.variables, options);
-    if (agent !== undefined) seen = seen.with("SSH_AUTH_SOCK", agent);
+    const added = [...(options.env ?? []), ...agentVariable(this.variables, options)];
+    const seen = added.reduce((before, [name, value]) => before.with(name, value), this.variables);
     const { output: root, workingDir: cwd, userName: user } = this;
     return this.#after(
       execVertex({ root, args, env: seen.list(), cwd, user, options: this.#constrained(options) }),
@@ -205,15 +212,25 @@ class ValueState implements State {
   }
 
   withOutput(output: Output | undefined): State {
-    return this.#on(output, this.ownPlatform);
+    return this.#with({ ...this.#values(), output });
   }
 
   marshal(options: MarshalOptions): Definition {
     return marshalOutput(this.output, options);
   }
 
-  #on(output: Output | undefined, platform: Platform | undefined): State {
-    return new ValueState(output, this.workingDir, this.variables, this.userName, platform);
+  #values(): Values {
+    return {
+      output: this.output,
+      dir: this.workingDir,
+      env: this.variables,
+      user: this.userName,
+      platform: this.ownPlatform,
+    };
+  }
+
+  #with(values: Values): State {
+    return new ValueState(values);
   }
 
   #constrained<C extends Constraints>(constraints: C): C {
@@ -225,15 +242,17 @@ class ValueState implements State {
 
   /** What was made for a platform goes on being for it. */
   #after(vertex: Vertex): State {
-    return this.#on({ vertex, index: 0 }, vertex.constraints.platform ?? this.ownPlatform);
+    const platform = vertex.constraints.platform ?? this.ownPlatform;
+    return this.#with({ ...this.#values(), output: { vertex, index: 0 }, platform });
   }
 }
 
-const emptyState: State = new ValueState(undefined, "/", noVariables, "", undefined);
-
 /** Programs look for an agent's socket where this says. */
-function agentSocket(env: VariableSet, { ssh }: RunOptions): string | undefined {
-  return env.get("SSH_AUTH_SOCK") === undefined ? ssh?.[0]?.target : undefined;
+function agentVariable(env: VariableSet, { ssh }: RunOptions): [name: string, value: string][] {
+  const [first] = ssh ?? [];
+  return first === undefined || env.get("SSH_AUTH_SOCK") !== undefined
+    ? []
+    : [["SSH_AUTH_SOCK", first.target]];
 }
 
 function origin({ output }: State): { from?: Output } {

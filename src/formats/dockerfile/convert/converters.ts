@@ -70,22 +70,6 @@ export interface InstructionExpander {
   readonly content: ExpandWord;
 }
 
-const expandedAhead: ReadonlySet<Kind> = new Set<Kind>([
-  "add",
-  "copy",
-  "env",
-  "label",
-  "stopsignal",
-  "user",
-  "volume",
-  "workdir",
-]);
-
-/** Whether `expandInstruction` has anything to do. */
-export function isExpandedAhead({ kind }: StageInstruction): boolean {
-  return expandedAhead.has(kind);
-}
-
 /** The instruction with its variables replaced, as far as that does not depend on more than the stage's variables. */
 export function expandInstruction(
   instruction: StageInstruction,

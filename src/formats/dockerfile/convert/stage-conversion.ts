@@ -5,7 +5,7 @@ import type { Linter } from "../lint/index.ts";
 import { ExpansionError, type Replacement } from "../shell-words.ts";
 import { defaultPath } from "./bases.ts";
 import type { BuildContext } from "./build-context.ts";
-import { convertInstruction, expandInstruction, isExpandedAhead } from "./converters.ts";
+import { convertInstruction, expandInstruction } from "./converters.ts";
 import { splitVariable, type Variables } from "./env.ts";
 import type { ConvertEnv, SourceFiles } from "./environment.ts";
 import type { Expander } from "./expand.ts";
@@ -83,7 +83,6 @@ function withPath(stage: Stage): Stage {
 }
 
 function convertStep(stage: Stage, { instruction }: PlannedInstruction, env: ConvertEnv): Stage {
-  if (!isExpandedAhead(instruction)) return convertInstruction(stage, instruction, env);
   const expanded = expandInstruction(instruction, {
     word: (word) => env.expandNoted(word, stage, instruction),
     content: (content) => env.expandContentNoted(content, stage, instruction),

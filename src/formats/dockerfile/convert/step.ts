@@ -1,5 +1,5 @@
 // Steps: what instructions that change files have in common.
-import type { Constraints, SourceFile, SourceLocation } from "../../llb/index.ts";
+import type { Constraints, SourceLocation } from "../../llb/index.ts";
 import { type LineRange, rangesOf } from "../ast.ts";
 import type { InstructionBase } from "../instructions/instruction.ts";
 import type { ConvertEnv } from "./environment.ts";
@@ -45,23 +45,9 @@ export function placesOf(
   lines: LineRange,
   env: Pick<ConvertEnv, "sourceFile">,
 ): readonly SourceLocation[] {
-  return [new InstructionPlace(env.sourceFile, lines)];
-}
-
-/** One range a line is what the wire wants, and nothing else: they are made when they are asked for. */
-class InstructionPlace implements SourceLocation {
-  readonly file: SourceFile;
-  readonly #lines: LineRange;
-
-  constructor(file: SourceFile, lines: LineRange) {
-    this.file = file;
-    this.#lines = lines;
-  }
-
-  get ranges(): SourceLocation["ranges"] {
-    return rangesOf(this.#lines).map(({ start, end }) => ({
-      start: { line: start, character: 0 },
-      end: { line: end, character: 0 },
-    }));
-  }
+  const ranges = rangesOf(lines).map(({ start, end }) => ({
+    start: { line: start, character: 0 },
+    end: { line: end, character: 0 },
+  }));
+  return [{ file: env.sourceFile, ranges }];
 }
