@@ -307,7 +307,7 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
       cache,
       clone: (result) => result?.clone(),
       release: async (result) => result?.[Symbol.asyncDispose](),
-      turns: createTurns(createNamedLocks(at("turns"), { fleeting: true })),
+      turns: createTurns(createNamedLocks(at("turns"), { fleeting: true }), metadata),
       ...(options.manyClients ? { farewell } : {}),
       now: options.now,
     }),

@@ -22,6 +22,7 @@ export function memoryMetadata(): Metadata {
       };
     },
     transaction: (work) => work(),
+    refresh() {},
     async [Symbol.asyncDispose]() {},
   };
 }

@@ -1,10 +1,11 @@
 // Builds of several processes on one store run a step one after the other: who comes second finds the first one's result.
 import { createHash } from "node:crypto";
 import type { NamedLocks } from "../../storage/kept/index.ts";
+import type { Metadata } from "../../storage/metadata/index.ts";
 import type { Turns } from "../solver/index.ts";
 
-/** `locks` are fleeting ones: there is no end of keys. */
-export function createTurns(locks: NamedLocks): Turns {
+/** `locks` are fleeting ones: there is no end of keys. `metadata` holds the cache's records. */
+export function createTurns(locks: NamedLocks, metadata: Metadata): Turns {
   return {
     async take(key, call) {
       const name = createHash("sha256").update(key).digest("hex");
@@ -24,7 +25,8 @@ export function createTurns(locks: NamedLocks): Turns {
       };
       const lock = await locks.hold(name, "locked", waits, call);
       if (waited) tell(true);
-      return { waited, [Symbol.dispose]: () => lock[Symbol.dispose]() };
+      metadata.refresh();
+      return lock;
     },
   };
 }

@@ -609,20 +609,10 @@ describe("two solvers on one cache", () => {
       async take(key, call) {
         const limiter = limiters.get(key) ?? new Limiter(1);
         limiters.set(key, limiter);
-        const waited = taken.has(key);
-        taken.add(key);
-        const permit = await limiter.acquire(call);
-        return {
-          waited,
-          [Symbol.dispose]() {
-            taken.delete(key);
-            permit[Symbol.dispose]();
-          },
-        };
+        return await limiter.acquire(call);
       },
     };
   }
-  const taken = new Set<string>();
 
   async function both(numbers: NumberSolver, top: Edge<NumberStep>, meanwhile: () => void) {
     const shared = turns();

@@ -50,14 +50,10 @@ export interface CacheMap<Result> {
 /** Keeps several solvers, in several processes, from running one step at the same time. */
 export interface Turns {
   /**
-   * Resolves when nobody else is running the step of that key; nobody will until it is disposed. `waited` says that
-   * somebody was: the result may be in the cache now.
+   * Resolves when nobody else is running the step of that key; nobody will until it is disposed. Whoever had the turn
+   * before may have saved the result meanwhile, also where there was nothing to wait for: the cache shows it from now on.
    */
-  take(key: CacheKeyId, call: StepCall): Promise<Turn>;
-}
-
-export interface Turn extends Disposable {
-  readonly waited: boolean;
+  take(key: CacheKeyId, call: StepCall): Promise<Disposable>;
 }
 
 /** What the solver must be told of results and vertices. */

@@ -176,9 +176,9 @@ export class VertexState<Def, Result> {
     this.#mergeKey = key;
     const { turns } = this.around.options;
     if (apart || !turns) return await this.#execute(ready, call);
-    using turn = await turns.take(key, this.audience.stepCall(call));
-    const made = turn.waited ? await this.#loadOutputs(ready, call) : undefined;
-    return made ?? (await this.#execute(ready, call));
+    using _turn = await turns.take(key, this.audience.stepCall(call));
+    // Another process may have ended this step between the look into the cache and the turn.
+    return (await this.#loadOutputs(ready, call)) ?? (await this.#execute(ready, call));
   }
 
   /** What somebody else has made meanwhile; undefined unless it is all that is asked for here. */

@@ -94,6 +94,7 @@ function createLmdbMetadata(database: RootDatabase<string, string>, directory: s
         }),
       );
     },
+    refresh: () => database.resetReadTxn(),
     async [Symbol.asyncDispose]() {
       await database.close();
     },

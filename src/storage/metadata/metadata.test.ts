@@ -155,6 +155,19 @@ describe("several processes", () => {
     expect(metadata.table("writes").range("")).toHaveLength(3);
   });
 
+  it("are seen within one turn of the event loop by who asks for it", async () => {
+    await using metadata: Metadata = await openMetadata(directory);
+    const writer = await startWriter("a");
+    writer.send({ count: 3 });
+    const seen = () => metadata.table("writes").range("").length;
+    const pause = new Int32Array(new SharedArrayBuffer(4));
+    for (let tries = 0; tries < 1000 && seen() < 3; tries++) {
+      Atomics.wait(pause, 0, 0, 10);
+      metadata.refresh();
+    }
+    expect(seen()).toBe(3);
+  });
+
   it("killed in the middle of writing leave whole transactions and no lock behind", async () => {
     await using metadata: Metadata = await openMetadata(directory);
     const acknowledged = new Map<string, number>();

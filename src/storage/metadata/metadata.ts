@@ -22,7 +22,10 @@ export interface MetadataCodec<Value> {
   decode(text: string): Value;
 }
 
-/** A typed key-value store. Reads see the last commit of any process, and inside a transaction its own writes. */
+/**
+ * A typed key-value store. Reads see what any process had committed when this process last turned to its event loop, or
+ * called `refresh`, and all that it committed itself; inside a transaction also its own writes.
+ */
 export interface Metadata extends AsyncDisposable {
   /** Values are JSON unless a codec says otherwise. Names are fixed words, up to 30 letters, digits and dashes. */
   table<Value>(name: string, codec?: MetadataCodec<Value>): MetadataTable<Value>;
@@ -31,4 +34,6 @@ export interface Metadata extends AsyncDisposable {
    * other processes can see it and this process may be killed. A transaction inside another becomes part of it.
    */
   transaction<T>(work: () => T): T;
+  /** From now on reads see what others have committed up to now: for who has just got a lock. */
+  refresh(): void;
 }
