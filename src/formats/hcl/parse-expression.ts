@@ -1,5 +1,6 @@
 // Expressions of HCL's native syntax (HCL spec, Expressions).
-import type { BinaryOperator, Expression, ObjectItem } from "./ast.ts";
+import type { BinaryOperator, Expression } from "./ast.ts";
+import { parseObject, parseTuple } from "./parse-collection.ts";
 import { parseHeredoc, parseQuoted } from "./parse-template.ts";
 import type { Scanner, Token } from "./scanner.ts";
 import { mistakeAt, type Range, spanning } from "./source.ts";
@@ -207,8 +208,8 @@ export class ExpressionParser {
             return { kind: "group", inner, range: spanning(token.range, close().range) };
           });
         }
-        if (token.text === "[") return this.inside(() => this.#tuple(token));
-        if (token.text === "{") return this.inside(() => this.#object(token));
+        if (token.text === "[") return this.inside(() => parseTuple(this, token));
+        if (token.text === "{") return this.inside(() => parseObject(this, token));
     }
     throw mistakeAt(
       token.range,
@@ -260,138 +261,6 @@ export class ExpressionParser {
       range: spanning(name.range, end.range),
     };
   }
-
-  #tuple(open: Token): Expression {
-    if (this.#beginsFor()) return this.#for(open, "]");
-    const items: Expression[] = [];
-    for (;;) {
-      const close = this.scanner.take("]");
-      if (close) return { kind: "tuple", items, range: spanning(open.range, close.range) };
-      items.push(this.expression());
-      const next = this.scanner.next();
-      if (next.text === "]")
-        return { kind: "tuple", items, range: spanning(open.range, next.range) };
-      if (next.text !== ",") throw missingComma(next, "tuple", open);
-    }
-  }
-
-  #object(open: Token): Expression {
-    if (this.#beginsFor()) return this.#for(open, "}");
-    const items: ObjectItem[] = [];
-    for (;;) {
-      const close = this.scanner.take("}");
-      if (close) return { kind: "object", items, range: spanning(open.range, close.range) };
-      const key = objectKey(this.expression());
-      const assign = this.scanner.next();
-      if (assign.text !== "=" && assign.text !== ":") {
-        throw mistakeAt(
-          assign.range,
-          "Missing key/value separator",
-          'Expected an equals sign ("=") to mark the beginning of the attribute value.',
-        );
-      }
-      const value = this.expression();
-      items.push({ key, value });
-      if (!this.#separated(open)) {
-        const end = this.scanner.next();
-        if (end.text === "}")
-          return { kind: "object", items, range: spanning(open.range, end.range) };
-        throw missingComma(end, "object", open);
-      }
-    }
-  }
-
-  /** Items of objects are separated by commas or line ends. */
-  #separated(_open: Token): boolean {
-    if (this.scanner.take(",")) return true;
-    const before = this.scanner.at;
-    this.scanner.newlines = true;
-    const isNewline = this.scanner.next().kind === "newline";
-    this.scanner.newlines = false;
-    if (!isNewline) this.scanner.at = before;
-    return isNewline;
-  }
-
-  #beginsFor(): boolean {
-    const before = this.scanner.at;
-    const word = this.scanner.next();
-    const after = word.text === "for" && word.kind === "word" ? this.scanner.next() : undefined;
-    this.scanner.at = before;
-    return after?.kind === "word";
-  }
-
-  #for(open: Token, end: "]" | "}"): Expression {
-    this.scanner.next();
-    const { keyName, valueName } = this.forNames();
-    const collection = this.expression();
-    this.#expect(
-      ":",
-      "Invalid 'for' expression",
-      "For expression requires a colon after the collection expression.",
-    );
-    const first = this.expression();
-    const arrow = this.scanner.take("=>");
-    if ((arrow === undefined) !== (end === "]")) {
-      throw mistakeAt(
-        spanning(open.range, first.range),
-        "Invalid 'for' expression",
-        end === "]"
-          ? "Key expression is not valid when building a tuple."
-          : "Key expression is required when building an object.",
-      );
-    }
-    const value = arrow ? this.expression() : first;
-    const grouped = arrow !== undefined && this.scanner.take("...") !== undefined;
-    const condition = this.#takeWord("if") ? this.expression() : undefined;
-    const close = this.#expect(
-      end,
-      "Invalid 'for' expression",
-      "Extra characters after the end of the 'for' expression.",
-    );
-    const key = arrow ? first : undefined;
-    const range = spanning(open.range, close.range);
-    return { kind: "for", keyName, valueName, collection, key, value, condition, grouped, range };
-  }
-
-  #takeWord(text: string): boolean {
-    const token = this.scanner.peek();
-    const found = token.kind === "word" && token.text === text;
-    if (found) this.scanner.next();
-    return found;
-  }
-
-  /** `name in` or `key, name in`, of `for` in brackets and in templates. */
-  forNames(): { readonly keyName: string | undefined; readonly valueName: string } {
-    const first = this.#name();
-    const second = this.scanner.take(",") ? this.#name() : undefined;
-    const word = this.scanner.next();
-    if (word.text !== "in") {
-      throw mistakeAt(
-        word.range,
-        "Invalid 'for' expression",
-        "For expression requires the 'in' keyword after its name declarations.",
-      );
-    }
-    return second === undefined
-      ? { keyName: undefined, valueName: first }
-      : { keyName: first, valueName: second };
-  }
-
-  #name(): string {
-    const token = this.scanner.next();
-    if (token.kind === "word") return token.text;
-    throw mistakeAt(
-      token.range,
-      "Invalid 'for' expression",
-      "For expression requires variable name after 'for'.",
-    );
-  }
-
-  #expect(symbol: string, summary: string, detail: string): Token {
-    const token = this.scanner.next();
-    if (token.text === symbol && token.kind === "symbol") return token;
-    throw mistakeAt(token.range, summary, detail);
-  }
 }
 
 const constants: ReadonlyMap<string, true | false | null> = new Map([
@@ -402,37 +271,4 @@ const constants: ReadonlyMap<string, true | false | null> = new Map([
 
 function literal(value: string | number | boolean | null, range: Range): Expression {
   return { kind: "literal", value, range };
-}
-
-/** A bare word is itself; what looks like a path is neither a name nor clearly an expression. */
-function objectKey(key: Expression): Expression {
-  if (key.kind === "variable") return literal(key.name, key.range);
-  if (key.kind !== "attribute") return key;
-  throw mistakeAt(
-    key.range,
-    "Ambiguous attribute key",
-    "If this expression is intended to be a reference, wrap it in parentheses. If it's instead intended as a literal name containing periods, wrap it in quotes to create a string literal.",
-  );
-}
-
-function missingComma(token: Token, what: "tuple" | "object", open: Token): Error {
-  if (token.kind === "end") {
-    const bracket = what === "tuple" ? "bracket" : "brace";
-    return mistakeAt(
-      open.range,
-      `Unterminated ${what} constructor expression`,
-      `There is no corresponding closing ${bracket} before the end of the file. This may be caused by incorrect ${bracket} nesting elsewhere in this file.`,
-    );
-  }
-  return what === "tuple"
-    ? mistakeAt(
-        token.range,
-        "Missing item separator",
-        "Expected a comma to mark the beginning of the next item.",
-      )
-    : mistakeAt(
-        token.range,
-        "Missing attribute separator",
-        "Expected a newline or comma to mark the beginning of the next attribute.",
-      );
 }

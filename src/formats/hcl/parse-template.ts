@@ -1,5 +1,6 @@
 // Strings with `${…}` and `%{…}` in them, quoted or as heredocs (HCL spec, Templates).
 import type { Expression } from "./ast.ts";
+import { forNames } from "./parse-collection.ts";
 import type { ExpressionParser } from "./parse-expression.ts";
 import type { Token } from "./scanner.ts";
 import { mistakeAt, type Range, spanning } from "./source.ts";
@@ -209,7 +210,7 @@ class TemplateReader {
       case "if":
         return { kind: "if", condition: this.#parser.expression() };
       case "for": {
-        const names = this.#parser.forNames();
+        const names = forNames(this.#parser);
         return { kind: "for", names, collection: this.#parser.expression() };
       }
       case "else":
