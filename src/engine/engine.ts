@@ -77,6 +77,7 @@ import {
 import { type GcOptions, gcRules } from "./retention/index.ts";
 import { createSolver } from "./solver/index.ts";
 import {
+  createBlobSources,
   createGitSource,
   createHttpSources,
   createImageSource,
@@ -239,7 +240,9 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
     sources: new Map([
       [images.scheme, images],
       ["oci-layout", images],
-      ...files.map((source) => [source.scheme, source] as const),
+      ...[...files, ...createBlobSources({ snapshotter, registry: registries.of })].map(
+        (source) => [source.scheme, source] as const,
+      ),
       [
         "git",
         createGitSource({

@@ -1,12 +1,20 @@
 // Definitions without a frontend, as clients send them: nested builds and file actions that no Dockerfile has.
 import { Buffer } from "node:buffer";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import type { Builder, Session } from "../../src/api/index.ts";
-import { digestOf, uncancelled } from "../../src/base/index.ts";
+import type { Builder, LentLayout, Session } from "../../src/api/index.ts";
+import { bytesOf, digestOf, uncancelled } from "../../src/base/index.ts";
 import { openEngine } from "../../src/engine/engine.ts";
 import {
   type Definition,
@@ -46,6 +54,27 @@ function nested(state: State, attrs: Readonly<Record<string, string>> = {}): Def
   return decodeDefinition(pb.Definition.encode(pb.Definition.create({ def: ops })).finish());
 }
 
+/** The definition of one op, with the results of `inputs` before it. */
+function over(inputs: readonly State[], op: NonNullable<pb.Op["op"]>, output = 0): Definition {
+  const below = inputs.map(marshal);
+  const last = pb.Op.encode(
+    pb.Op.create({
+      inputs: below.flatMap(
+        ({ ops }) => pb.Op.decode(ops.at(-1)?.bytes ?? new Uint8Array()).inputs,
+      ),
+      op,
+    }),
+  ).finish();
+  const end = pb.Op.create({ inputs: [{ digest: digestOf(last), index: output }] });
+  const before = below.flatMap(({ ops }) => ops.slice(0, -1).map(({ bytes }) => bytes));
+  const def = [...before, last, pb.Op.encode(end).finish()];
+  return decodeDefinition(pb.Definition.encode(pb.Definition.create({ def })).finish());
+}
+
+/** A source of this identifier. */
+const source = (identifier: string, attrs: Readonly<Record<string, string>> = {}): Definition =>
+  over([], { $case: "source", value: { identifier, attrs: new Map(Object.entries(attrs)) } });
+
 /** A file of this text or these bytes, and nothing else. */
 const file = (path: string, data: string | Uint8Array): State =>
   scratch().file([
@@ -56,6 +85,14 @@ const file = (path: string, data: string | Uint8Array): State =>
       data: typeof data === "string" ? new TextEncoder().encode(data) : data,
     },
   ]);
+
+const lentText = "what the blob says";
+const lentDigest = digestOf(lentText);
+const layout: LentLayout = {
+  place: "/the/layout",
+  size: async (digest) => (digest === lentDigest ? lentText.length : undefined),
+  read: () => bytesOf(lentText),
+};
 
 describeWith(["root", "runtime"], "a definition", () => {
   let directory: string;
@@ -77,6 +114,7 @@ describeWith(["root", "runtime"], "a definition", () => {
     const target = join(directory, name);
     const session = {
       directory: () => undefined,
+      layout: (name) => (name === "lent" ? layout : undefined),
       secret: async () => undefined,
       ssh: async () => undefined,
       credentials: async () => undefined,
@@ -161,5 +199,35 @@ describeWith(["root", "runtime"], "a definition", () => {
   it("lays the later of two files over the earlier", async () => {
     const target = await build(marshal(merge([file("/same", "1"), file("/same", "2")])));
     expect(readFileSync(join(target, "same"), "utf8")).toBe("2");
+  });
+
+  it("gives on what it was told to, once everything else is built", async () => {
+    const pass = (outputs: readonly number[]) => ({
+      $case: "passthrough" as const,
+      value: { id: "checks", outputs: [...outputs] },
+    });
+    const two = [file("/a", "1"), file("/b", "2")];
+    expect(readdirSync(await build(over(two, pass([1, 0]))))).toEqual(["b"]);
+    expect(readdirSync(await build(over(two, pass([1, 0]), 1)))).toEqual(["a"]);
+    const failing = scratch().copy(file("/x", "1"), "/none", "/");
+    await expect(build(over([file("/a", "1"), failing], pass([0])))).rejects.toThrow(/none/);
+    await expect(build(over(two, pass([2])))).rejects.toMatchObject({ code: "DEFINITION_INVALID" });
+    await expect(build(over(two, pass([])))).rejects.toMatchObject({ code: "DEFINITION_INVALID" });
+  });
+
+  it("takes one blob of a lent layout as a file", async () => {
+    const blob = `oci-layout+blob://example.com/any@${lentDigest}`;
+    const hex = lentDigest.slice("sha256:".length);
+    const plain = await build(source(blob, { "oci.store": "lent" }));
+    expect(readFileSync(join(plain, hex), "utf8")).toBe(lentText);
+    expect(statSync(join(plain, hex))).toMatchObject({ mode: 0o100600, mtimeMs: 0 });
+    const named = { "oci.store": "lent", "http.filename": "../text", "http.perm": "0644" };
+    const other = await build(source(blob, named));
+    expect(readdirSync(other)).toEqual(["text"]);
+    expect(statSync(join(other, "text")).mode).toBe(0o100644);
+    await expect(build(source(blob))).rejects.toThrow(/requires store id/);
+    const absent = `oci-layout+blob://example.com/any@${digestOf("absent")}`;
+    const missing = build(source(absent, { "oci.store": "lent" }));
+    await expect(missing).rejects.toMatchObject({ code: "IMAGE_NOT_FOUND" });
   });
 });

@@ -65,6 +65,7 @@ export function captureBuild(vertices: Iterable<LlbVertex>, parts: CaptureParts)
     else if (scheme === "git") keep(repositories, gitMaterial(rest, op.attrs, vertex, parts));
     else if (scheme === "docker-image" || scheme === "oci-layout")
       keep(images, imageMaterial(scheme, rest, vertex, parts));
+    else if (scheme.endsWith("+blob")) keep(images, blobMaterial(scheme, rest));
     else keep(files, fileMaterial(op.identifier, vertex, parts));
   }
   return {
@@ -104,6 +105,16 @@ function imageMaterial(
   return {
     uri: imagePurl(named, vertex.platform ?? platform, type),
     digest: digestSet(digest),
+  };
+}
+
+function blobMaterial(scheme: string, rest: string): Material | undefined {
+  const named = parseReference(rest);
+  if (named.digest === undefined) return undefined;
+  const purl = imagePurl(named, undefined, scheme === "oci-layout+blob" ? "oci" : "docker");
+  return {
+    uri: `${purl}${purl.includes("?") ? "&" : "?"}ref_type=blob`,
+    digest: digestSet(named.digest),
   };
 }
 

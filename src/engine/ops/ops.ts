@@ -12,7 +12,7 @@ import { createFileOp } from "./file-op.ts";
 import { locateFailures } from "./locate-failures.ts";
 import type { OpResult } from "./result.ts";
 import { createSourceOp, type Sources } from "./source-op.ts";
-import { createDiffOp, createMergeOp } from "./stack-ops.ts";
+import { createDiffOp, createMergeOp, createPassthroughOp } from "./stack-ops.ts";
 
 /** What a vertex is to the solver: its LLB, and the session of the build that brought it. */
 export interface OpDefinition {
@@ -115,6 +115,7 @@ function createBareOp(
   const { op } = vertex;
   const platform = vertex.platform ?? parts.defaultPlatform;
   const inputCount = vertex.inputs.length;
+  const limits = vertex.metadata.resources ?? resources;
   const told = onFailure
     ? { onFailure: (failed: FailedExec) => onFailure(vertex, failed) }
     : undefined;
@@ -126,7 +127,7 @@ function createBareOp(
         ...parts,
         session,
         ...(vertex.metadata.ignoreCache ? { ignoresCache: true } : {}),
-        ...(resources === undefined ? {} : { resources }),
+        ...(limits === undefined ? {} : { resources: limits }),
         ...told,
       });
     case "file":
@@ -135,6 +136,8 @@ function createBareOp(
       return createMergeOp(op, vertex.encoded, inputCount, parts.snapshotter);
     case "diff":
       return createDiffOp(op, vertex.encoded, inputCount, parts.snapshotter);
+    case "passthrough":
+      return createPassthroughOp(op, vertex.encoded, inputCount);
     case "build":
       return createBuildOp(op, vertex.encoded, inputCount, {
         digest: vertex.digest,

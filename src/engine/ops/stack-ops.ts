@@ -1,6 +1,11 @@
-// LLB's MergeOp and DiffOp: stacks of layers put together and taken apart, without touching a file.
+// LLB's MergeOp, DiffOp and PassthroughOp: stacks of layers put together, taken apart and handed on, without touching a file.
 import { digestOf } from "../../base/index.ts";
-import { type DiffOp, type MergeOp, stackIdentity } from "../../formats/llb/index.ts";
+import {
+  type DiffOp,
+  type MergeOp,
+  type PassthroughOp,
+  stackIdentity,
+} from "../../formats/llb/index.ts";
 import type { Snapshot, Snapshotter } from "../../storage/snapshot/index.ts";
 import type { CacheMap, Op } from "../solver/index.ts";
 import { unlimited } from "./permits.ts";
@@ -38,6 +43,19 @@ export function createDiffOp(
     exec: async (inputs, call) => [
       await snapshotter.diff(input(inputs, op.lower), input(inputs, op.upper), call),
     ],
+  };
+}
+
+/** Every input is waited for, and some are given on. */
+export function createPassthroughOp(
+  op: PassthroughOp,
+  encoded: Uint8Array,
+  inputCount: number,
+): Op<OpResult> {
+  return {
+    acquire: unlimited,
+    cacheMap: async () => byHistory(encoded, inputCount),
+    exec: async (inputs) => op.outputs.map((input) => inputs[input]?.clone()),
   };
 }
 

@@ -1,5 +1,6 @@
 // Kinds of root vertices: images, directories of the asking side, and what their contents are worth to the cache.
 export { fileType } from "../../storage/directory/index.ts";
+export { type BlobSourceOptions, createBlobSources } from "./blob/source.ts";
 export {
   type ContentSelection,
   type ContentStat,

@@ -136,14 +136,21 @@ function areUsual(indexes: readonly (readonly number[])[]): boolean {
   );
 }
 
-/** Of a merge or diff op. */
+/** Of a merge, diff or passthrough op. */
 export function stackIdentity(encoded: Uint8Array): string {
   const { op } = pb.Op.decode(encoded);
   if (op?.$case === "merge")
     return goJson({ Type: "buildkit.merge.v0", Merge: goValue(op.value) ?? {} });
   if (op?.$case === "diff")
     return goJson({ Type: "buildkit.diff.v0", Diff: goValue(op.value) ?? {} });
-  throw new Error("neither a merge nor a diff op");
+  if (op?.$case === "passthrough")
+    return goJson({ Type: "buildkit.passthrough.v0", Passthrough: passthroughValue(op.value) });
+  throw new Error("neither a merge, a diff nor a passthrough op");
+}
+
+/** The first input counts as 0, which a list keeps. */
+function passthroughValue({ id, outputs }: pb.PassthroughOp): Readonly<Record<string, unknown>> {
+  return { ...(id === "" ? {} : { id }), ...(outputs.length === 0 ? {} : { outputs }) };
 }
 
 /** What a nested build is, apart from its inputs. BuildKit: solver/llbsolver/ops/build.go. */

@@ -5,7 +5,7 @@ import { pb } from "../proto/index.ts";
 import { inputIndex, invalid, optional } from "./checks.ts";
 import { decodeExec } from "./decode-exec.ts";
 import { decodeFile } from "./decode-file.ts";
-import type { Op } from "./ops.ts";
+import type { Op, PassthroughOp } from "./ops.ts";
 
 /** Most bytes of one op: a heredoc in it is as long as a Dockerfile may be. */
 export const MAX_OP_BYTES: number = 64 * 1024 * 1024;
@@ -74,7 +74,16 @@ function decodeKind(op: NonNullable<pb.Op["op"]>, inputs: number): Op {
         ),
         attrs: Object.fromEntries(op.value.attrs),
       };
+    case "passthrough":
+      return decodePassthrough(op.value, inputs);
   }
+}
+
+function decodePassthrough({ id, outputs }: pb.PassthroughOp, inputs: number): PassthroughOp {
+  if (id === "") throw invalid("a passthrough op needs an id");
+  if (outputs.length === 0) throw invalid("a passthrough op needs at least one output");
+  if (outputs.length > MAX_INPUTS) throw invalid(`an op has more than ${MAX_INPUTS} outputs`);
+  return { kind: "passthrough", id, outputs: outputs.map((input) => required(input, inputs)) };
 }
 
 function decodePlatform(message: pb.Platform): Platform {

@@ -18,6 +18,19 @@ export interface OpMetadata {
   /** Capabilities of the builder that the op needs, sorted. */
   readonly caps: readonly string[];
   readonly progressGroup?: ProgressGroup;
+  /** Limits of the op's process. */
+  readonly resources?: StepLimits;
+}
+
+/** Limits of one process; what is absent is not limited. Units as the builder's `StepResources` has them. */
+export interface StepLimits {
+  readonly memory?: number;
+  readonly memorySwap?: number;
+  readonly cpuShares?: number;
+  readonly cpuPeriod?: number;
+  readonly cpuQuota?: number;
+  readonly cpusetCpus?: string;
+  readonly cpusetMems?: string;
 }
 
 /** One marshalled op; equal bytes have equal digests. */

@@ -42,6 +42,13 @@ const names: Readonly<Record<string, string>> = {
   ignoreCache: "ignore_cache",
   exportCache: "export_cache",
   progressGroup: "progress_group",
+  linuxResources: "linux_resources",
+  memorySwap: "memory_swap",
+  cpuShares: "cpu_shares",
+  cpuPeriod: "cpu_period",
+  cpuQuota: "cpu_quota",
+  cpusetCpus: "cpuset_cpus",
+  cpusetMems: "cpuset_mems",
 };
 
 /** Undefined for what Go leaves out: zeroes and empty things. A message without fields is not empty. */

@@ -1,6 +1,6 @@
 // What the ops of a definition say, as the engine reads them: checked, with words instead of numbers.
 
-export type Op = SourceOp | ExecOp | FileOp | MergeOp | DiffOp | BuildOp;
+export type Op = SourceOp | ExecOp | FileOp | MergeOp | DiffOp | BuildOp | PassthroughOp;
 
 /** Files from outside: `docker-image://…`, `git://…`, `https://…`, `local://…`, `oci-layout://…`. */
 export interface SourceOp {
@@ -185,4 +185,12 @@ export interface BuildOp {
   readonly builder?: number;
   readonly inputs: Readonly<Record<string, number>>;
   readonly attrs: Readonly<Record<string, string>>;
+}
+
+/** All inputs are built; some are given on. */
+export interface PassthroughOp {
+  readonly kind: "passthrough";
+  readonly id: string;
+  /** By output: the index of the input that it is. */
+  readonly outputs: readonly number[];
 }

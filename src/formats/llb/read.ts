@@ -93,6 +93,7 @@ function toEdge(
 }
 
 function outputsOf(op: Op): number {
+  if (op.kind === "passthrough") return op.outputs.length;
   return op.kind === "exec" || op.kind === "file" ? op.outputs : 1;
 }
 
@@ -108,5 +109,7 @@ function nameOf(op: Op): string {
     case "diff":
     case "build":
       return op.kind;
+    case "passthrough":
+      return `passthrough ${op.id}`;
   }
 }

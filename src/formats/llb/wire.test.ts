@@ -49,3 +49,22 @@ it("any words survive", () => {
     }),
   );
 });
+
+it("limits of a step are no part of it, and survive", () => {
+  const step = image("docker.io/library/x:1").run(["true"]).marshal(options);
+  const resources = { memory: 2 ** 31, memorySwap: -1, cpuQuota: 50_000, cpusetCpus: "0-1,3" };
+  const ops = step.ops.map((op) => ({ ...op, metadata: { ...op.metadata, resources } }));
+  const read = decodeDefinition(encodeDefinition({ ops }));
+  expect(read.ops).toEqual(ops);
+  expect(read.ops.map(({ digest }) => digest)).toEqual(step.ops.map(({ digest }) => digest));
+  expect(readDefinition(read).vertices.at(-1)?.metadata.resources).toEqual(resources);
+});
+
+it.each([{ memory: -1 }, { cpuQuota: -2 }, { cpusetCpus: "0;1" }])(
+  "no limit is %j",
+  (resources) => {
+    const step = image("docker.io/library/x:1").run(["true"]).marshal(options);
+    const ops = step.ops.map((op) => ({ ...op, metadata: { ...op.metadata, resources } }));
+    expect(() => decodeDefinition(encodeDefinition({ ops }))).toThrow(/cannot be/);
+  },
+);

@@ -1,12 +1,14 @@
 // Definitions to and from the protobuf message that travels between clients and builders.
 import { type Digest, digestOf, isDigest, KilnError, sortedRecord } from "../../base/index.ts";
 import { pb } from "../proto/index.ts";
+import { invalid } from "./checks.ts";
 import type {
   Definition,
   DefinitionOp,
   OpMetadata,
   SourceFile,
   SourceLocation,
+  StepLimits,
 } from "./definition.ts";
 
 /** Most bytes that an encoded definition may have. */
@@ -60,6 +62,7 @@ export function toMetadataMessage(metadata: OpMetadata): pb.OpMetadata {
     exportCache: metadata.exportCache === undefined ? undefined : { Value: metadata.exportCache },
     caps: new Map([...metadata.caps].sort().map((cap) => [cap, true])),
     progressGroup: metadata.progressGroup && { ...metadata.progressGroup },
+    linuxResources: metadata.resources && pb.LinuxResources.fromPartial(metadata.resources),
   });
 }
 
@@ -72,7 +75,24 @@ function fromMetadataMessage(message: pb.OpMetadata | undefined): OpMetadata {
     ...(message.ignoreCache ? { ignoreCache: true } : {}),
     ...(message.exportCache ? { exportCache: message.exportCache.Value } : {}),
     ...(message.progressGroup ? { progressGroup: message.progressGroup } : {}),
+    ...(message.linuxResources ? { resources: toLimits(message.linuxResources) } : {}),
   };
+}
+
+const processors = /^(?:\d{1,5}(?:-\d{1,5})?(?:,\d{1,5}(?:-\d{1,5})?)*)?$/;
+
+/** What is zero or empty is not limited. Throws `DEFINITION_INVALID` for limits that cannot be. */
+function toLimits(message: pb.LinuxResources): StepLimits {
+  const least = { memorySwap: -1, cpuQuota: -1 } as const;
+  for (const [name, value] of Object.entries(message)) {
+    const good =
+      typeof value === "string"
+        ? processors.test(value)
+        : Number.isSafeInteger(value) && value >= (name in least ? -1 : 0);
+    if (!good)
+      throw invalid(`the limit ${JSON.stringify(value).slice(0, 100)} of ${name} cannot be`);
+  }
+  return Object.fromEntries(Object.entries(message).filter(([, value]) => value));
 }
 
 export function toSourceMessage(byOp: ReadonlyMap<Digest, readonly SourceLocation[]>): pb.Source {

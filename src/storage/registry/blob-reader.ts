@@ -16,15 +16,36 @@ export async function hasBlob(
   scopes: readonly string[],
   call: Call,
 ): Promise<boolean> {
+  return (await askForBlob(client, digest, scopes, call)) !== undefined;
+}
+
+/** How many bytes the server says that the blob has; undefined where it has not got it, or does not say. */
+export async function blobSize(
+  client: EndpointClient,
+  digest: Digest,
+  scopes: readonly string[],
+  call: Call,
+): Promise<number | undefined> {
+  const said = (await askForBlob(client, digest, scopes, call))?.headers["content-length"];
+  return /^\d{1,15}$/.test(said ?? "") ? Number(said) : undefined;
+}
+
+/** The head of the answer; undefined where the server has not got the blob. */
+async function askForBlob(
+  client: EndpointClient,
+  digest: Digest,
+  scopes: readonly string[],
+  call: Call,
+): Promise<HttpResponse | undefined> {
   const doing = `looking for ${shown(client, digest)}`;
   const response = await client.send(
     { method: "HEAD", to: `blobs/${digest}`, scopes, doing },
     call,
   );
   response.discard();
-  if (response.status === 200) return true;
+  if (response.status === 200) return response;
   // Who does not know HEAD is asked in vain, as who has not got the blob.
-  if ([404, 405, 501].includes(response.status)) return false;
+  if ([404, 405, 501].includes(response.status)) return undefined;
   throw await client.failure(response, { method: "HEAD", doing }, call);
 }
 

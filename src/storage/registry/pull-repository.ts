@@ -8,7 +8,7 @@ import {
   verified,
 } from "../../base/index.ts";
 import { type Descriptor, isForeignLayerType } from "../../formats/oci/index.ts";
-import { hasBlob, type ReadPosition, readBlobFrom } from "./blob-reader.ts";
+import { blobSize, hasBlob, type ReadPosition, readBlobFrom } from "./blob-reader.ts";
 import type { EndpointClient } from "./endpoint-client.ts";
 import { maxLayerUrls, mirrorRest } from "./limits.ts";
 import { readManifest, resolveManifest, writeManifest } from "./manifests.ts";
@@ -51,6 +51,10 @@ export function createPullRepository(servers: Servers): PullRepository {
       const ask = async (client: EndpointClient) =>
         (await hasBlob(client, digest, scopes(client), call)) || undefined;
       return (await firstAnswer(servers, ask, call)) ?? false;
+    },
+    blobSize(digest, call) {
+      const ask = (client: EndpointClient) => blobSize(client, digest, scopes(client), call);
+      return firstAnswer(servers, ask, call);
     },
     read(blob, call) {
       const what = `blob ${blob.digest} of ${servers.repository}`;

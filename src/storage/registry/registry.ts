@@ -65,7 +65,13 @@ export interface Manifests {
 }
 
 /** One repository for pulling: mirrors first. */
-export interface PullRepository extends BlobSource, Manifests {}
+export interface PullRepository extends BlobSource, Manifests {
+  /**
+   * How many bytes a blob has that no manifest names; undefined where it is not there. Absent where blobs are only found
+   * by manifests.
+   */
+  blobSize?(digest: Digest, call: Call): Promise<number | undefined>;
+}
 
 export interface PushOptions {
   /** Repositories on the same host that may hold the blob already: mounted from there instead of uploaded. */

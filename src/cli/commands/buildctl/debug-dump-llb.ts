@@ -91,6 +91,8 @@ function lookOf({ op }: pb.Op, digest: string): readonly [label: string, shape: 
       return ["merge", "invtriangle"];
     case "diff":
       return ["diff", "doublecircle"];
+    case "passthrough":
+      return [`passthrough{id=${op.value.id}}`, "box"];
     case "file":
       return [op.value.actions.map(actionText).join(","), "note"];
     default:

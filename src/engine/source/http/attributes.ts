@@ -2,17 +2,21 @@
 import { KilnError } from "../../../base/index.ts";
 import type { SourceId } from "../source.ts";
 
-export interface HttpRequest {
-  readonly url: URL;
-  /** Empty: whatever the server or the URL says. */
+/** What the one file is to be. */
+export interface FileShape {
+  /** Empty: whatever the source says. */
   readonly filename: string;
-  readonly checksum: HttpChecksum | undefined;
-  /** Who must have signed the file. */
-  readonly signature: HttpSignature | undefined;
   /** Permission bits. */
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
+}
+
+export interface HttpRequest extends FileShape {
+  readonly url: URL;
+  readonly checksum: HttpChecksum | undefined;
+  /** Who must have signed the file. */
+  readonly signature: HttpSignature | undefined;
   /** Id of the secret that is sent as `Authorization`; undefined tries those of the host. */
   readonly authSecret: string | undefined;
   /** Further request headers, by lower-case name. */
@@ -43,12 +47,9 @@ export function parseHttpRequest(id: SourceId): HttpRequest {
   const auth = attrs["http.authheadersecret"];
   return {
     url: parseUrl(`${id.scheme}://${id.rest}`),
-    filename: attrs["http.filename"] ?? "",
     checksum: parseChecksum(attrs["http.checksum"]),
     signature: parseSignature(attrs["http.sig.pubkey"], attrs["http.sig.signature"]),
-    mode: parseNumber("http.perm", attrs["http.perm"], 0o7777) || defaultMode,
-    uid: parseNumber("http.uid", attrs["http.uid"], 2 ** 32 - 2),
-    gid: parseNumber("http.gid", attrs["http.gid"], 2 ** 32 - 2),
+    ...parseFileShape(attrs),
     authSecret: auth === "" ? undefined : auth,
     headers: Object.fromEntries(
       Object.entries(attrs)
@@ -59,6 +60,16 @@ export function parseHttpRequest(id: SourceId): HttpRequest {
         ])
         .filter(([name]) => headersPassedOn.has(name)),
     ),
+  };
+}
+
+/** `http.filename`, `http.perm`, `http.uid`, `http.gid`. Throws `DEFINITION_INVALID` for values that make no sense. */
+export function parseFileShape(attrs: SourceId["attrs"]): FileShape {
+  return {
+    filename: attrs["http.filename"] ?? "",
+    mode: parseNumber("http.perm", attrs["http.perm"], 0o7777) || defaultMode,
+    uid: parseNumber("http.uid", attrs["http.uid"], 2 ** 32 - 2),
+    gid: parseNumber("http.gid", attrs["http.gid"], 2 ** 32 - 2),
   };
 }
 

@@ -10,7 +10,8 @@ export function downloadName(url: URL, wanted: string, disposition: string | und
   return safeName(decoded(url.pathname) ?? url.pathname);
 }
 
-function safeName(name: string): string {
+/** The last part of what somebody named; never a path, and never empty. */
+export function safeName(name: string): string {
   const base = name.trim().replace(/\/+$/, "").split("/").at(-1) ?? "";
   if (base === "" || base === "." || base === ".." || base.includes("\0")) return nameless;
   return new TextEncoder().encode(base).length > longestName ? nameless : base;

@@ -1,18 +1,11 @@
 // Schemes `http` and `https`: one file behind a URL, or one that the asking side sends.
-import { chownSync, closeSync, fchmodSync, openSync, writeSync } from "node:fs";
 import type { Session, StepCall } from "../../../api/index.ts";
 import { type Call, digestOf, isDigest, KilnError, Once } from "../../../base/index.ts";
 import type { ContentStore } from "../../../storage/content/index.ts";
 import { Connections, type HostSettings } from "../../../storage/http/index.ts";
 import type { Metadata } from "../../../storage/metadata/index.ts";
-import {
-  canChown,
-  loadSyscalls,
-  noteOwner,
-  type Snapshot,
-  type Snapshotter,
-  withMounted,
-} from "../../../storage/snapshot/index.ts";
+import type { Snapshot, Snapshotter } from "../../../storage/snapshot/index.ts";
+import { singleFile } from "../single-file.ts";
 import type { ResolvedSource, Source } from "../source.ts";
 import { type HttpRequest, parseHttpRequest } from "./attributes.ts";
 import { type DownloadParts, download, receiveUpload } from "./download.ts";
@@ -149,32 +142,16 @@ function timeOf({ lastModified }: HttpRecord): Date | undefined {
   return Number.isNaN(time) ? undefined : new Date(time);
 }
 
-/** A file system with the one file, changed when the server says, or else at the beginning of 1970. */
-async function fileSnapshot(
+/** Changed when the server says, or else at the beginning of 1970. */
+function fileSnapshot(
   { url, filename, mode, uid, gid }: HttpRequest,
   record: HttpRecord,
   { content, snapshotter }: HttpSourceOptions,
   call: StepCall,
 ): Promise<Snapshot> {
   const { digest, size, disposition } = record;
-  const blob = { mediaType: "application/octet-stream", digest, size };
-  await using active = await snapshotter.active(undefined, call);
-  const mounts = await active.mounts(call);
-  await withMounted(mounts, call, async (directory) => {
-    const path = `${directory}/${downloadName(url, filename, disposition)}`;
-    const file = openSync(path, "wx", 0o600);
-    try {
-      for await (const chunk of content.read(blob, call))
-        for (let at = 0; at < chunk.length; ) at += writeSync(file, chunk, at);
-      // The bits of setuid would be lost with a new owner.
-      if (!canChown) noteOwner(path, uid, gid);
-      else if (uid !== 0 || gid !== 0) chownSync(path, uid, gid);
-      fchmodSync(file, mode);
-    } finally {
-      closeSync(file);
-    }
-    const time = BigInt(timeOf(record)?.getTime() ?? 0) * 1_000_000n;
-    loadSyscalls().utimensat(path, time, time);
-  });
-  return await active.commit(call);
+  const name = downloadName(url, filename, disposition);
+  const data = content.read({ mediaType: "application/octet-stream", digest, size }, call);
+  const file = { name, mode, uid, gid, modified: timeOf(record) ?? new Date(0) };
+  return singleFile(file, data, snapshotter, call);
 }

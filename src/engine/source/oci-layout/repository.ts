@@ -50,6 +50,7 @@ function layoutRepository(store: string, session: Session): PullRepository {
   const read = (blob: Descriptor, call: Call) => readBlob(layout(), blob, call);
   return {
     has: async (digest, call) => (await layout().size(digest, call)) !== undefined,
+    blobSize: (digest, call) => layout().size(digest, call),
     read,
     resolve: (reference, call) => rootOf(layout(), reference, call),
     readManifest: (blob, call) =>

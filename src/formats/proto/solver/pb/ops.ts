@@ -97,6 +97,7 @@ export interface Op {
     | { $case: "build"; value: BuildOp }
     | { $case: "merge"; value: MergeOp }
     | { $case: "diff"; value: DiffOp }
+    | { $case: "passthrough"; value: PassthroughOp }
     | undefined;
 }
 
@@ -260,7 +261,11 @@ export interface OpMetadata {
     | undefined;
   /** Capabilities of the builder that the op needs. */
   caps: Map<string, boolean>;
-  progressGroup: ProgressGroup | undefined;
+  progressGroup:
+    | ProgressGroup
+    | undefined;
+  /** Limits of the op's process: no part of what it makes, and so not of its cache key. */
+  linuxResources: LinuxResources | undefined;
 }
 
 export interface OpMetadata_DescriptionEntry {
@@ -271,6 +276,21 @@ export interface OpMetadata_DescriptionEntry {
 export interface OpMetadata_CapsEntry {
   key: string;
   value: boolean;
+}
+
+/** Limits of one process, in cgroups; what is zero or empty is not limited. */
+export interface LinuxResources {
+  /** Bytes. */
+  memory: number;
+  /** Memory and swap together, in bytes; -1 for no limit. */
+  memorySwap: number;
+  cpuShares: number;
+  /** Microseconds. */
+  cpuPeriod: number;
+  /** Microseconds of processor time in a period. */
+  cpuQuota: number;
+  cpusetCpus: string;
+  cpusetMems: string;
 }
 
 /** Which lines of which file an op was made from. */
@@ -470,6 +490,13 @@ export interface DiffOp {
   upper: UpperDiffInput | undefined;
 }
 
+/** Builds all of its inputs, and gives some of them on as its outputs. */
+export interface PassthroughOp {
+  id: string;
+  /** By output: the index of the input. */
+  outputs: number[];
+}
+
 function createBaseOp(): Op {
   return { inputs: [], platform: undefined, constraints: undefined, op: undefined };
 }
@@ -503,6 +530,9 @@ export const Op: MessageFns<Op> = {
         break;
       case "diff":
         DiffOp.encode(message.op.value, writer.uint32(58).fork()).join();
+        break;
+      case "passthrough":
+        PassthroughOp.encode(message.op.value, writer.uint32(66).fork()).join();
         break;
     }
     return writer;
@@ -593,6 +623,14 @@ export const Op: MessageFns<Op> = {
             message.op = { $case: "diff", value: DiffOp.decode(reader, reader.uint32()) };
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.op = { $case: "passthrough", value: PassthroughOp.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -651,6 +689,12 @@ export const Op: MessageFns<Op> = {
       case "diff": {
         if (object.op?.value !== undefined && object.op?.value !== null) {
           message.op = { $case: "diff", value: DiffOp.fromPartial(object.op.value) };
+        }
+        break;
+      }
+      case "passthrough": {
+        if (object.op?.value !== undefined && object.op?.value !== null) {
+          message.op = { $case: "passthrough", value: PassthroughOp.fromPartial(object.op.value) };
         }
         break;
       }
@@ -2431,6 +2475,7 @@ function createBaseOpMetadata(): OpMetadata {
     exportCache: undefined,
     caps: new Map(),
     progressGroup: undefined,
+    linuxResources: undefined,
   };
 }
 
@@ -2450,6 +2495,9 @@ export const OpMetadata: MessageFns<OpMetadata> = {
     });
     if (message.progressGroup !== undefined) {
       ProgressGroup.encode(message.progressGroup, writer.uint32(50).fork()).join();
+    }
+    if (message.linuxResources !== undefined) {
+      LinuxResources.encode(message.linuxResources, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -2513,6 +2561,14 @@ export const OpMetadata: MessageFns<OpMetadata> = {
             message.progressGroup = ProgressGroup.decode(reader, reader.uint32());
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.linuxResources = LinuxResources.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2554,6 +2610,9 @@ export const OpMetadata: MessageFns<OpMetadata> = {
     })();
     message.progressGroup = (object.progressGroup !== undefined && object.progressGroup !== null)
       ? ProgressGroup.fromPartial(object.progressGroup)
+      : undefined;
+    message.linuxResources = (object.linuxResources !== undefined && object.linuxResources !== null)
+      ? LinuxResources.fromPartial(object.linuxResources)
       : undefined;
     return message;
   },
@@ -2689,6 +2748,133 @@ export const OpMetadata_CapsEntry: MessageFns<OpMetadata_CapsEntry> = {
     const message = createBaseOpMetadata_CapsEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? false;
+    return message;
+  },
+};
+
+function createBaseLinuxResources(): LinuxResources {
+  return { memory: 0, memorySwap: 0, cpuShares: 0, cpuPeriod: 0, cpuQuota: 0, cpusetCpus: "", cpusetMems: "" };
+}
+
+export const LinuxResources: MessageFns<LinuxResources> = {
+  encode(message: LinuxResources, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.memory !== 0) {
+      writer.uint32(8).int64(message.memory);
+    }
+    if (message.memorySwap !== 0) {
+      writer.uint32(16).int64(message.memorySwap);
+    }
+    if (message.cpuShares !== 0) {
+      writer.uint32(24).uint64(message.cpuShares);
+    }
+    if (message.cpuPeriod !== 0) {
+      writer.uint32(32).uint64(message.cpuPeriod);
+    }
+    if (message.cpuQuota !== 0) {
+      writer.uint32(40).int64(message.cpuQuota);
+    }
+    if (message.cpusetCpus !== "") {
+      writer.uint32(50).string(message.cpusetCpus);
+    }
+    if (message.cpusetMems !== "") {
+      writer.uint32(58).string(message.cpusetMems);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LinuxResources {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLinuxResources();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.memory = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.memorySwap = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.cpuShares = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.cpuPeriod = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.cpuQuota = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.cpusetCpus = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.cpusetMems = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LinuxResources>): LinuxResources {
+    return LinuxResources.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LinuxResources>): LinuxResources {
+    const message = createBaseLinuxResources();
+    message.memory = object.memory ?? 0;
+    message.memorySwap = object.memorySwap ?? 0;
+    message.cpuShares = object.cpuShares ?? 0;
+    message.cpuPeriod = object.cpuPeriod ?? 0;
+    message.cpuQuota = object.cpuQuota ?? 0;
+    message.cpusetCpus = object.cpusetCpus ?? "";
+    message.cpusetMems = object.cpusetMems ?? "";
     return message;
   },
 };
@@ -5007,6 +5193,87 @@ export const DiffOp: MessageFns<DiffOp> = {
     message.upper = (object.upper !== undefined && object.upper !== null)
       ? UpperDiffInput.fromPartial(object.upper)
       : undefined;
+    return message;
+  },
+};
+
+function createBasePassthroughOp(): PassthroughOp {
+  return { id: "", outputs: [] };
+}
+
+export const PassthroughOp: MessageFns<PassthroughOp> = {
+  encode(message: PassthroughOp, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.outputs.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.outputs) {
+        writer.int64(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PassthroughOp {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePassthroughOp();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag === 16) {
+              message.outputs.push(longToNumber(reader.int64()));
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.outputs.push(longToNumber(reader.int64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PassthroughOp>): PassthroughOp {
+    return PassthroughOp.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PassthroughOp>): PassthroughOp {
+    const message = createBasePassthroughOp();
+    message.id = object.id ?? "";
+    message.outputs = object.outputs?.map((e) => e) || [];
     return message;
   },
 };
