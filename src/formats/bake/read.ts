@@ -6,23 +6,17 @@ import {
   type Block,
   type BlockSchema,
   type Body,
-  convert,
-  type Expression,
   evaluate,
-  Mapping,
   mistakeAt,
   type Range,
-  type Scope,
-  Sequence,
   typeText,
   type Value,
-  withVariables,
 } from "../hcl/index.ts";
 import { decodeField } from "./decode.ts";
+import { checkName, type Instance, TargetInstances, textOf } from "./instances.ts";
 import { BakeScope, type BlockView } from "./scope.ts";
 import {
   type BakeDefinition,
-  type FieldName,
   type Fields,
   fieldNames,
   fields,
@@ -37,6 +31,7 @@ import {
   valueText,
   variableType,
 } from "./variables.ts";
+import { viewOf } from "./views.ts";
 
 /** Blocks of bake files. */
 export const bakeSchema: BlockSchema = {
@@ -46,12 +41,9 @@ export const bakeSchema: BlockSchema = {
   variable: { labels: 1, blocks: { validation: { labels: 0 } } },
 };
 
-/** Targets that all matrices of a bake may make. */
-const maxTargets = 10_000;
 /** Mistakes that are told at once. */
 const maxMistakes = 20;
 
-const namePattern = /^[a-zA-Z0-9_-]+$/;
 const ownAttributes = ["inherits", "matrix", "name"];
 
 export interface ReadOptions extends Surroundings {
@@ -67,21 +59,13 @@ export function readBake(bodies: readonly Body[], options: ReadOptions): BakeDef
   return new BakeReader(bodies, options).read();
 }
 
-/** One target of a block: of a matrix there are several. */
-interface Instance {
-  readonly name: string;
-  readonly block: Block;
-  readonly scope: Scope;
-}
-
 class BakeReader {
   readonly #options: ReadOptions;
   readonly #blocks: readonly Block[];
   readonly #variables = new Map<string, VariableDefinition>();
   readonly #scope: BakeScope;
   readonly #mistakes: KilnError[] = [];
-  readonly #instances = new Map<string, Instance[]>();
-  readonly #matrixGroups: Group[] = [];
+  readonly #instances: TargetInstances;
 
   constructor(bodies: readonly Body[], options: ReadOptions) {
     this.#options = options;
@@ -103,19 +87,17 @@ class BakeReader {
       surroundings: options,
       ambient: options.ambient,
     });
-    for (const { range, name } of [...attributes.values()].map((one) => ({
-      range: one.range,
-      name: one.name,
-    })))
+    this.#instances = new TargetInstances(this.#scope);
+    for (const { range, name } of attributes.values())
       this.#keep(() => void this.#scope.variable(name, range));
   }
 
   read(): BakeDefinition {
-    for (const block of this.#named("target")) this.#keep(() => this.#instantiate(block));
+    for (const block of this.#named("target")) this.#keep(() => this.#instances.add(block));
     const variables = [...this.#variables.values()].flatMap(
       (one) => this.#keep(() => this.#variable(one)) ?? [],
     );
-    const targets = [...this.#instances].flatMap(
+    const targets = [...this.#instances.byName].flatMap(
       ([name, instances]) => this.#keep(() => this.#target(name, instances)) ?? [],
     );
     const groups = this.#groups();
@@ -156,7 +138,7 @@ class BakeReader {
     for (const check of block.body.blocks.filter(({ type }) => type === "validation"))
       this.#keep(() => this.#validate(check));
     const type = variableType({ name, block });
-    const description = this.#text(block, "description", this.#scope);
+    const description = textOf(block, "description", this.#scope);
     const text = valueText(value);
     return {
       name,
@@ -172,90 +154,12 @@ class BakeReader {
     const { range } = condition.expression;
     const value = evaluate(condition.expression, this.#scope);
     if (decodeField({ kind: "flag" }, value, range) === true) return;
-    const message = this.#text(check, "error_message", this.#scope) ?? "";
+    const message = textOf(check, "error_message", this.#scope) ?? "";
     throw mistakeAt(
       range,
       "Validation failed",
       message || "This check failed, but has an invalid error message.",
     );
-  }
-
-  #text(block: Block, name: string, scope: Scope): string | undefined {
-    const attribute = block.body.attributes.get(name);
-    if (!attribute) return undefined;
-    const { expression } = attribute;
-    const text = decodeField({ kind: "text" }, evaluate(expression, scope), expression.range);
-    return typeof text === "string" ? text : undefined;
-  }
-
-  /** Under its own name, or under those that a matrix makes. */
-  #instantiate(block: Block): void {
-    const [label] = block.labels;
-    if (!label) return;
-    const { matrix, name } = attributesOf(block, "matrix", "name");
-    if (!matrix) {
-      if (name) {
-        throw mistakeAt(name.range, "Invalid name", "name requires matrix");
-      }
-      checkName(label.text, label.range);
-      this.#add({ name: label.text, block, scope: this.#scope });
-      return;
-    }
-    const combinations = this.#combinations(matrix.expression);
-    const made = combinations.map((variables) => {
-      const scope = withVariables(this.#scope, variables);
-      const text = name ? this.#text(block, "name", scope) : label.text;
-      checkName(text ?? "", name?.expression.range ?? label.range);
-      return { name: text ?? "", block, scope };
-    });
-    const names = made.map((one) => one.name);
-    const doubled = names.find((one, at) => names.indexOf(one) !== at);
-    if (doubled !== undefined) {
-      throw mistakeAt(
-        name?.range ?? block.range,
-        "Invalid name",
-        `duplicate name ${JSON.stringify(doubled)}`,
-      );
-    }
-    made.forEach((one) => void this.#add(one));
-    if (name) this.#matrixGroups.push({ name: label.text, targets: names });
-  }
-
-  #add(instance: Instance): void {
-    const before = this.#instances.get(instance.name) ?? [];
-    this.#instances.set(instance.name, [...before, instance]);
-    if (this.#instances.size > maxTargets)
-      throw mistakeAt(instance.block.range, "Too many targets", `At most ${maxTargets} are built.`);
-  }
-
-  /** Every choice of one value of each list; the first name changes fastest. */
-  #combinations(expression: Expression): readonly ReadonlyMap<string, Value>[] {
-    const value = evaluate(expression, this.#scope);
-    if (!(value instanceof Mapping)) {
-      throw mistakeAt(
-        expression.range,
-        "Invalid matrix",
-        "A matrix is a map of lists: { name = [...] }.",
-      );
-    }
-    let all: ReadonlyMap<string, Value>[] = [new Map()];
-    for (const [name, list] of value.entries) {
-      if (!(list instanceof Sequence)) {
-        throw mistakeAt(
-          expression.range,
-          "Invalid matrix",
-          `matrix values must be lists: ${name} is none`,
-        );
-      }
-      if (all.length * list.items.length > maxTargets)
-        throw mistakeAt(
-          expression.range,
-          "Invalid matrix",
-          `It makes more than ${maxTargets} targets.`,
-        );
-      all = list.items.flatMap((item) => all.map((one) => new Map([...one, [name, item]])));
-    }
-    return all;
   }
 
   #target(name: string, instances: readonly Instance[]): TargetDefinition {
@@ -288,7 +192,7 @@ class BakeReader {
   #valueOf(instance: Instance, name: string, attribute: Attribute): Value {
     const { scope, block } = instance;
     const own = block.labels[0]?.text === instance.name && scope === this.#scope;
-    const only = this.#instances.get(instance.name)?.length === 1;
+    const only = this.#instances.byName.get(instance.name)?.length === 1;
     if (!own || !only) return evaluate(attribute.expression, scope);
     const path = ["target", instance.name, name];
     const found = this.#scope.resolve(path, attribute.expression.range);
@@ -317,7 +221,7 @@ class BakeReader {
   }
 
   #groups(): readonly Group[] {
-    const groups = new Map<string, Group>(this.#matrixGroups.map((one) => [one.name, one]));
+    const groups = new Map<string, Group>(this.#instances.groups.map((one) => [one.name, one]));
     for (const block of this.#named("group")) {
       const group = this.#keep(() => this.#group(block));
       if (!group) continue;
@@ -334,7 +238,7 @@ class BakeReader {
     const value = attribute ? evaluate(attribute.expression, this.#scope) : null;
     const range = attribute?.expression.range ?? block.range;
     const targets = (decodeField({ kind: "texts" }, value, range) ?? []) as readonly string[];
-    const description = this.#text(block, "description", this.#scope);
+    const description = textOf(block, "description", this.#scope);
     return { name: label?.text ?? "", targets, ...(description ? { description } : {}) };
   }
 
@@ -346,7 +250,7 @@ class BakeReader {
       );
     }
     if (type !== "target") return undefined;
-    const made = this.#instances.get(name);
+    const made = this.#instances.byName.get(name);
     const blocks =
       made ??
       this.#named("target")
@@ -354,46 +258,4 @@ class BakeReader {
         .map((block) => ({ name, block, scope: this.#scope }));
     return blocks.length === 0 ? undefined : viewOf(blocks, [...fieldNames, ...ownAttributes]);
   }
-}
-
-/** Of blocks of one name the last that has an attribute says what it is; what none has is null. */
-function viewOf(instances: readonly Instance[], known: readonly string[]): BlockView {
-  return {
-    names: () =>
-      known.filter((name) => instances.some(({ block }) => block.body.attributes.has(name))),
-    attribute(name) {
-      const last = instances.findLast(({ block }) => block.body.attributes.has(name));
-      const attribute = last?.block.body.attributes.get(name);
-      if (!last || !attribute) return known.includes(name) ? null : undefined;
-      const value = evaluate(attribute.expression, last.scope);
-      return shaped(name, value);
-    },
-  };
-}
-
-/** Texts, lists and maps as the attribute holds them; entries stay as they are written. */
-function shaped(name: string, value: Value): Value {
-  const field = Object.hasOwn(fields, name) ? fields[name as FieldName] : undefined;
-  const types = { text: "string", flag: "bool", texts: { list: "string" } } as const;
-  const maps = { map: { map: "string" }, nullableMap: { map: "string" } } as const;
-  const wanted = { ...types, ...maps } as Readonly<Record<string, Parameters<typeof convert>[1]>>;
-  const type = field && wanted[field.kind];
-  if (type === undefined) return value;
-  try {
-    return convert(value, type);
-  } catch {
-    return value;
-  }
-}
-
-function attributesOf(
-  block: Block,
-  ...names: readonly string[]
-): Readonly<Record<string, Attribute | undefined>> {
-  return Object.fromEntries(names.map((name) => [name, block.body.attributes.get(name)]));
-}
-
-function checkName(name: string, range: Range): void {
-  if (namePattern.test(name)) return;
-  throw mistakeAt(range, "Invalid name", `only ${JSON.stringify("[a-zA-Z0-9_-]+")} are allowed`);
 }
