@@ -36,8 +36,8 @@ function marshalledVertex(
       return vertex === undefined ? [] : [{ vertex, index: output }];
     }),
     marshalled,
-    encode() {
-      throw new Error("an op that has bytes is not encoded again");
+    write() {
+      throw new Error("an op that has bytes is not written again");
     },
   };
 }

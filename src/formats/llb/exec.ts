@@ -1,11 +1,10 @@
 // The vertex that runs a process.
-import type { pb } from "../proto/index.ts";
+import type { OpWriter } from "./op-writer.ts";
 import type { ProxyEnv } from "./ops.ts";
 import {
   type Constraints,
   distinctOutputs,
-  type EncodeScope,
-  InputList,
+  type OpScope,
   type Output,
   type Vertex,
 } from "./vertex.ts";
@@ -92,7 +91,7 @@ export function execVertex(spec: ExecSpec): Vertex {
     constraints: options,
     caps: capsOf(mounts, options),
     inputs: distinctOutputs(mounts.map(({ source }) => source)),
-    encode: (scope) => encodeExec(spec, mounts, scope),
+    write: (op) => writeExec(spec, mounts, op),
   };
 }
 
@@ -124,132 +123,126 @@ function capsOf(mounts: readonly MountSpec[], options: RunOptions): string[] {
   return caps;
 }
 
-function encodeExec(
-  spec: ExecSpec,
-  mounts: readonly MountSpec[],
-  scope: EncodeScope,
-): ReturnType<Vertex["encode"]> {
-  const { options } = spec;
-  const inputs = new InputList(scope);
+// Numbers of fields and the order in which they stand are those of solver/pb/ops.proto.
+
+function writeExec(spec: ExecSpec, mounts: readonly MountSpec[], op: OpScope): void {
+  const { secrets, ssh, network, security, devices } = spec.options;
+  const inputs = mounts.map(({ source }) => op.input(source));
+  const to = op.begin("exec", true);
+  to.begin(1);
+  writeMeta(to, spec);
+  to.end();
   let outputs = 0;
-  const encoded = mounts.map((mount) => {
+  for (const [at, mount] of mounts.entries()) {
     const hasOutput = !(mount.noOutput || mount.readonly || mount.cache || mount.tmpfs);
-    return encodeMount(mount, inputs.add(mount.source), hasOutput ? outputs++ : -1);
-  });
-  const secrets = options.secrets ?? [];
-  return {
-    inputs: inputs.messages,
-    platformSpecific: true,
-    op: {
-      $case: "exec",
-      value: {
-        meta: encodeMeta(spec),
-        mounts: [
-          ...encoded,
-          ...secrets.flatMap(encodeSecret),
-          ...(options.ssh ?? []).map(encodeSsh),
-        ],
-        network: networks[options.network ?? "sandbox"],
-        security: options.security === "insecure" ? 1 : 0,
-        secretenv: secrets.flatMap(({ id, env, optional }) =>
-          env === undefined ? [] : [{ ID: id, name: env, optional: optional === true }],
-        ),
-        cdiDevices: [...(options.devices ?? [])],
-      },
-    },
-  };
+    writeMount(to, mount, inputs[at] ?? -1, hasOutput ? outputs++ : -1);
+  }
+  for (const secret of secrets ?? []) writeSecret(to, secret);
+  for (const agent of ssh ?? []) writeLent(to, MOUNT_SSH, { mode: 0o600, ...agent });
+  to.number(3, networks[network ?? "sandbox"]);
+  to.number(4, security === "insecure" ? 1 : 0);
+  for (const { id, env, optional } of secrets ?? []) {
+    if (env === undefined) continue;
+    to.begin(5);
+    to.text(1, id);
+    to.text(2, env);
+    to.flag(3, optional);
+    to.end();
+  }
+  for (const { name, optional } of devices ?? []) {
+    to.begin(6);
+    to.text(1, name);
+    to.flag(2, optional);
+    to.end();
+  }
 }
 
 const networks = { sandbox: 0, host: 1, none: 2 } as const;
 
-function encodeMeta({ args, env, cwd, user, options }: ExecSpec): pb.Meta {
-  const { proxyEnv } = options;
-  return {
-    args: args as string[],
-    env: env as string[],
-    cwd,
-    user,
-    proxyEnv: proxyEnv && {
-      httpProxy: proxyEnv.http,
-      httpsProxy: proxyEnv.https,
-      ftpProxy: proxyEnv.ftp,
-      noProxy: proxyEnv.no,
-      allProxy: proxyEnv.all,
-    },
-    extraHosts: (options.extraHosts ?? []).map(({ host, ip }) => ({ Host: host, IP: ip })),
-    hostname: options.hostname ?? "",
-    ulimit: (options.ulimits ?? []).map(({ name, soft, hard }) => ({
-      Name: name,
-      Soft: soft,
-      Hard: hard,
-    })),
-    cgroupParent: options.cgroupParent ?? "",
-    removeMountStubsRecursive: true,
-    validExitCodes: [...(options.validExitCodes ?? [])],
-  };
+function writeMeta(to: OpWriter, { args, env, cwd, user, options }: ExecSpec): void {
+  to.texts(1, args);
+  to.texts(2, env);
+  to.text(3, cwd);
+  to.text(4, user);
+  if (options.proxyEnv) {
+    const { http, https, ftp, no, all } = options.proxyEnv;
+    to.begin(5);
+    for (const [at, value] of [http, https, ftp, no, all].entries()) to.text(at + 1, value);
+    to.end();
+  }
+  for (const { host, ip } of options.extraHosts ?? []) {
+    to.begin(6);
+    to.text(1, host);
+    to.text(2, ip);
+    to.end();
+  }
+  to.text(7, options.hostname ?? "");
+  for (const { name, soft, hard } of options.ulimits ?? []) {
+    to.begin(9);
+    to.text(1, name);
+    to.number(2, soft);
+    to.number(3, hard);
+    to.end();
+  }
+  to.text(10, options.cgroupParent ?? "");
+  // Empty directories and files that mounts left behind are removed.
+  to.flag(11, true);
+  to.numbers(12, options.validExitCodes);
 }
 
-const plainMount: pb.Mount = {
-  input: -1,
-  selector: "",
-  dest: "",
-  output: 0,
-  readonly: false,
-  mountType: 0,
-  TmpfsOpt: undefined,
-  cacheOpt: undefined,
-  secretOpt: undefined,
-  SSHOpt: undefined,
-  resultID: "",
-  contentCache: 0,
-};
+const MOUNT_BIND = 0;
+const MOUNT_SECRET = 1;
+const MOUNT_SSH = 2;
+const MOUNT_CACHE = 3;
+const MOUNT_TMPFS = 4;
 
-function encodeMount(mount: MountSpec, input: number, output: number): pb.Mount {
-  const { target, selector, readonly, cache, tmpfs } = mount;
-  const message: pb.Mount = { ...plainMount, input, output, dest: target };
-  message.selector = selector ?? "";
-  message.readonly = readonly === true;
-  if (cache) {
-    message.mountType = 3;
-    message.cacheOpt = { ID: cache.id, sharing: sharings[cache.sharing] };
-  }
+function writeMount(to: OpWriter, mount: MountSpec, input: number, output: number): void {
+  const { target, selector = "", readonly, cache, tmpfs } = mount;
+  to.begin(2);
+  to.number(1, input);
+  to.text(2, selector);
+  to.text(3, target);
+  to.number(4, output);
+  to.flag(5, readonly);
+  to.number(6, tmpfs ? MOUNT_TMPFS : cache ? MOUNT_CACHE : MOUNT_BIND);
   if (tmpfs) {
-    message.mountType = 4;
-    message.TmpfsOpt = { size: tmpfs.size };
+    to.begin(19);
+    to.number(1, tmpfs.size);
+    to.end();
   }
-  return message;
+  if (cache) {
+    to.begin(20);
+    to.text(1, cache.id);
+    to.number(2, sharings[cache.sharing]);
+    to.end();
+  }
+  to.end();
 }
 
 const sharings = { shared: 0, private: 1, locked: 2 } as const;
 
-function encodeSecret({
-  id,
-  target,
-  uid = 0,
-  gid = 0,
-  mode = 0o400,
-  optional = false,
-}: SecretSpec): pb.Mount[] {
-  if (target === undefined) return [];
-  return [
-    { ...plainMount, dest: target, mountType: 1, secretOpt: { ID: id, uid, gid, mode, optional } },
-  ];
+function writeSecret(to: OpWriter, { target, ...secret }: SecretSpec): void {
+  if (target !== undefined) writeLent(to, MOUNT_SECRET, { mode: 0o400, ...secret, target });
 }
 
-function encodeSsh({
-  id,
-  target,
-  uid = 0,
-  gid = 0,
-  mode = 0o600,
-  optional = false,
-}: SshSpec): pb.Mount {
-  return {
-    ...plainMount,
-    dest: target,
-    mountType: 2,
-    SSHOpt: { ID: id, uid, gid, mode, optional },
-  };
+/** The mount of a secret or of an agent's socket. */
+function writeLent(
+  to: OpWriter,
+  type: typeof MOUNT_SECRET | typeof MOUNT_SSH,
+  { id, target, uid = 0, gid = 0, mode, optional }: SshSpec & { readonly mode: number },
+): void {
+  to.begin(2);
+  to.number(1, -1);
+  to.text(3, target);
+  to.number(6, type);
+  to.begin(type === MOUNT_SECRET ? 21 : 22);
+  to.text(1, id);
+  to.number(2, uid);
+  to.number(3, gid);
+  to.number(4, mode);
+  to.flag(5, optional);
+  to.end();
+  to.end();
 }
 
 function compare(a: string, b: string): number {

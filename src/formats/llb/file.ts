@@ -1,11 +1,10 @@
 // The vertex that changes files without running anything.
 import { posix } from "node:path";
-import type { pb } from "../proto/index.ts";
+import type { OpWriter } from "./op-writer.ts";
 import {
   type Constraints,
   distinctOutputs,
-  type EncodeScope,
-  InputList,
+  type OpScope,
   type Output,
   type Vertex,
 } from "./vertex.ts";
@@ -94,7 +93,7 @@ export function fileVertex(spec: FileSpec): Vertex {
     caps: ["file.base"],
     // The reference walks a chain of actions from its end.
     inputs: distinctOutputs([spec.base, ...sources.reverse()]),
-    encode: (scope) => encodeFile(spec, scope),
+    write: (op) => writeFile(spec, op),
   };
 }
 
@@ -107,114 +106,103 @@ export function normalizePath(dir: string, path: string, keepSlash: boolean): st
   return clean;
 }
 
-function encodeFile(
-  { base, dir, steps }: FileSpec,
-  scope: EncodeScope,
-): ReturnType<Vertex["encode"]> {
-  const inputs = new InputList(scope);
-  const baseIndex = inputs.add(base);
-  const sources = steps.map((step) => inputs.add(step.kind === "copy" ? step.from : undefined));
-  const last = steps.length - 1;
-  const actions = steps.map(
-    (step, at): pb.FileAction => ({
-      input: at === 0 ? baseIndex : inputs.messages.length + at - 1,
-      secondaryInput: sources[at] ?? -1,
-      output: at === last ? 0 : -1,
-      action: encodeStep(step, dir, baseIndex),
-    }),
-  );
-  return {
-    inputs: inputs.messages,
-    platformSpecific: false,
-    op: { $case: "file", value: { actions } },
-  };
-}
+// Numbers of fields and the order in which they stand are those of solver/pb/ops.proto, members of a oneof last.
 
-function encodeStep(
-  step: FileStep,
-  dir: string,
-  base: number,
-): NonNullable<pb.FileAction["action"]> {
-  switch (step.kind) {
-    case "copy":
-      return { $case: "copy", value: encodeCopy(step, dir, base) };
-    case "mkdir":
-      return {
-        $case: "mkdir",
-        value: {
-          path: normalizePath(dir, step.path, false),
-          mode: step.mode & 0o777,
-          makeParents: step.makeParents === true,
-          ...ownership(step, base),
-        },
-      };
-    case "mkfile":
-      return {
-        $case: "mkfile",
-        value: {
-          path: normalizePath(dir, step.path, false),
-          mode: step.mode & 0o777,
-          data: step.data,
-          ...ownership(step, base),
-        },
-      };
-    case "rm":
-      return {
-        $case: "rm",
-        value: {
-          path: normalizePath(dir, step.path, false),
-          allowNotFound: step.allowNotFound === true,
-          allowWildcard: step.allowWildcard === true,
-        },
-      };
-    case "symlink":
-      return {
-        $case: "symlink",
-        value: {
-          oldpath: step.oldPath,
-          newpath: normalizePath(dir, step.newPath, false),
-          ...ownership(step, base),
-        },
-      };
+function writeFile({ base, dir, steps }: FileSpec, op: OpScope): void {
+  const baseIndex = op.input(base);
+  const sources = steps.map((step) => op.input(step.kind === "copy" ? step.from : undefined));
+  const inputs = Math.max(baseIndex, ...sources) + 1;
+  const to = op.begin("file", false);
+  for (const [at, step] of steps.entries()) {
+    to.begin(2);
+    to.number(1, at === 0 ? baseIndex : inputs + at - 1);
+    to.number(2, sources[at] ?? -1);
+    to.number(3, at === steps.length - 1 ? 0 : -1);
+    to.begin(actionFields[step.kind]);
+    writeStep(to, step, dir, baseIndex);
+    to.end();
+    to.end();
   }
 }
 
-function encodeCopy(step: CopyStep, dir: string, base: number): pb.FileActionCopy {
-  return {
-    src: step.src,
-    dest: normalizePath(dir, step.dest, true),
-    mode: typeof step.mode === "number" ? step.mode : -1,
-    modeStr: typeof step.mode === "string" ? step.mode : "",
-    followSymlink: step.followSymlink === true,
-    dirCopyContents: step.dirCopyContents === true,
-    attemptUnpackDockerCompatibility: step.attemptUnpack === true,
-    createDestPath: step.createDestPath === true,
-    allowWildcard: step.allowWildcard === true,
-    allowEmptyWildcard: step.allowEmptyWildcard === true,
-    includePatterns: [...(step.includePatterns ?? [])],
-    excludePatterns: [...(step.excludePatterns ?? [])],
-    requiredPaths: [...(step.requiredPaths ?? [])],
-    alwaysReplaceExistingDestPaths: step.alwaysReplaceExistingDestPaths === true,
-    ...ownership(step, base),
-  };
+const actionFields = { copy: 4, mkfile: 5, mkdir: 6, rm: 7, symlink: 8 } as const;
+
+function writeStep(to: OpWriter, step: FileStep, dir: string, base: number): void {
+  switch (step.kind) {
+    case "copy":
+      writeCopy(to, step, dir, base);
+      break;
+    case "mkdir":
+      to.text(1, normalizePath(dir, step.path, false));
+      to.number(2, step.mode & 0o777);
+      to.flag(3, step.makeParents);
+      writeOwner(to, 4, step.owner, base);
+      to.number(5, step.timestamp ?? -1);
+      break;
+    case "mkfile":
+      to.text(1, normalizePath(dir, step.path, false));
+      to.number(2, step.mode & 0o777);
+      to.bytes(3, step.data);
+      writeOwner(to, 4, step.owner, base);
+      to.number(5, step.timestamp ?? -1);
+      break;
+    case "rm":
+      to.text(1, normalizePath(dir, step.path, false));
+      to.flag(2, step.allowNotFound);
+      to.flag(3, step.allowWildcard);
+      break;
+    case "symlink":
+      to.text(1, step.oldPath);
+      to.text(2, normalizePath(dir, step.newPath, false));
+      writeOwner(to, 3, step.owner, base);
+      to.number(4, step.timestamp ?? -1);
+      break;
+  }
 }
 
-function ownership(
-  step: { readonly owner?: OwnerSpec; readonly timestamp?: bigint },
+function writeCopy(to: OpWriter, step: CopyStep, dir: string, base: number): void {
+  const { mode } = step;
+  to.text(1, step.src);
+  to.text(2, normalizePath(dir, step.dest, true));
+  writeOwner(to, 3, step.owner, base);
+  to.number(4, typeof mode === "number" ? mode : -1);
+  to.flag(5, step.followSymlink);
+  to.flag(6, step.dirCopyContents);
+  to.flag(7, step.attemptUnpack);
+  to.flag(8, step.createDestPath);
+  to.flag(9, step.allowWildcard);
+  to.flag(10, step.allowEmptyWildcard);
+  to.number(11, step.timestamp ?? -1);
+  to.texts(12, step.includePatterns);
+  to.texts(13, step.excludePatterns);
+  to.flag(14, step.alwaysReplaceExistingDestPaths);
+  to.text(15, typeof mode === "string" ? mode : "");
+  to.texts(16, step.requiredPaths);
+}
+
+function writeOwner(to: OpWriter, field: number, owner: OwnerSpec | undefined, base: number): void {
+  if (owner === undefined) return;
+  to.begin(field);
+  writeOwnerId(to, 1, owner.user, base);
+  writeOwnerId(to, 2, owner.group, base);
+  to.end();
+}
+
+/** A number, or a name that is looked up in an input. */
+function writeOwnerId(
+  to: OpWriter,
+  field: number,
+  id: number | string | undefined,
   base: number,
-): { owner: pb.ChownOpt | undefined; timestamp: string } {
-  const { owner, timestamp = -1n } = step;
-  return {
-    owner: owner && {
-      user: encodeOwnerId(owner.user, base),
-      group: encodeOwnerId(owner.group, base),
-    },
-    timestamp: `${timestamp}`,
-  };
-}
-
-function encodeOwnerId(id: number | string | undefined, base: number): pb.UserOpt | undefined {
-  if (id === undefined) return undefined;
-  if (typeof id === "number") return { user: { $case: "byID", value: id } };
-  return { user: { $case: "byName", value: { name: id, input: base } } };
+): void {
+  if (id === undefined) return;
+  to.begin(field);
+  if (typeof id === "number") to.chosenNumber(2, id);
+  else {
+    to.begin(1);
+    to.text(1, id);
+    to.number(2, base);
+    to.end();
+  }
+  to.end();
 }

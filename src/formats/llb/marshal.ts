@@ -1,10 +1,9 @@
 // Turns a graph under construction into a definition: inputs before users, equal ops once.
 import { type Digest, digestOf, KilnError } from "../../base/index.ts";
 import type { Platform } from "../oci/index.ts";
-import { pb } from "../proto/index.ts";
 import type { Definition, DefinitionOp, OpMetadata, SourceLocation } from "./definition.ts";
-import { createOpWriter } from "./op-writer.ts";
-import type { EncodedOp, EncodeScope, Output, Vertex } from "./vertex.ts";
+import { OpWriter } from "./op-writer.ts";
+import { type OpKind, type OpScope, type Output, opKinds, type Vertex } from "./vertex.ts";
 import { MAX_DEFINITION_BYTES } from "./wire.ts";
 
 export interface MarshalOptions {
@@ -29,19 +28,26 @@ interface MarshalledOp {
   metadata: OpMetadata;
 }
 
-class Marshaller {
+/** Walks the graph and writes each op; it is itself what an op that is being written asks. */
+class Marshaller implements OpScope {
   readonly locations: Map<Digest, readonly SourceLocation[]> = new Map();
-  readonly #options: MarshalOptions;
+  platform: Platform;
+  readonly localUniqueId: string;
+  readonly #own: Platform;
   readonly #digests = new Map<Vertex, Digest>();
   /** In the order of the definition. */
   readonly #ops = new Map<Digest, MarshalledOp>();
-  readonly #writer = createOpWriter();
-  readonly #platforms = new Map<Platform, pb.Platform>();
-  #lastScope: EncodeScope | undefined;
+  readonly #writer = new OpWriter();
+  /** Inputs of the op that is being written: how many, and what each is. */
+  readonly #inputs: { digest: Digest; index: number }[] = [];
   #total = 0;
+  #ignoresCache = false;
+  #isDescribed = false;
 
-  constructor(options: MarshalOptions) {
-    this.#options = options;
+  constructor({ platform, localUniqueId }: MarshalOptions) {
+    this.platform = platform;
+    this.#own = platform;
+    this.localUniqueId = localUniqueId;
   }
 
   ops(): DefinitionOp[] {
@@ -68,13 +74,39 @@ class Marshaller {
 
   /** Appends the op that points at the result, and says which capabilities reading all of it takes. */
   end(output: Output): void {
-    const caps = ["constraints", "platform"];
-    const all = this.ops();
-    if (all.some(({ metadata }) => metadata.ignoreCache)) caps.push("meta.ignorecache");
-    if (all.some(({ metadata }) => Object.keys(metadata.description).length > 0))
-      caps.push("meta.description");
-    const last = { inputs: [this.#input(output)] };
-    this.#append(pb.Op.create(last), { description: {}, caps: caps.sort() }, undefined);
+    const caps = ["constraints"];
+    if (this.#isDescribed) caps.push("meta.description");
+    if (this.#ignoresCache) caps.push("meta.ignorecache");
+    caps.push("platform");
+    this.addInput(output);
+    this.#writeInputs();
+    // What only points at the result stands nowhere: it has no locations.
+    this.#finish({ description: {}, caps }, undefined);
+  }
+
+  input(output: Output | undefined): number {
+    if (output === undefined) return -1;
+    const digest = this.#digestOf(output);
+    for (const [at, known] of this.#inputs.entries()) {
+      if (known.digest === digest && known.index === output.index) return at;
+    }
+    return this.#inputs.push({ digest, index: output.index }) - 1;
+  }
+
+  addInput(output: Output): void {
+    this.#inputs.push({ digest: this.#digestOf(output), index: output.index });
+  }
+
+  begin(kind: OpKind, platformSpecific: boolean): OpWriter {
+    this.#writeInputs();
+    const to = this.#writer;
+    if (platformSpecific) writePlatform(to, this.platform);
+    // Constraints of the worker: there, and empty.
+    to.begin(11);
+    to.end();
+    // Members of a oneof stand last.
+    to.begin(opKinds[kind]);
+    return to;
   }
 
   #add(vertex: Vertex): void {
@@ -82,44 +114,30 @@ class Marshaller {
     const { constraints, marshalled } = vertex;
     const { locations = none } = constraints;
     if (marshalled !== undefined) {
-      this.#digests.set(vertex, marshalled.digest);
-      this.#keep(marshalled.digest, marshalled.bytes, marshalled.metadata, locations);
+      const { digest, bytes, metadata } = marshalled;
+      this.#digests.set(vertex, digest);
+      this.#keep(digest, bytes, metadata, locations);
       return;
     }
-    const platform = constraints.platform ?? this.#options.platform;
-    const encoded = vertex.encode(this.#scope(platform));
-    const op = {
-      inputs: encoded.inputs as pb.Input[],
-      platform: encoded.platformSpecific ? this.#platform(platform) : undefined,
-      constraints: noConstraints,
-      op: encoded.op,
-    };
-    this.#digests.set(vertex, this.#append(op, metadataOf(vertex, encoded), locations));
+    this.platform = constraints.platform ?? this.#own;
+    vertex.write(this);
+    this.#writer.end();
+    this.#digests.set(vertex, this.#finish(metadataOf(vertex), locations));
   }
 
-  /** Platforms are few and vertices are many. */
-  #scope(platform: Platform): EncodeScope {
-    if (this.#lastScope?.platform === platform) return this.#lastScope;
-    const { localUniqueId } = this.#options;
-    this.#lastScope = { input: (output) => this.#input(output), platform, localUniqueId };
-    return this.#lastScope;
+  #writeInputs(): void {
+    const to = this.#writer;
+    for (const { digest, index } of this.#inputs) {
+      to.begin(1);
+      to.text(1, digest);
+      to.number(2, index);
+      to.end();
+    }
+    this.#inputs.length = 0;
   }
 
-  #platform(platform: Platform): pb.Platform {
-    const known = this.#platforms.get(platform);
-    if (known !== undefined) return known;
-    const message = toPlatformMessage(platform);
-    this.#platforms.set(platform, message);
-    return message;
-  }
-
-  /** What only points at the result stands nowhere: it has no locations. */
-  #append(
-    op: pb.Op,
-    metadata: OpMetadata,
-    locations: readonly SourceLocation[] | undefined,
-  ): Digest {
-    const bytes = pb.Op.encode(op, this.#writer).finish();
+  #finish(metadata: OpMetadata, locations: readonly SourceLocation[] | undefined): Digest {
+    const bytes = this.#writer.take();
     const digest = digestOf(bytes);
     this.#keep(digest, bytes, metadata, locations);
     return digest;
@@ -132,9 +150,11 @@ class Marshaller {
     metadata: OpMetadata,
     locations: readonly SourceLocation[] | undefined,
   ): void {
+    this.#ignoresCache ||= metadata.ignoreCache === true;
+    this.#isDescribed ||= Object.keys(metadata.description).length > 0;
     const before = this.#ops.get(digest);
     if (locations !== undefined) {
-      const places = this.locations.get(digest);
+      const places = before && this.locations.get(digest);
       this.locations.set(digest, places === undefined ? locations : [...places, ...locations]);
     }
     if (before !== undefined) {
@@ -151,22 +171,21 @@ class Marshaller {
     }
   }
 
-  #input({ vertex, index }: Output): pb.Input {
+  #digestOf({ vertex }: Output): Digest {
     const digest = this.#digests.get(vertex);
-    if (digest === undefined) throw new Error("a vertex was encoded before its input");
-    return { digest, index };
+    if (digest === undefined) throw new Error("a vertex was written before its input");
+    return digest;
   }
 }
 
-const noConstraints: pb.WorkerConstraints = { filter: [] };
 const none: readonly never[] = [];
 
-function metadataOf({ constraints, caps }: Vertex, encoded: EncodedOp): OpMetadata {
+function metadataOf({ constraints, caps }: Vertex): OpMetadata {
   const { name, description, ignoreCache, progressGroup } = constraints;
   const metadata: { -readonly [Key in keyof OpMetadata]: OpMetadata[Key] } = {
     description:
       name === undefined ? { ...description } : { ...description, "llb.customname": name },
-    caps: sortedCaps(encoded.caps === undefined ? caps : [...caps, ...encoded.caps]),
+    caps: sortedCaps(caps),
   };
   if (ignoreCache) metadata.ignoreCache = true;
   if (progressGroup) metadata.progressGroup = progressGroup;
@@ -188,12 +207,12 @@ function mergeMetadata(before: OpMetadata, after: OpMetadata): OpMetadata {
   };
 }
 
-function toPlatformMessage(platform: Platform): pb.Platform {
-  return {
-    Architecture: platform.architecture,
-    OS: platform.os,
-    Variant: platform.variant ?? "",
-    OSVersion: platform.osVersion ?? "",
-    OSFeatures: [...(platform.osFeatures ?? [])],
-  };
+function writePlatform(to: OpWriter, platform: Platform): void {
+  to.begin(10);
+  to.text(1, platform.architecture);
+  to.text(2, platform.os);
+  to.text(3, platform.variant ?? "");
+  to.text(4, platform.osVersion ?? "");
+  to.texts(5, platform.osFeatures);
+  to.end();
 }

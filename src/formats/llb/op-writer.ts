@@ -1,128 +1,177 @@
-// Writes protobuf into one growing buffer: ops are many and made of many short strings.
-import type { BinaryWriter } from "@bufbuild/protobuf/wire";
+// Writes the protobuf messages of ops, one after the other, into memory that they share: ops are many and small.
 
 const encoder = new TextEncoder();
 
 /** Strings up to this length are written character by character, which is faster than a call of the encoder. */
 const SHORT = 1024;
 
-/** What the generated encoders ask of a writer. `finish` gives a copy and makes the writer empty again. */
-class OpWriter {
-  #buffer: Uint8Array = new Uint8Array(4096);
-  #length = 0;
-  readonly #forks: number[] = [];
+/** Memory is taken in pieces that grow between these sizes, in bytes: a small definition takes little. */
+const FIRST_PIECE: number = 16 * 1024;
+const LAST_PIECE: number = 256 * 1024;
 
-  finish(): Uint8Array {
-    const bytes = this.#buffer.slice(0, this.#length);
-    this.#length = 0;
-    return bytes;
+/**
+ * Writes one message at a time, field by field, in the order in which fields are to stand. Fields that have their
+ * default value are left out, as proto3 has it.
+ */
+export class OpWriter {
+  #memory: Uint8Array = new Uint8Array(FIRST_PIECE);
+  /** Where the message begins that is being written, and how far it is. */
+  #start = 0;
+  #at = 0;
+  /** Where the lengths of open messages stand. */
+  readonly #open: number[] = [];
+
+  /** The finished message, which nothing writes to any more; the next one begins. */
+  take(): Uint8Array {
+    const message = this.#memory.subarray(this.#start, this.#at);
+    this.#start = this.#at;
+    return message;
   }
 
-  uint32(value: number): this {
-    this.#reserve(5);
-    this.#varint(value);
-    return this;
+  /** Begins a message in a field; it is there even when nothing is written to it. */
+  begin(field: number): void {
+    this.#reserve(6);
+    this.#tag(field, LENGTH);
+    // Its length is not known yet: one byte is mostly enough.
+    this.#open.push(this.#at++);
   }
 
-  int32(value: number): this {
-    return this.int64(value);
+  /** Ends the message that was begun last. */
+  end(): void {
+    // The longest length has five bytes; making room may move the message.
+    this.#reserve(4);
+    const at = this.#open.pop();
+    if (at === undefined) throw new Error("a message ends that did not begin");
+    const size = this.#at - at - 1;
+    if (size > 0x7f) {
+      let extra = 0;
+      for (let rest = size >>> 7; rest > 0; rest >>>= 7) extra++;
+      this.#memory.copyWithin(at + 1 + extra, at + 1, this.#at);
+    }
+    this.#at = at;
+    this.#varint(size);
+    this.#at += size;
   }
 
-  int64(value: number | bigint | string): this {
-    const number = Number(value);
-    if (number >= 0 && number <= 0xffffffff) return this.uint32(number);
-    this.#reserve(10);
-    if (number === -1) {
-      // "None", and by far the most frequent: ten bytes of ones.
-      this.#buffer.fill(0xff, this.#length, this.#length + 9);
-      this.#length += 9;
-      this.#buffer[this.#length++] = 1;
-      return this;
+  text(field: number, value: string): void {
+    if (value !== "") this.#text(field, value);
+  }
+
+  /** A field that repeats: empty values are written too. */
+  texts(field: number, values: readonly string[] | undefined): void {
+    if (values !== undefined) for (const value of values) this.#text(field, value);
+  }
+
+  bytes(field: number, value: Uint8Array): void {
+    if (value.length > 0) this.#bytes(field, value);
+  }
+
+  flag(field: number, value: boolean | undefined): void {
+    if (value !== true) return;
+    this.#reserve(6);
+    this.#tag(field, VARINT);
+    this.#memory[this.#at++] = 1;
+  }
+
+  /** An integer of any of the types that are written as varints. */
+  number(field: number, value: number | bigint): void {
+    if (value === 0 || value === 0n) return;
+    this.#reserve(15);
+    this.#tag(field, VARINT);
+    this.#integer(value);
+  }
+
+  /** A field that is written even when it is 0: a member of a oneof. */
+  chosenNumber(field: number, value: number): void {
+    this.#reserve(15);
+    this.#tag(field, VARINT);
+    this.#integer(value);
+  }
+
+  /** A field that repeats, packed. */
+  numbers(field: number, values: readonly number[] | undefined): void {
+    if (values === undefined || values.length === 0) return;
+    this.begin(field);
+    for (const value of values) {
+      this.#reserve(10);
+      this.#integer(value);
+    }
+    this.end();
+  }
+
+  #integer(value: number | bigint): void {
+    if (typeof value === "number" && value >= 0 && value <= 0xffffffff) {
+      this.#varint(value);
+      return;
+    }
+    if (value === -1 || value === -1n) {
+      // "None", and by far the most frequent.
+      this.#memory.fill(0xff, this.#at, this.#at + 9);
+      this.#at += 9;
+      this.#memory[this.#at++] = 1;
+      return;
     }
     let rest = BigInt.asUintN(64, BigInt(value));
-    for (; rest > 0x7fn; rest >>= 7n) this.#buffer[this.#length++] = Number(rest & 0x7fn) | 0x80;
-    this.#buffer[this.#length++] = Number(rest);
-    return this;
+    for (; rest > 0x7fn; rest >>= 7n) this.#memory[this.#at++] = Number(rest & 0x7fn) | 0x80;
+    this.#memory[this.#at++] = Number(rest);
   }
 
-  bool(value: boolean): this {
-    this.#reserve(1);
-    this.#buffer[this.#length++] = value ? 1 : 0;
-    return this;
+  #text(field: number, value: string): void {
+    const { length } = value;
+    this.#reserve(length + 10);
+    const start = this.#at;
+    this.#tag(field, LENGTH);
+    this.#varint(length);
+    if (length <= SHORT && this.#ascii(value)) return;
+    this.#at = start;
+    this.#bytes(field, encoder.encode(value));
   }
 
-  bytes(value: Uint8Array): this {
-    this.uint32(value.length);
-    this.#reserve(value.length);
-    this.#buffer.set(value, this.#length);
-    this.#length += value.length;
-    return this;
+  #bytes(field: number, value: Uint8Array): void {
+    this.#reserve(value.length + 10);
+    this.#tag(field, LENGTH);
+    this.#varint(value.length);
+    this.#memory.set(value, this.#at);
+    this.#at += value.length;
   }
 
-  string(value: string): this {
-    if (value.length > SHORT || !this.#ascii(value)) this.bytes(encoder.encode(value));
-    return this;
-  }
-
-  /** Begins a message, whose length stands before it and is not known yet. */
-  fork(): this {
-    this.#reserve(1);
-    this.#forks.push(this.#length++);
-    return this;
-  }
-
-  join(): this {
-    const at = this.#forks.pop();
-    if (at === undefined) throw new Error("a message ends that did not begin");
-    const size = this.#length - at - 1;
-    let extra = 0;
-    for (let rest = size >>> 7; rest > 0; rest >>>= 7) extra++;
-    if (extra > 0) {
-      this.#reserve(extra);
-      this.#buffer.copyWithin(at + 1 + extra, at + 1, this.#length);
+  /** False where a character needs more than one byte. */
+  #ascii(value: string): boolean {
+    const memory = this.#memory;
+    let to = this.#at;
+    for (let at = 0; at < value.length; at++) {
+      const char = value.charCodeAt(at);
+      if (char > 0x7f) return false;
+      memory[to++] = char;
     }
-    this.#length = at;
-    this.#varint(size);
-    this.#length += size;
-    return this;
+    this.#at = to;
+    return true;
+  }
+
+  #tag(field: number, type: number): void {
+    this.#varint((field << 3) | type);
   }
 
   #varint(value: number): void {
     let rest = value >>> 0;
-    for (; rest > 0x7f; rest >>>= 7) this.#buffer[this.#length++] = (rest & 0x7f) | 0x80;
-    this.#buffer[this.#length++] = rest;
+    for (; rest > 0x7f; rest >>>= 7) this.#memory[this.#at++] = (rest & 0x7f) | 0x80;
+    this.#memory[this.#at++] = rest;
   }
 
-  /** False, and nothing written, when a character needs more than one byte. */
-  #ascii(value: string): boolean {
-    this.#reserve(value.length + 2);
-    const start = this.#length;
-    this.#varint(value.length);
-    const buffer = this.#buffer;
-    let to = this.#length;
-    for (let at = 0; at < value.length; at++) {
-      const char = value.charCodeAt(at);
-      if (char > 0x7f) {
-        this.#length = start;
-        return false;
-      }
-      buffer[to++] = char;
-    }
-    this.#length = to;
-    return true;
-  }
-
+  /** Makes room; a message that has begun moves to the new piece of memory. */
   #reserve(count: number): void {
-    const needed = this.#length + count;
-    if (needed <= this.#buffer.length) return;
-    const larger = new Uint8Array(Math.max(needed, this.#buffer.length * 2));
-    larger.set(this.#buffer.subarray(0, this.#length));
-    this.#buffer = larger;
+    if (this.#at + count <= this.#memory.length) return;
+    const begun = this.#memory.subarray(this.#start, this.#at);
+    const size = Math.min(this.#memory.length * 2, LAST_PIECE);
+    const memory = new Uint8Array(Math.max(size, (begun.length + count) * 2));
+    memory.set(begun);
+    for (const [index, at] of this.#open.entries()) this.#open[index] = at - this.#start;
+    this.#memory = memory;
+    this.#at = begun.length;
+    this.#start = 0;
   }
 }
 
-/** A writer for the generated encoders of ops. */
-export function createOpWriter(): BinaryWriter {
-  // The library's class has private members; the encoders use only the methods above.
-  return new OpWriter() as unknown as BinaryWriter;
-}
+/** Wire types (protobuf.dev, "Encoding"). */
+const VARINT = 0;
+const LENGTH = 2;

@@ -1,6 +1,6 @@
 // Vertices without inputs: images, directories of the asking side, repositories, URLs, OCI layouts.
 import { goJson, sortedRecord } from "../../base/index.ts";
-import type { Constraints, EncodeScope, Vertex } from "./vertex.ts";
+import type { Constraints, OpScope, Vertex } from "./vertex.ts";
 
 export interface ImageOptions extends Constraints {
   /** How eagerly the name is looked up again; absent is the builder's own way. */
@@ -146,7 +146,7 @@ interface SourceSpec {
   readonly caps: readonly string[];
   readonly attrs: Readonly<Record<string, string>>;
   /** Attributes that the definition as a whole decides. */
-  readonly scopedAttrs?: (scope: EncodeScope) => Readonly<Record<string, string>>;
+  readonly scopedAttrs?: (scope: OpScope) => Readonly<Record<string, string>>;
 }
 
 function sourceVertex(identifier: string, constraints: Constraints, spec: SourceSpec): Vertex {
@@ -154,14 +154,18 @@ function sourceVertex(identifier: string, constraints: Constraints, spec: Source
     constraints,
     caps: spec.caps,
     inputs: [],
-    encode: (scope) => {
-      const attrs = sortedRecord({ ...spec.attrs, ...spec.scopedAttrs?.(scope) });
-      return {
-        inputs: [],
-        platformSpecific:
-          identifier.startsWith("docker-image://") || identifier.startsWith("oci-layout://"),
-        op: { $case: "source", value: { identifier, attrs: new Map(Object.entries(attrs)) } },
-      };
+    write: (op) => {
+      const attrs = sortedRecord({ ...spec.attrs, ...spec.scopedAttrs?.(op) });
+      const isImage =
+        identifier.startsWith("docker-image://") || identifier.startsWith("oci-layout://");
+      const to = op.begin("source", isImage);
+      to.text(1, identifier);
+      for (const [name, value] of Object.entries(attrs)) {
+        to.begin(2);
+        to.text(1, name);
+        to.text(2, value);
+        to.end();
+      }
     },
   };
 }

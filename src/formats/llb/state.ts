@@ -5,6 +5,7 @@ import type { Definition } from "./definition.ts";
 import { execVertex, type RunOptions } from "./exec.ts";
 import { type CopyStep, type FileStep, fileVertex } from "./file.ts";
 import { type MarshalOptions, marshalOutput } from "./marshal.ts";
+import type { OpWriter } from "./op-writer.ts";
 import {
   type GitOptions,
   gitVertex,
@@ -18,13 +19,7 @@ import {
   ociLayoutVertex,
 } from "./source.ts";
 import { noVariables, type VariableSet, type Variables } from "./variables.ts";
-import {
-  type Constraints,
-  distinctOutputs,
-  InputList,
-  type Output,
-  type Vertex,
-} from "./vertex.ts";
+import { type Constraints, distinctOutputs, type Output, type Vertex } from "./vertex.ts";
 
 /** Immutable: every method returns a new state. */
 export interface State {
@@ -55,13 +50,7 @@ export type CopyOptions = Omit<CopyStep, "kind" | "from" | "src" | "dest"> & Con
 
 /** The empty file system. */
 export function scratch(): State {
-  return new ValueState({
-    output: undefined,
-    dir: "/",
-    env: noVariables,
-    user: "",
-    platform: undefined,
-  });
+  return empty;
 }
 
 /** An image by its normalised name. */
@@ -98,11 +87,11 @@ export function merge(states: readonly State[], constraints: Constraints = {}): 
     constraints,
     caps: ["mergeop"],
     inputs: distinctOutputs(outputs),
-    encode: (scope) => ({
-      inputs: outputs.map((output) => scope.input(output)),
-      platformSpecific: false,
-      op: { $case: "merge", value: { inputs: outputs.map((_, input) => ({ input })) } },
-    }),
+    write: (op) => {
+      for (const output of outputs) op.addInput(output);
+      const to = op.begin("merge", false);
+      for (const at of outputs.keys()) writeInput(to, 1, at);
+    },
   });
 }
 
@@ -114,15 +103,19 @@ export function diff(lower: State, upper: State, constraints: Constraints = {}):
     constraints,
     caps: ["diffop"],
     inputs: distinctOutputs([lower.output, upper.output]),
-    encode: (scope) => {
-      const inputs = new InputList(scope);
-      const value = {
-        lower: { input: inputs.add(lower.output) },
-        upper: { input: inputs.add(upper.output) },
-      };
-      return { inputs: inputs.messages, platformSpecific: false, op: { $case: "diff", value } };
+    write: (op) => {
+      const inputs = [op.input(lower.output), op.input(upper.output)];
+      const to = op.begin("diff", false);
+      for (const [at, input] of inputs.entries()) writeInput(to, at + 1, input);
     },
   });
+}
+
+/** Merges and differences have a message for each of their inputs. */
+function writeInput(to: OpWriter, field: number, input: number): void {
+  to.begin(field);
+  to.number(1, input);
+  to.end();
 }
 
 /** A state that is asked for when it is marshalled, and once: for what is known only after its users are described. */
@@ -141,14 +134,6 @@ export function deferred(make: () => State): State {
   });
 }
 
-interface Values {
-  readonly output: Output | undefined;
-  readonly dir: string;
-  readonly env: Variables;
-  readonly user: string;
-  readonly platform: Platform | undefined;
-}
-
 function fromVertex(vertex: Vertex, platform?: Platform): State {
   const state = scratch().withOutput({ vertex, index: 0 });
   return platform === undefined ? state : state.platform(platform);
@@ -162,37 +147,44 @@ class ValueState implements State {
   readonly userName: string;
   readonly ownPlatform: Platform | undefined;
 
-  constructor({ output, dir, env, user, platform }: Values) {
+  constructor(
+    output: Output | undefined,
+    workingDir: string,
+    variables: Variables,
+    userName: string,
+    ownPlatform: Platform | undefined,
+  ) {
     this.output = output;
-    this.workingDir = dir;
-    this.variables = env;
-    this.userName = user;
-    this.ownPlatform = platform;
+    this.workingDir = workingDir;
+    this.variables = variables;
+    this.userName = userName;
+    this.ownPlatform = ownPlatform;
   }
 
   dir(path: string): State {
-    return this.#with({
-      ...this.#values(),
-      dir: path.startsWith("/") ? path : posix.resolve("/", this.workingDir, path),
-    });
+    const dir = path.startsWith("/") ? path : posix.resolve("/", this.workingDir, path);
+    return new ValueState(this.output, dir, this.variables, this.userName, this.ownPlatform);
   }
 
   env(name: string, value: string): State {
-    return this.#with({ ...this.#values(), env: this.variables.with(name, value) });
+    const variables = this.variables.with(name, value);
+    return new ValueState(this.output, this.workingDir, variables, this.userName, this.ownPlatform);
   }
 
   user(name: string): State {
-    return this.#with({ ...this.#values(), user: name });
+    return new ValueState(this.output, this.workingDir, this.variables, name, this.ownPlatform);
   }
 
   platform(platform: Platform): State {
-    return this.#with({ ...this.#values(), platform });
+    return this.#with(this.output, platform);
   }
 
   run(args: readonly string[], options: RunOptions = {}): State {
-    const added = [...(options.env ?? []), ...agentVariable(this.variables, options)];
-    const seen = added.reduce((before, [name, value]) => before.with(name, value), this.variables);
     const { output: root, workingDir: cwd, userName: user } = this;
+    let seen = this.variables;
+    for (const [name, value] of options.env ?? []) seen = seen.with(name, value);
+    for (const [name, value] of agentVariable(this.variables, options))
+      seen = seen.with(name, value);
     return this.#after(
       execVertex({ root, args, env: seen.list(), cwd, user, options: this.#constrained(options) }),
     );
@@ -212,25 +204,15 @@ class ValueState implements State {
   }
 
   withOutput(output: Output | undefined): State {
-    return this.#with({ ...this.#values(), output });
+    return this.#with(output, this.ownPlatform);
   }
 
   marshal(options: MarshalOptions): Definition {
     return marshalOutput(this.output, options);
   }
 
-  #values(): Values {
-    return {
-      output: this.output,
-      dir: this.workingDir,
-      env: this.variables,
-      user: this.userName,
-      platform: this.ownPlatform,
-    };
-  }
-
-  #with(values: Values): State {
-    return new ValueState(values);
+  #with(output: Output | undefined, platform: Platform | undefined): State {
+    return new ValueState(output, this.workingDir, this.variables, this.userName, platform);
   }
 
   #constrained<C extends Constraints>(constraints: C): C {
@@ -242,10 +224,11 @@ class ValueState implements State {
 
   /** What was made for a platform goes on being for it. */
   #after(vertex: Vertex): State {
-    const platform = vertex.constraints.platform ?? this.ownPlatform;
-    return this.#with({ ...this.#values(), output: { vertex, index: 0 }, platform });
+    return this.#with({ vertex, index: 0 }, vertex.constraints.platform ?? this.ownPlatform);
   }
 }
+
+const empty: State = new ValueState(undefined, "/", noVariables, "", undefined);
 
 /** Programs look for an agent's socket where this says. */
 function agentVariable(env: VariableSet, { ssh }: RunOptions): [name: string, value: string][] {

@@ -45,20 +45,27 @@ class History {
   }
 
   #point(length: number): Variables {
-    let list: readonly string[] | undefined;
-    return {
-      get: (name) => {
-        const at = this.#places.get(name)?.findLast((place) => place < length);
-        return at === undefined ? undefined : this.#values[at];
-      },
-      keys: () => this.#current(this.#names, length),
-      list: () => {
-        list ??= this.#current(this.#texts, length);
-        return list;
-      },
-      with: (name, value) =>
-        this.#names.length === length ? this.add(name, value) : this.#copy(length).add(name, value),
-    };
+    return new Point(this, length);
+  }
+
+  get(name: string, length: number): string | undefined {
+    const at = this.#places.get(name)?.findLast((place) => place < length);
+    return at === undefined ? undefined : this.#values[at];
+  }
+
+  keys(length: number): string[] {
+    return this.#current(this.#names, length);
+  }
+
+  list(length: number): string[] {
+    return this.#current(this.#texts, length);
+  }
+
+  /** As `add` at a point: where the line has gone on from there, by a line of its own. */
+  addAt(length: number, name: string, value: string): Variables {
+    return this.#names.length === length
+      ? this.add(name, value)
+      : this.#copy(length).add(name, value);
   }
 
   /** Of a list by setting, what belongs to settings that hold when `length` of them count. */
@@ -72,5 +79,34 @@ class History {
     for (const [at, name] of this.#current(this.#names, length).entries())
       copy.add(name, values[at] ?? "");
     return copy;
+  }
+}
+
+/** So many settings of a history. */
+class Point implements Variables {
+  readonly #history: History;
+  readonly #length: number;
+  #list: readonly string[] | undefined;
+
+  constructor(history: History, length: number) {
+    this.#history = history;
+    this.#length = length;
+  }
+
+  get(name: string): string | undefined {
+    return this.#history.get(name, this.#length);
+  }
+
+  keys(): Iterable<string> {
+    return this.#history.keys(this.#length);
+  }
+
+  list(): readonly string[] {
+    this.#list ??= this.#history.list(this.#length);
+    return this.#list;
+  }
+
+  with(name: string, value: string): Variables {
+    return this.#history.addAt(this.#length, name, value);
   }
 }

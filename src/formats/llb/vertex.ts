@@ -1,7 +1,7 @@
 // Nodes of a graph under construction. They are told apart by identity until they are marshalled.
 import type { Platform } from "../oci/index.ts";
-import type { pb } from "../proto/index.ts";
 import type { DefinitionOp, ProgressGroup, SourceLocation } from "./definition.ts";
+import type { OpWriter } from "./op-writer.ts";
 
 /** What may be said of any op. */
 export interface Constraints {
@@ -22,9 +22,10 @@ export interface Vertex {
   readonly caps: readonly string[];
   /** What is marshalled before this, in this order, which decides the order of the definition's ops. */
   readonly inputs: readonly Output[];
-  /** Set where the op has its bytes already, from another definition; `encode` is not asked then. */
+  /** Set where the op has its bytes already, from another definition; `write` is not asked then. */
   readonly marshalled?: DefinitionOp;
-  encode(scope: EncodeScope): EncodedOp;
+  /** Tells the op's inputs, and then writes the op's own message. */
+  write(op: OpScope): void;
 }
 
 /** One output of a vertex. */
@@ -33,44 +34,27 @@ export interface Output {
   readonly index: number;
 }
 
-/** What a vertex must know to become bytes. */
-export interface EncodeScope {
-  /** The input message for an output that was marshalled before. */
-  input(output: Output): pb.Input;
+/** What a vertex must know to become bytes, and what it is written with. */
+export interface OpScope {
   /** The vertex's platform, or the definition's where it has none. */
   readonly platform: Platform;
   /** Makes local sources of one build unlike those of every other. */
   readonly localUniqueId: string;
+  /** The output's index among the op's inputs, where equal ones stand once; -1 for the empty file system. */
+  input(output: Output | undefined): number;
+  /** One more input, though an equal one may be there. */
+  addInput(output: Output): void;
+  /**
+   * Begins the op's own message, once all inputs are told; who called `write` ends it. `platformSpecific` says that the
+   * outcome depends on the platform, which is then part of the op.
+   */
+  begin(kind: OpKind, platformSpecific: boolean): OpWriter;
 }
 
-/** An op's parts that differ by kind; `caps` are those known only now. */
-export interface EncodedOp {
-  readonly op: NonNullable<pb.Op["op"]>;
-  readonly inputs: readonly pb.Input[];
-  /** True where the outcome depends on the platform, which is then part of the op. */
-  readonly platformSpecific: boolean;
-  readonly caps?: readonly string[];
-}
+/** Kinds of ops by their field in message Op (solver/pb/ops.proto). */
+export const opKinds = { exec: 2, source: 3, file: 4, merge: 6, diff: 7 } as const;
 
-/** Collects inputs without repeating equal ones, and tells their indexes. */
-export class InputList {
-  readonly messages: pb.Input[] = [];
-  readonly #scope: EncodeScope;
-
-  constructor(scope: EncodeScope) {
-    this.#scope = scope;
-  }
-
-  /** The output's index; -1 for the empty file system. */
-  add(output: Output | undefined): number {
-    if (output === undefined) return -1;
-    const message = this.#scope.input(output);
-    for (const [at, { digest, index }] of this.messages.entries()) {
-      if (digest === message.digest && index === message.index) return at;
-    }
-    return this.messages.push(message) - 1;
-  }
-}
+export type OpKind = keyof typeof opKinds;
 
 /** The outputs that are there, each once. */
 export function distinctOutputs(outputs: readonly (Output | undefined)[]): Output[] {
