@@ -75,9 +75,17 @@ export interface BuildRequest {
 }
 
 /** What came of it; `exporterResponse` has the reference's keys (`image.name`, `containerimage.digest`, ...). */
+/** A manifest, a configuration or a statement, and what names it. */
+export interface NamedDocument {
+  readonly descriptor: Descriptor;
+  readonly data: Uint8Array;
+}
+
 export interface BuildResult {
   readonly exporterResponse: Attrs;
   readonly descriptor?: Descriptor;
+  /** Of each image that was exported, all but its layers, the root first. Absent where the builder does not lend them. */
+  readonly images?: readonly (readonly NamedDocument[])[];
   /** SLSA provenance v1 of mode `max` by platform, worked out when asked for; absent where the builder keeps none. */
   readonly provenance?: () => Readonly<Record<string, unknown>>;
   /** Where it was built: a place for each node that had a part in it. Absent where this process did it all. */

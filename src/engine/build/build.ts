@@ -139,6 +139,7 @@ async function runBuild(
   if (request.sessionExporters) await session.finalizeExport?.(exporterResponse, call);
   return {
     exporterResponse,
+    ...(exported.images?.length ? { images: exported.images } : {}),
     ...(exported.descriptor ? { descriptor: exported.descriptor } : {}),
     provenance,
   };

@@ -1,7 +1,6 @@
 // Handing a solved result to the exporters that were asked for.
-import type { Attrs, ExportRequest, Session } from "../../api/index.ts";
+import type { Attrs, BuildResult, ExportRequest, Session } from "../../api/index.ts";
 import { AsyncStack, abortable, type Call, closest, KilnError, runAll } from "../../base/index.ts";
-import type { Descriptor } from "../../formats/oci/index.ts";
 import type { Exporter, SolvedResult } from "../exporter/index.ts";
 import { type Emit, runStep } from "./step.ts";
 
@@ -70,6 +69,10 @@ export async function checkExports(
   );
 }
 
+export interface ExportedResult extends Pick<BuildResult, "descriptor" | "images"> {
+  readonly attrs: Attrs;
+}
+
 /** Every exporter is one step: it prepares, waits until all others could prepare too, and only then finishes. */
 export async function exportResult(
   wanted: readonly WantedExport[],
@@ -77,7 +80,7 @@ export async function exportResult(
   session: Session,
   { emit, now }: { readonly emit: Emit; readonly now: () => Date },
   call: Call,
-): Promise<{ readonly attrs: Attrs; readonly descriptor?: Descriptor }> {
+): Promise<ExportedResult> {
   await using prepared = new AsyncStack();
   const allPrepared = createBarrier(wanted.length);
   const finished = await runAll(
@@ -91,16 +94,17 @@ export async function exportResult(
             await exporter.prepare({ ...result, output: index }, attrs, session, step),
           );
           await abortable(allPrepared(), step);
-          return { attrs: await one.finish(step), descriptor: one.descriptor, one };
+          return { attrs: await one.finish(step), one };
         },
         exporting,
       ),
     call,
   );
   for (const { one } of finished) one.keep?.();
-  const descriptor = finished.map((one) => one.descriptor).find((one) => one !== undefined);
+  const descriptor = finished.map(({ one }) => one.descriptor).find((one) => one !== undefined);
   const attrs: Attrs = Object.assign({}, ...finished.map((one) => one.attrs));
-  return { attrs, ...(descriptor ? { descriptor } : {}) };
+  const images = finished.flatMap(({ one }) => (one.documents ? [one.documents] : []));
+  return { attrs, images, ...(descriptor ? { descriptor } : {}) };
 }
 
 /** Resolves for everybody when `count` have come. */

@@ -1,5 +1,11 @@
 // Where results go: two steps on purpose, `prepare` makes artifacts in order, `finish` pushes or sends.
-import type { AttestationSubject, Attrs, Session, StepCall } from "../../api/index.ts";
+import type {
+  AttestationSubject,
+  Attrs,
+  NamedDocument,
+  Session,
+  StepCall,
+} from "../../api/index.ts";
 import type { Call } from "../../base/index.ts";
 import type { Descriptor, ImageConfig, Platform } from "../../formats/oci/index.ts";
 import type { LayerBlob, Snapshot, SnapshotLayer } from "../../storage/snapshot/index.ts";
@@ -77,6 +83,8 @@ export interface Exporter {
 /** Disposing one that is not finished, or not kept, undoes it as far as that can be. */
 export interface PreparedExport extends AsyncDisposable {
   readonly descriptor?: Descriptor;
+  /** Of an image, all but its layers: what `descriptor` names first. */
+  readonly documents?: readonly NamedDocument[];
   /** Answers with the reference's response keys. */
   finish(call: StepCall): Promise<Attrs>;
   /** All exports of the build have finished. */

@@ -4,8 +4,8 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import type { BuildEvent, BuildRequest, HistoryEvent } from "../../api/index.ts";
-import { digestOf, KilnError, uncancelled } from "../../base/index.ts";
+import type { BuildEvent, BuildRequest, BuildResult, HistoryEvent } from "../../api/index.ts";
+import { digestOf, KilnError, readAll, uncancelled } from "../../base/index.ts";
 import { control } from "../../formats/proto/index.ts";
 import { type Hear, type History, openHistory } from "./index.ts";
 
@@ -37,13 +37,18 @@ interface Running {
   end(error?: unknown): Promise<void>;
 }
 
-function begin(ref: string, more: Partial<BuildRequest> = {}): Running {
+function begin(
+  ref: string,
+  more: Partial<BuildRequest> = {},
+  outcome: Partial<BuildResult> = {},
+): Running {
   let heard: Hear = () => {};
   let settle: (error: unknown) => void = () => {};
   const build = history.record({ ref, attrs: {}, exporters: [], ...more }, (hear) => {
     heard = hear;
-    const result = new Promise<{ exporterResponse: Record<string, string> }>((resolve, reject) => {
-      settle = (error) => (error ? reject(error) : resolve({ exporterResponse: { key: "value" } }));
+    const result = new Promise<BuildResult>((resolve, reject) => {
+      settle = (error) =>
+        error ? reject(error) : resolve({ exporterResponse: { key: "value" }, ...outcome });
     });
     return { events: (async function* () {})(), result };
   });
@@ -175,4 +180,40 @@ it("an unknown build cannot be changed", async () => {
   await expect(history.update("none", { pinned: true }, uncancelled)).rejects.toMatchObject({
     code: "RECORD_NOT_FOUND",
   });
+});
+
+const document = (text: string) => ({
+  descriptor: { mediaType: "application/x", digest: digestOf(text), size: text.length },
+  data: new TextEncoder().encode(text),
+});
+
+it("what was exported is named, and its documents can be read, with what is said of each platform", async () => {
+  const images = [[document("an index"), document("a manifest")]];
+  const said = { "linux/amd64": { about: 1 }, "linux/arm64": { about: 2 } };
+  await begin("one", {}, { images, provenance: () => said }).end();
+  const [found] = await list();
+  const { results = {} } = found?.record ?? {};
+  // Stock clients look at single platforms only where nothing is said of the result as such.
+  expect(Object.keys(results)).toEqual(Object.keys(said));
+  for (const { results: exported, attestations } of Object.values(results)) {
+    expect(exported.map(({ digest }) => digest)).toEqual([digestOf("an index")]);
+    expect(attestations[0]?.annotations).toMatchObject({
+      "in-toto.io/predicate-type": "https://slsa.dev/provenance/v1",
+    });
+  }
+  const read = await history.blob(digestOf("a manifest"), uncancelled);
+  expect(read?.size).toBe("a manifest".length);
+  expect(Buffer.from(await readAll(read!.data, 100, "it")).toString()).toBe("a manifest");
+  expect(await history.blob(digestOf("another"), uncancelled)).toBeUndefined();
+});
+
+it("a single platform's provenance is that of the result, and a result needs none", async () => {
+  const images = [[document("a manifest")]];
+  await begin("one", {}, { images, provenance: () => ({ "linux/amd64": {} }) }).end();
+  await begin("two", {}, { images }).end();
+  for (const { record } of await list()) {
+    expect(Object.keys(record.results ?? {})).toEqual([""]);
+    expect(record.results?.[""]?.results).toHaveLength(1);
+    expect(record.results?.[""]?.attestations).toHaveLength(record.ref === "one" ? 1 : 0);
+  }
 });

@@ -13,7 +13,7 @@ import type {
 import { abortable, type Call, digestHex, digestOf, KilnError, log } from "../../base/index.ts";
 import { createRecordFilter } from "./filters.ts";
 import { readRecord, writeRecord } from "./record-file.ts";
-import { attestationsOf, blobsOf, traceBlob } from "./record-files.ts";
+import { blobsOf, resultsOf, traceBlob } from "./record-files.ts";
 import { readStatusLog, StatusLog } from "./status-log.ts";
 import { wireError } from "./wire-errors.ts";
 import { WireEvents } from "./wire-events.ts";
@@ -102,9 +102,8 @@ export function openHistory(options: HistoryOptions): History {
     },
     async blob(digest) {
       for (const record of storedRecords(options.directory)) {
-        const found = blobsOf(record).find((one) => one.digest === digest);
-        if (!found) continue;
-        const name = found === record.logs ? statusName : digestHex(digest);
+        // Besides what the record names, all that is named by that in turn.
+        const name = record.logs?.digest === digest ? statusName : digestHex(digest);
         const path = join(placeOf(record.ref), name);
         const stats = statSync(path, { throwIfNoEntry: false });
         if (stats) return { size: stats.size, data: createReadStream(path) };
@@ -201,7 +200,7 @@ function recordBuild(request: BuildRequest, start: (hear: Hear) => Build, store:
     }
     active.delete(ref);
     const trace = traceBlob(record, wire.steps);
-    const results = "error" in outcome ? undefined : attestationsOf(outcome.result);
+    const results = "error" in outcome ? undefined : resultsOf(outcome.result);
     for (const { blob, data } of [trace, ...(results?.files ?? [])])
       writeFileSync(join(place, digestHex(blob.digest)), data, { mode: 0o600 });
     const whole: BuildRecord = {

@@ -20,23 +20,43 @@ export function blobsOf({ logs, trace, results = {} }: BuildRecord): readonly Re
   return [logs, trace, ...said].filter((one) => one !== undefined);
 }
 
-/** Provenance of each platform; undefined where the builder keeps none. A single platform's is that of the result as such. */
-export function attestationsOf({ provenance }: BuildResult):
-  | {
-      readonly results: Readonly<Record<string, RecordedResult>>;
-      readonly files: readonly RecordFile[];
-    }
-  | undefined {
-  if (!provenance) return undefined;
-  const all = Object.entries(provenance());
-  const files = all.map(([, predicate]) =>
-    file(statementMediaType, JSON.stringify(predicate), { [predicateKey]: provenanceType }),
-  );
-  const results = all.map(([platform], at) => {
-    const attestations = files.slice(at, at + 1).map(({ blob }) => blob);
-    return [all.length === 1 ? "" : platform, { attestations, results: [] }] as const;
+/** What is said about the results, and the files of that. */
+export interface RecordedFiles {
+  readonly results: Readonly<Record<string, RecordedResult>>;
+  readonly files: readonly RecordFile[];
+}
+
+/**
+ * Provenance of each platform, that of a single one as the result's as such; and what was exported, with everything that
+ * clients may want to read of it. Undefined where the builder tells neither.
+ */
+export function resultsOf({ provenance, images = [] }: BuildResult): RecordedFiles | undefined {
+  const said = Object.entries(provenance?.() ?? {}).map(([platform, predicate]) => {
+    const annotations = { [predicateKey]: provenanceType };
+    return {
+      platform,
+      statement: file(statementMediaType, JSON.stringify(predicate), annotations),
+    };
   });
-  return { results: Object.fromEntries(results), files };
+  if (said.length === 0 && images.length === 0) return undefined;
+  const documents = images.flat().map(({ descriptor, data }): RecordFile => {
+    const { mediaType, digest, size } = descriptor;
+    return { blob: { mediaType, digest, size }, data };
+  });
+  const results = images.flatMap(([root]) => {
+    const blob = documents.find((one) => one.blob.digest === root?.descriptor.digest)?.blob;
+    return blob ? [blob] : [];
+  });
+  // Clients look for what is said of single platforms only where nothing is said of the result as such.
+  const recorded = said.map(({ platform, statement }) => {
+    const one: RecordedResult = { attestations: [statement.blob], results };
+    return [said.length === 1 ? "" : platform, one] as const;
+  });
+  const unsaid: typeof recorded = [["", { attestations: [], results }]];
+  return {
+    results: Object.fromEntries(recorded.length === 0 ? unsaid : recorded),
+    files: [...said.map(({ statement }) => statement), ...documents],
+  };
 }
 
 /** Spans of the build and its steps, as the reference writes them: what OpenTelemetry's Go library calls SpanStubs. */

@@ -33,6 +33,16 @@ export interface CreatedImage {
   readonly created: string;
 }
 
+/** All that the image consists of but its layers, the root first, each once. */
+export function documentsOf({ root, images, attestations }: CreatedImage): ImageDocument[] {
+  const all = [
+    root,
+    ...images.flatMap(({ manifest, config }) => [manifest, config]),
+    ...attestations.flatMap(({ manifest, blobs }) => [manifest, ...blobs]),
+  ];
+  return [...new Map(all.map((one) => [one.descriptor.digest, one])).values()];
+}
+
 export interface CreateImageOptions {
   readonly attributes: ImageAttributes;
   readonly read: BlobReader;

@@ -1,4 +1,5 @@
 // Configuration, manifest and index of an exported image: the same input gives the same bytes.
+import type { NamedDocument } from "../../../api/index.ts";
 import { digestOf, KilnError } from "../../../base/index.ts";
 import {
   type Descriptor,
@@ -19,10 +20,7 @@ import { alignHistory } from "./history.ts";
 import { packingAnnotations } from "./pack-layers.ts";
 
 /** A document and what names it. */
-export interface ImageDocument {
-  readonly descriptor: Descriptor;
-  readonly data: Uint8Array;
-}
+export type ImageDocument = NamedDocument;
 
 /** One platform's image. */
 export interface PlatformImage {

@@ -21,7 +21,7 @@ import {
   withAnnotations,
   withConfig,
 } from "./attributes.ts";
-import { type CreatedImage, createImage, packEarly } from "./create-image.ts";
+import { type CreatedImage, createImage, documentsOf, packEarly } from "./create-image.ts";
 import type { LayerPacker } from "./pack-layers.ts";
 import { createPusher } from "./push.ts";
 import { createPushJournal } from "./push-journal.ts";
@@ -68,6 +68,7 @@ export function createImageExporter(parts: ExporterParts, pack: LayerPacker): Ex
         if (pusher) await addReferrers(parts, registry, attributes, image, call);
         return {
           descriptor: image.root.descriptor,
+          documents: documentsOf(image),
           async finish() {
             if (!attributes.pushByDigest) moved = await pusher?.tag(image.root);
             if (attributes.store) recordNames(parts, attributes, image);

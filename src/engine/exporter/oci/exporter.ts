@@ -12,7 +12,7 @@ import {
   withAnnotations,
   withConfig,
 } from "../image/attributes.ts";
-import { createImage, packEarly } from "../image/create-image.ts";
+import { createImage, documentsOf, packEarly } from "../image/create-image.ts";
 import type { LayerPacker } from "../image/pack-layers.ts";
 import { imageResponse } from "../image/response.ts";
 import type { ExporterParts } from "../parts.ts";
@@ -60,6 +60,7 @@ function createArchiveExporter(
       const options = { ...image, descriptor, references, docker, listed, read };
       return {
         descriptor: image.root.descriptor,
+        documents: documentsOf(image),
         async finish(finishing) {
           const names = references.map((one) => formatReference(withDefaultTag(one))).join(",");
           const response = imageResponse(names, { ...image, descriptor });
