@@ -35,8 +35,13 @@ export interface PatternMatch {
   readonly end: number;
 }
 
-const script = new Script("run()");
-const bench: { run: () => unknown } = createContext({ run: () => undefined }) as never;
+interface Bench {
+  readonly script: Script;
+  readonly room: { run: () => unknown };
+}
+
+/** Made when first needed: most commands meet no such pattern. */
+let bench: Bench | undefined;
 
 /**
  * A pattern of Go's regexp/syntax as a function that finds its first match at or after `from`. Throws what `invalid` makes
@@ -84,8 +89,9 @@ function compile(pattern: string, invalid: (why: string) => KilnError): RegExp {
 /** V8 looks for the end of its time while it matches. */
 function timed<T>(run: () => T, invalid: (why: string) => KilnError): T {
   try {
-    bench.run = run;
-    return script.runInContext(bench as never, { timeout: patience }) as T;
+    bench ??= { script: new Script("run()"), room: createContext({ run }) as Bench["room"] };
+    bench.room.run = run;
+    return bench.script.runInContext(bench.room as never, { timeout: patience }) as T;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ERR_SCRIPT_EXECUTION_TIMEOUT")
       throw invalid("it takes too long to match");

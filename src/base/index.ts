@@ -17,6 +17,7 @@ export * from "./leases.ts";
 export * from "./limiter.ts";
 export * from "./liveness.ts";
 export * from "./log.ts";
+export * from "./native-module.ts";
 export * from "./once.ts";
 export * from "./root-path.ts";
 export * from "./tasks.ts";

@@ -1,10 +1,9 @@
 // The system call filter compiled once by libseccomp and kept: compiling it anew costs a step three times its own start.
 import { createHash } from "node:crypto";
 import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, readSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
 import { endianness } from "node:os";
 import { join } from "node:path";
-import { log, temporaryName, writeFileAtomic } from "../../base/index.ts";
+import { log, requireKoffi, temporaryName, writeFileAtomic } from "../../base/index.ts";
 import {
   type ProfileOptions,
   type SeccompProfile,
@@ -99,7 +98,7 @@ const lastKnownCall = 466;
 const otherSchemes = 1024;
 
 function compile(profile: SeccompProfile, directory: string): Uint8Array {
-  const library = (createRequire(import.meta.url)("koffi") as Koffi).load("libseccomp.so.2");
+  const library = (requireKoffi() as Koffi).load("libseccomp.so.2");
   const init = library.func("void *seccomp_init(uint32_t action)") as unknown as (
     action: number,
   ) => unknown;

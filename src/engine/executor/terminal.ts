@@ -1,8 +1,7 @@
 // A pseudo-terminal: what a process takes for a terminal, and our side of it.
 import { closeSync, constants, openSync, writeSync } from "node:fs";
-import { createRequire } from "node:module";
 import { ReadStream } from "node:tty";
-import { delay, KilnError } from "../../base/index.ts";
+import { delay, KilnError, requireKoffi } from "../../base/index.ts";
 
 /** Numbers of ioctl(2) (asm-generic/ioctls.h). */
 const TIOCSPTLCK = 0x40045431;
@@ -22,7 +21,7 @@ let loaded: Calls | undefined;
 
 function calls(): Calls {
   if (loaded) return loaded;
-  const koffi = createRequire(import.meta.url)("koffi") as Koffi;
+  const koffi = requireKoffi() as Koffi;
   const libc = koffi.load(null);
   loaded = {
     pointer: libc.func("int ioctl(int fd, unsigned long request, void *data)"),

@@ -1,6 +1,6 @@
 // Becoming another program without leaving a process behind: execve(2), which Node 20 does not offer.
-import { createRequire } from "node:module";
 import { getSystemErrorMap } from "node:util";
+import { requireKoffi } from "../../base/index.ts";
 
 interface Koffi {
   load(path: null): { func(prototype: string): (...args: unknown[]) => number };
@@ -18,7 +18,7 @@ export function execute(
   environment: Readonly<Record<string, string | undefined>>,
   keep: readonly number[],
 ): never {
-  const koffi = createRequire(import.meta.url)("koffi") as Koffi;
+  const koffi = requireKoffi() as Koffi;
   const libc = koffi.load(null);
   const fcntl = libc.func("int fcntl(int fd, int command, int argument)");
   const execve = libc.func("int execve(const char *path, const char **argv, const char **envp)");

@@ -1,5 +1,5 @@
 // libzstd through koffi: what Node before 22.15 lacks. Calls run in Node's thread pool; each context is used by one at a time.
-import { createRequire } from "node:module";
+import { requireKoffi } from "../../base/index.ts";
 
 type NativeCall = {
   (...args: unknown[]): unknown;
@@ -48,7 +48,7 @@ export function zstdLibrary(): ZstdLibrary | undefined {
 function open(): ZstdLibrary | undefined {
   let koffi: Koffi;
   try {
-    koffi = createRequire(import.meta.url)("koffi") as Koffi;
+    koffi = requireKoffi() as Koffi;
   } catch {
     return undefined;
   }

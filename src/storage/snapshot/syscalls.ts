@@ -1,7 +1,6 @@
 // The system calls that Node does not offer, through koffi, loaded when first needed.
-import { createRequire } from "node:module";
 import { getSystemErrorMap } from "node:util";
-import { decodeName, encodeName, KilnError } from "../../base/index.ts";
+import { decodeName, encodeName, KilnError, requireKoffi } from "../../base/index.ts";
 
 /** Every function throws a system error (`code`, `syscall`, `path`) on failure, as `node:fs` does. None follows a link in last place. */
 export interface Syscalls {
@@ -65,15 +64,15 @@ interface Koffi {
 
 let loaded: Syscalls | undefined;
 
-/** Loads koffi (10 ms, once). Throws `SNAPSHOT_FAILED` with a hint where it is not installed. */
+/** Loads koffi, once. Throws `SNAPSHOT_FAILED` with a hint where it is not installed. */
 export function loadSyscalls(): Syscalls {
-  loaded ??= bind(requireKoffi());
+  loaded ??= bind(koffiOrError());
   return loaded;
 }
 
-function requireKoffi(): Koffi {
+function koffiOrError(): Koffi {
   try {
-    return createRequire(import.meta.url)("koffi") as Koffi;
+    return requireKoffi() as Koffi;
   } catch (cause) {
     throw new KilnError(
       "SNAPSHOT_FAILED",

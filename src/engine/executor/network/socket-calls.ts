@@ -1,6 +1,6 @@
 // The system calls for sockets and network namespaces that Node does not offer, through koffi, loaded when first needed.
-import { createRequire } from "node:module";
 import { getSystemErrorMap } from "node:util";
+import { requireKoffi } from "../../../base/index.ts";
 
 /** Every function throws a system error (`code`, `syscall`) on failure, as `node:fs` does. */
 export interface SocketCalls {
@@ -30,7 +30,7 @@ let loaded: SocketCalls | undefined;
 
 /** Throws where koffi is not installed. Main thread only, as namespaces belong to threads. */
 export function socketCalls(): SocketCalls {
-  loaded ??= bind(createRequire(import.meta.url)("koffi") as Koffi);
+  loaded ??= bind(requireKoffi() as Koffi);
   return loaded;
 }
 

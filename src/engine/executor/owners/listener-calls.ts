@@ -1,6 +1,6 @@
 // The system calls behind the owner recorder that Node does not offer, through koffi, loaded when first needed.
-import { createRequire } from "node:module";
 import { endianness } from "node:os";
+import { requireKoffi } from "../../../base/index.ts";
 import { type CheckedCalls, checkedCalls } from "../network/socket-calls.ts";
 
 /** Every function throws a system error (`code`, `errno`, `syscall`) on failure, as `node:fs` does. */
@@ -63,7 +63,7 @@ let loaded: ListenerCalls | undefined;
 
 /** Throws where koffi is not installed. */
 export function listenerCalls(): ListenerCalls {
-  loaded ??= bind(createRequire(import.meta.url)("koffi") as Koffi);
+  loaded ??= bind(requireKoffi() as Koffi);
   return loaded;
 }
 
