@@ -202,6 +202,7 @@ export class OciExecutor implements Executor {
         owners: this.#options.owners,
         ...(apt === undefined ? {} : { aptConfig: apt.destination }),
         terminal,
+        ...(init.environment === undefined ? {} : { tracer: init.environment }),
       },
     );
     writeFileSync(join(directory, "config.json"), JSON.stringify(spec), { mode: 0o600 });

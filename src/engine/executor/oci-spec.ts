@@ -33,6 +33,8 @@ export interface SpecSetting {
   /** Where in the step apt finds that it has no user of its own to turn into. */
   readonly aptConfig?: string;
   readonly terminal: boolean;
+  /** Variables of a first program that traces all others, also those that have become another user; they go before all. */
+  readonly tracer?: readonly string[];
 }
 
 /** How the step sees control groups; a path only for a runtime that cannot do without. */
@@ -151,9 +153,9 @@ const devices: readonly string[] = ["full", "null", "random", "tty", "urandom", 
 /** Docker's and the reference's defaults for everything that `process` leaves open. */
 export function ociSpec(process: ProcessSpec, setting: SpecSetting): OciSpec {
   const sandboxed = isSandboxed(process);
-  const capabilities = [...(sandboxed ? defaultCapabilities : setting.bounding)].filter((one) =>
-    setting.bounding.has(one),
-  );
+  const wanted = [...(sandboxed ? defaultCapabilities : setting.bounding)];
+  if (setting.tracer && !wanted.includes("CAP_SYS_PTRACE")) wanted.push("CAP_SYS_PTRACE");
+  const capabilities = wanted.filter((one) => setting.bounding.has(one));
   const compiled = sandboxed && setting.seccomp.type === "compiled" ? setting.seccomp : undefined;
   const rules = sandboxed && setting.seccomp.type === "rules";
   return {
@@ -222,6 +224,7 @@ function isSandboxed({ security }: ProcessSpec): boolean {
 function environment(given: readonly string[], setting: SpecSetting): readonly string[] {
   const has = (name: string) => given.some((one) => one.startsWith(`${name}=`));
   return [
+    ...(setting.tracer ?? []),
     ...(has("PATH") ? [] : [`PATH=${defaultPath}`]),
     ...given,
     ...(has("HOME") ? [] : [`HOME=${setting.user.home}`]),

@@ -1,4 +1,4 @@
-// A system call filter that makes the kernel look old: proot does not know newer calls, and would let their paths through.
+// A system call filter for what proot runs: the kernel looks old, as proot knows no newer calls, and memory stays readable.
 import { endianness } from "node:os";
 
 const little = endianness() === "LE";
@@ -10,6 +10,8 @@ const JUMP_NOT_LESS = 0x35;
 const RETURN = 0x06;
 const ALLOW = 0x7fff0000;
 const NO_SUCH_CALL = 0x00050000 | 38;
+/** The call answers 0 and does nothing. */
+const DONE = 0x00050000;
 
 /** From here on numbers are the same on every architecture; the first came with Linux 5.1. */
 const firstNewCall = 424;
@@ -24,9 +26,22 @@ const calls: Readonly<Record<number, readonly number[]>> = {
   1073741864: [370, 371, 382, 387, 397],
 };
 
+/** prctl by AUDIT_ARCH_*, and where the low half of a call's first argument lies. */
+const prctl: Readonly<Record<string, number>> = {
+  3221225534: 157,
+  1073741827: 172,
+  3221225655: 167,
+  1073741864: 172,
+};
+const firstArgument = 16 + (little ? 0 : 4);
+const PR_SET_DUMPABLE = 4;
+
 type Instruction = readonly [code: number, yes: number, no: number, value: number];
 
-/** The program as of seccomp(2). Programs fall back to what kernels before 5.1 had. */
+/**
+ * The program as of seccomp(2). Programs fall back to what kernels before 5.1 had. A program that closes its memory to others,
+ * as sudo does, closes it to proot, which then finds no path in it: it is told that it was done.
+ */
 export function oldKernelFilter(): Uint8Array {
   const program: Instruction[] = [
     [LOAD_WORD, 0, 0, 0],
@@ -39,6 +54,12 @@ export function oldKernelFilter(): Uint8Array {
       [JUMP_EQUAL, 0, 1, number],
       [RETURN, 0, 0, NO_SUCH_CALL],
     ]);
+    block.push(
+      [JUMP_EQUAL, 0, 3, prctl[architecture] ?? otherSchemes],
+      [LOAD_WORD, 0, 0, firstArgument],
+      [JUMP_EQUAL, 0, 1, PR_SET_DUMPABLE],
+      [RETURN, 0, 0, DONE],
+    );
     program.push([LOAD_WORD, 0, 0, 4], [JUMP_EQUAL, 0, block.length + 2, Number(architecture)]);
     program.push([LOAD_WORD, 0, 0, 0], ...block, [RETURN, 0, 0, ALLOW]);
   }

@@ -13,17 +13,21 @@ import { basename, join } from "node:path";
 import { KilnError } from "../../../base/index.ts";
 import { needsLoader } from "../elf.ts";
 import type { SpecMount } from "../oci-spec.ts";
-import { hostView } from "./proot-command.ts";
+import { hostView, libraryDecoy } from "./proot-command.ts";
 import { statusProgram } from "./status-program.ts";
 
 /** Where it lies in a step; /dev is the step's own. */
 const place = "/dev/.kiln-prefix";
 const emulatorPlace = "/dev/.kiln-emulator";
+/** Variables for proot alone. Without a loader that is given, proot makes one in the step's /tmp, for its own user. */
+const environment = [libraryDecoy, `PROOT_LOADER=${place}/loader`];
 
 /** A step whose programs proot starts. */
 export interface PrefixedStep {
   readonly args: readonly string[];
   readonly mounts: readonly SpecMount[];
+  /** To go before the step's own variables, which alone the program sees. */
+  readonly environment?: readonly string[];
 }
 
 /** Copies of proot with its libraries, and the first process; made when the first step needs them. */
@@ -59,6 +63,7 @@ export class PrefixFiles {
         program,
         ...args,
       ],
+      environment,
       mounts: [
         { destination: place, type: "none", source: this.#directory, options: bound },
         { destination: emulatorPlace, type: "none", source: emulator, options: bound },
@@ -67,7 +72,7 @@ export class PrefixFiles {
   }
 
   #prepare(machine: string): readonly string[] {
-    const init = statusProgram(machine);
+    const init = statusProgram(machine, environment.length);
     if (this.#proot === undefined || init === undefined)
       throw new KilnError("RUNTIME_MISSING", "emulators cannot be put before programs here", {
         hint: "Install proot: apt-get install proot",
@@ -80,12 +85,27 @@ export class PrefixFiles {
       chmodSync(copy, 0o755);
     }
     writeFileSync(join(this.#directory, "init"), init, { mode: 0o755 });
+    unpackLoader(this.#proot, join(this.#directory, "loader"));
     const proot = `${place}/${basename(this.#proot)}`;
     const loader = files.map((file) => basename(file)).find((name) => /^ld\b.*\.so/.test(name));
     return loader === undefined
       ? [proot]
       : [`${place}/${loader}`, "--library-path", place, "--argv0", "proot", proot];
   }
+}
+
+/** Writes what proot starts programs with, which lies in proot itself, and in a file of its own only while it runs. */
+function unpackLoader(proot: string, path: string): void {
+  const copy = 'cat /tmp/prooted-"$0"-* > "$1"';
+  const script = 'exec "$0" -v -1 /bin/sh -c "$1" $$ "$2"';
+  const { status, stderr } = spawnSync("/bin/sh", ["-c", script, proot, copy, path], {
+    encoding: "utf8",
+  });
+  if (status !== 0)
+    throw new KilnError("RUNTIME_MISSING", `${proot} does not work here: ${stderr.trim()}`, {
+      hint: "Install proot of Debian 12 or newer: apt-get install proot",
+    });
+  chmodSync(path, 0o755);
 }
 
 /** The loader of a program and the libraries that it loads; none of a static one. */

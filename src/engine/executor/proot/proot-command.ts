@@ -26,6 +26,12 @@ const devices = ["full", "null", "random", "tty", "urandom", "zero"].map((name) 
 /** Where proot shows the whole machine to emulated steps. */
 export const hostView = "/host-rootfs";
 
+/**
+ * What comes first in the environment of a program that is started emulated. proot puts directories of the machine into the
+ * first LD_LIBRARY_PATH that it finds, for the first process; this one is hidden from the step by that process.
+ */
+export const libraryDecoy = "LD_LIBRARY_PATH=";
+
 /** proot takes SIGQUIT to mean that everything it runs is to be killed. */
 export const killSignal = "SIGQUIT";
 

@@ -17,7 +17,7 @@ import { ensureWorkingDirectory } from "../root-file-system.ts";
 import { supervise } from "../supervise.ts";
 import { lookUpUser, type User } from "../user.ts";
 import { removeWork, type WorkDirectory } from "../work-directory.ts";
-import { killSignal, prootCommand } from "./proot-command.ts";
+import { killSignal, libraryDecoy, prootCommand } from "./proot-command.ts";
 import { directoryOf, prepareBinds } from "./proot-files.ts";
 import { startTold } from "./start-told.ts";
 import { statusProgram } from "./status-program.ts";
@@ -51,7 +51,7 @@ export class ProotExecutor implements Executor {
   constructor(options: ProotExecutorOptions) {
     this.#options = options;
     const machine = hostPlatform(process.arch).architecture;
-    const init = statusProgram(machine);
+    const init = statusProgram(machine, hiddenVariables);
     if (init === undefined)
       throw new KilnError("RUNTIME_MISSING", `steps cannot run without namespaces on ${machine}`);
     this.#init = join(options.directory.path, "init");
@@ -200,10 +200,16 @@ function sharedMemory(mounts: readonly ExecMount[]): readonly ExecMount[] {
   return [{ target: "/dev/shm", readonly: false, what: { type: "tmpfs" } }];
 }
 
+/** How many the first process keeps from the step. */
+const hiddenVariables = 1;
+
 function environment(given: readonly string[], user: User): Readonly<Record<string, string>> {
   const pairs = given.map((one): readonly [string, string] => {
     const at = one.indexOf("=");
     return at === -1 ? [one, ""] : [one.slice(0, at), one.slice(at + 1)];
   });
-  return { PATH: defaultPath, HOME: user.home, ...Object.fromEntries(pairs) };
+  const named = { PATH: defaultPath, HOME: user.home, ...Object.fromEntries(pairs) };
+  // A step that has one of its own gets it as proot makes it: a process has one of each name here.
+  const [decoy = "", value = ""] = libraryDecoy.split("=");
+  return { [decoy in named ? "KILN_FIRST" : decoy]: value, ...named };
 }

@@ -56,13 +56,17 @@ describe.runIf(statusProgram(machine) !== undefined)("the first process", () => 
   });
   afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-  function statusOf(script: string): { readonly status: number; readonly output: string } {
+  function statusOf(
+    script: string,
+    env?: NodeJS.ProcessEnv,
+  ): { readonly status: number; readonly output: string } {
     const told = join(directory, "status");
     const file = openSync(told, "w");
     try {
       const run = spawnSync(path, ["/bin/sh", "sh", "-c", script], {
         stdio: ["ignore", "pipe", "pipe", file],
         encoding: "utf8",
+        ...(env === undefined ? {} : { env }),
       });
       const bytes = readFileSync(told);
       return { status: bytes.readInt32LE(0), output: run.stdout };
@@ -81,5 +85,23 @@ describe.runIf(statusProgram(machine) !== undefined)("the first process", () => 
     const { output } = statusOf("ls /proc/self/fd | wc -l; grep -i '^Seccomp:' /proc/self/status");
     // Three, and the directory that is being read.
     expect(output).toMatch(/^4\nSeccomp:\s+2\n$/);
+  });
+
+  it("keeps the first variables to itself, as many as it is told", () => {
+    writeFileSync(path, statusProgram(machine, 2) ?? "", { mode: 0o755 });
+    const env = { FIRST: "1", SECOND: "2", PATH: process.env["PATH"], LAST: "3" };
+    const { output } = statusOf("env | grep -E '^(FIRST|SECOND|LAST)='", env);
+    expect(output).toBe("LAST=3\n");
+  });
+
+  it("lets no program close its memory to proot, nor any trace others", () => {
+    const script = `import ctypes, os
+libc = ctypes.CDLL(None)
+print(libc.prctl(3, 0, 0, 0, 0), libc.prctl(4, 0, 0, 0, 0), libc.prctl(3, 0, 0, 0, 0), libc.prctl(23, 19, 0, 0, 0))`;
+    const python = spawnSync("python3", ["--version"]).status === 0;
+    if (!python) return;
+    const { output } = statusOf(`python3 -c '${script}'`);
+    const mayDrop = process.getuid?.() === 0;
+    expect(output).toMatch(mayDrop ? /^1 0 1 0\n$/ : /^1 0 1 [01]\n$/);
   });
 });

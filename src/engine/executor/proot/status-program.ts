@@ -11,9 +11,10 @@ import { filterData } from "./old-kernel.ts";
 export const statusDescriptor = 3;
 
 interface FilteredProgram extends Omit<StaticProgram, "code"> {
-  /** Closes what was inherited by accident, and installs the filter that lies at `address`. */
+  /** Closes what was inherited by accident, gives up what only proot needs, and installs the filter that lies at `address`. */
   readonly install: (address: number) => string;
-  readonly code: string;
+  /** `skipped`: bytes of the environment that the program does not get. */
+  readonly code: (skipped: number) => string;
 }
 
 /**
@@ -25,28 +26,31 @@ const programs: Readonly<Record<string, FilteredProgram>> = {
     bits: 64,
     machine: 62,
     flags: 0,
-    // close_range(4, -1, 0); prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); seccomp(SECCOMP_SET_MODE_FILTER, 0, ADDRESS)
+    // close_range(4, -1, 0); prctl(PR_CAPBSET_DROP, CAP_SYS_PTRACE, 0, 0, 0); prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    // seccomp(SECCOMP_SET_MODE_FILTER, 0, ADDRESS)
     install: (address) =>
       `b8b4010000 bf04000000 beffffffff 31d2 0f05
+       b89d000000 bf18000000 be13000000 31d2 4531d2 4531c0 0f05
        b89d000000 bf26000000 be01000000 31d2 4531d2 4531c0 0f05
        b83d010000 bf01000000 31f6 ba${hex32(address)} 0f05`,
-    code: [
-      // rbx: number of arguments, r12: arguments, r13: environment
-      "488b1c24 4c8d642408 4d8d6cdc08",
-      // fork; 0 is the child, which goes on below
-      "b839000000 0f05 85c0 7452 89c5",
-      // wait4(-1, &status, 0, NULL) until it gives the child
-      "b83d000000 48c7c7ffffffff 4889e6 31d2 4531d2 0f05 39e8 75e6",
-      // write(3, &status, 4)
-      "b801000000 bf03000000 4889e6 ba04000000 0f05",
-      // 128 + signal, or the exit code
-      "8b3c24 89f8 83e07f 7408 8db880000000 eb09 c1ef08 81e7ff000000",
-      // exit_group
-      "b8e7000000 0f05",
-      // child: close(3); execve(arguments[1], &arguments[2], environment), or 126
-      "b803000000 bf03000000 0f05",
-      "498b7c2408 498d742410 4c89ea b83b000000 0f05 bf7e000000 ebd2",
-    ].join(" "),
+    code: (skipped) =>
+      [
+        // rbx: number of arguments, r12: arguments, r13: environment
+        `488b1c24 4c8d642408 4d8d6cdc${hex8(8 + skipped)}`,
+        // fork; 0 is the child, which goes on below
+        "b839000000 0f05 85c0 7452 89c5",
+        // wait4(-1, &status, 0, NULL) until it gives the child
+        "b83d000000 48c7c7ffffffff 4889e6 31d2 4531d2 0f05 39e8 75e6",
+        // write(3, &status, 4)
+        "b801000000 bf03000000 4889e6 ba04000000 0f05",
+        // 128 + signal, or the exit code
+        "8b3c24 89f8 83e07f 7408 8db880000000 eb09 c1ef08 81e7ff000000",
+        // exit_group
+        "b8e7000000 0f05",
+        // child: close(3); execve(arguments[1], &arguments[2], environment), or 126
+        "b803000000 bf03000000 0f05",
+        "498b7c2408 498d742410 4c89ea b83b000000 0f05 bf7e000000 ebd2",
+      ].join(" "),
   },
   arm64: {
     bits: 64,
@@ -55,34 +59,40 @@ const programs: Readonly<Record<string, FilteredProgram>> = {
     // The same; the address in two halves.
     install: (address) =>
       `800080d2 01008092 020080d2 883680d2 010000d4
+       000380d2 610280d2 020080d2 030080d2 040080d2 e81480d2 010000d4
        c00480d2 210080d2 020080d2 030080d2 040080d2 e81480d2 010000d4
        200080d2 010080d2 ${hex32(0xd2800002 + ((address & 0xffff) << 5))}
        ${hex32(0xf2a00002 + ((address >>> 16) << 5))} a82280d2 010000d4`,
-    code: [
-      // x19: number of arguments, x20: arguments, x21: environment
-      "f30340f9 f4230091 950e138b b5220091",
-      // clone(SIGCHLD, 0, 0, 0, 0); 0 is the child, which goes on below
-      "200280d2 010080d2 020080d2 030080d2 040080d2 881b80d2 010000d4 e0020034 f603002a",
-      // wait4(-1, &status, 0, NULL) until it gives the child
-      "00008092 e1030091 020080d2 030080d2 882080d2 010000d4 1f00166b 21ffff54",
-      // write(3, &status, 4)
-      "600080d2 e1030091 820080d2 080880d2 010000d4",
-      // 128 + signal, or the exit code
-      "e10340b9 20180072 60000054 00000211 02000014 203c0853",
-      // exit_group
-      "c80b80d2 010000d4",
-      // child: close(3); execve(arguments[1], &arguments[2], environment), or 126
-      "600080d2 280780d2 010000d4",
-      "800640f9 81420091 e20315aa a81b80d2 010000d4 c00f8052 f5ffff17",
-    ].join(" "),
+    code: (skipped) =>
+      [
+        // x19: number of arguments, x20: arguments, x21: environment
+        `f30340f9 f4230091 950e138b ${hex32(0x910002b5 + ((8 + skipped) << 10))}`,
+        // clone(SIGCHLD, 0, 0, 0, 0); 0 is the child, which goes on below
+        "200280d2 010080d2 020080d2 030080d2 040080d2 881b80d2 010000d4 e0020034 f603002a",
+        // wait4(-1, &status, 0, NULL) until it gives the child
+        "00008092 e1030091 020080d2 030080d2 882080d2 010000d4 1f00166b 21ffff54",
+        // write(3, &status, 4)
+        "600080d2 e1030091 820080d2 080880d2 010000d4",
+        // 128 + signal, or the exit code
+        "e10340b9 20180072 60000054 00000211 02000014 203c0853",
+        // exit_group
+        "c80b80d2 010000d4",
+        // child: close(3); execve(arguments[1], &arguments[2], environment), or 126
+        "600080d2 280780d2 010000d4",
+        "800640f9 81420091 e20315aa a81b80d2 010000d4 c00f8052 f5ffff17",
+      ].join(" "),
   },
 };
 
-/** The executable for a machine (GOARCH name); undefined for those that have none here. */
-export function statusProgram(machine: string): Uint8Array | undefined {
+/**
+ * The executable for a machine (GOARCH name); undefined for those that have none here. The first `hidden` variables of the
+ * environment (at most 14) are not the program's.
+ */
+export function statusProgram(machine: string, hidden = 0): Uint8Array | undefined {
   const program = programs[machine];
   if (program === undefined) return undefined;
-  const { install, code, ...rest } = program;
+  const { install, code: after, ...rest } = program;
+  const code = after(pointerSize * hidden);
   // The length does not depend on the address.
   const length = machineCode(install(0) + code).length;
   const address = codeAddress[rest.bits] + Math.ceil(length / 8) * 8;
@@ -94,10 +104,16 @@ export function statusProgram(machine: string): Uint8Array | undefined {
   return staticProgram({ ...rest, code: whole });
 }
 
+const pointerSize = 8;
+
+function hex8(value: number): string {
+  return value.toString(16).padStart(2, "0");
+}
+
 /** Four bytes, the lowest first, as hexadecimal digits. */
 function hex32(value: number): string {
   const bytes = [0, 8, 16, 24].map((shift) => (value >>> shift) & 255);
-  return bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return bytes.map(hex8).join("");
 }
 
 /** The exit code that a status stands for: 128 + n for signal n. */
