@@ -119,8 +119,9 @@ describeWith(
             encoding: "utf8",
           });
           const machine = () => readFileSync(join(out, "machine"), "utf8").trim();
+          const seen = () => readFileSync(join(out, "seen"), "utf8");
           const left = (path: string) => readdirSync(join(out, path));
-          return { status: built.status, output: built.stdout + built.stderr, machine, left };
+          return { status: built.status, output: built.stdout + built.stderr, machine, seen, left };
         };
 
         it("a step that crashed runs again under the next", () => {
@@ -156,6 +157,24 @@ describeWith(
             expect(built.machine()).toBe("aarch64");
             expect(built.left("tmp")).toEqual([]);
             expect(built.left("")).not.toContain("host-rootfs");
+          },
+        );
+
+        it.each(emulationsOf(way))(
+          "under %s another user's programs run, /tmp may be emptied, and no variable is added",
+          (mode) => {
+            const run = [
+              "env > /seen; echo 'app:x:7:7::/:/bin/sh' >> /etc/passwd",
+              "rm -rf /tmp/* && busybox su app -c 'busybox uname -m; sh -c \"exit 5\"; echo $?' > /machine",
+              "grep CapEff /proc/self/status >> /seen",
+            ].join("; ");
+            const built = build("", "", run, { KILN_EMULATION: mode });
+            expect(built.status, built.output).toBe(0);
+            expect(built.machine()).toBe("aarch64\n5");
+            expect(built.seen()).not.toMatch(/host-rootfs|PROOT|LD_LIBRARY_PATH|KILN/);
+            // CAP_SYS_PTRACE (19) is proot's alone.
+            const [, capabilities = "0"] = /^CapEff:\s*(\S+)$/m.exec(built.seen()) ?? [];
+            expect((BigInt(`0x${capabilities}`) >> 19n) & 1n).toBe(0n);
           },
         );
 
