@@ -107,7 +107,7 @@ export function warningJson(
   return {
     ...(step === undefined ? {} : { vertex: step }),
     level: 1,
-    short: base64(warning.message),
+    short: base64(warning.rule === undefined ? warning.message : shortOf(warning)),
     ...(warning.detail ? { detail: warning.detail.map(base64) } : {}),
     ...(warning.url === undefined ? {} : { url: warning.url }),
     ...(at
@@ -120,6 +120,11 @@ export function warningJson(
         }
       : {}),
   };
+}
+
+/** Checks name themselves before, and their line behind. */
+function shortOf({ rule, message, at }: Warning): string {
+  return `${rule}: ${message}${at ? ` (line ${at.line})` : ""}`;
 }
 
 function base64(data: Uint8Array | string): string {

@@ -10,6 +10,7 @@ import {
 } from "../../base/index.ts";
 import type { SourceLocation } from "../../formats/llb/index.ts";
 import { type rpc, rpcDetails } from "../../formats/proto/index.ts";
+import { wireWords } from "./wire-words.ts";
 
 /** gRPC's codes of our categories. */
 const codes: Readonly<Record<ErrorCategory, number>> = {
@@ -25,6 +26,16 @@ const codes: Readonly<Record<ErrorCategory, number>> = {
   internal: 13,
   unknown: 2,
 };
+
+/**
+ * BuildKit's own failures have no code, whose name clients would print before the message: only what somebody looks for by
+ * its code keeps it.
+ */
+function codeOf({ category, code, details }: KilnError): number {
+  const named = details["capability"] !== undefined || details["request"] !== undefined;
+  const keeps = named || code === "REQUEST_INVALID" || code === "RECORD_NOT_FOUND";
+  return keeps ? codes[category] : codes.unknown;
+}
 
 /** What is known of a failure besides its error. */
 export interface FailureFacts {
@@ -46,8 +57,8 @@ export function wireError(error: unknown, facts: FailureFacts = {}): rpc.Status 
   }
   const { vertex: digest = facts.step } = error.details;
   return {
-    code: codes[error.category],
-    message: error.message,
+    code: codeOf(error),
+    message: wireWords(error),
     details: [
       ...(digest === undefined ? [] : [detail("Vertex", { digest })]),
       ...[error, ...error.others].flatMap((one) => sourceDetails(one, facts)),
@@ -112,9 +123,12 @@ function locationDetail({ file, ranges }: SourceLocation): Detail {
   return detail("Source", { info: { filename, data, language }, ranges });
 }
 
-/** Kiln's own code and hint, for a Kiln on the other side. */
-function ownDetail({ code, hint }: KilnError): Detail {
-  const metadata = new Map(hint === undefined ? [] : [["hint", hint] as const]);
+/** Kiln's own code, words and hint, for a Kiln on the other side. */
+function ownDetail(error: KilnError): Detail {
+  const { code, hint, message } = error;
+  const metadata = new Map<string, string>();
+  if (hint !== undefined) metadata.set("hint", hint);
+  if (wireWords(error) !== message) metadata.set("message", message);
   return {
     typeUrl: "type.googleapis.com/google.rpc.ErrorInfo",
     value: rpcDetails.ErrorInfo.encode({ reason: code, domain: "kiln", metadata }).finish(),

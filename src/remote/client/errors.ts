@@ -15,7 +15,8 @@ export function buildError(error: unknown): unknown {
   })[0];
   const code = /did not complete successfully/.test(told.message) ? "PROCESS_FAILED" : told.code;
   return new KilnError(code, told.message.replace(/^failed to solve: /, ""), {
-    cause: error,
+    // BuildKit's words for the same are no reason of it.
+    ...(told.message === error.message ? { cause: error } : {}),
     details: told.details,
     ...(told.hint === undefined ? {} : { hint: told.hint }),
     ...(at ? { at } : {}),

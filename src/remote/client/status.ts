@@ -91,9 +91,10 @@ function warningOf({ short, detail, url, info, level, ranges }: control.VertexWa
   const text = new TextDecoder();
   const at = placeOf(info, ranges);
   const lines = detail.map((line) => text.decode(line));
-  const message = text.decode(short);
-  // The reference's checks name themselves before a colon.
-  const rule = /^([A-Z][A-Za-z]+): /.exec(message)?.[1];
+  const words = text.decode(short);
+  // The reference's checks name themselves before a colon, and their line behind.
+  const [, rule, said] = /^([A-Z][A-Za-z]+): (.*?)(?: \(line \d+\))?$/s.exec(words) ?? [];
+  const message = said ?? words;
   return {
     message,
     ...(lines.length > 0 ? { detail: lines } : {}),

@@ -51,7 +51,7 @@ export class StatusError extends Error {
 }
 
 /** Carries Kiln's own code of an error to a Kiln on the other side. */
-const errorInfoUrl = "type.googleapis.com/google.rpcDetails.ErrorInfo";
+const errorInfoUrl = "type.googleapis.com/google.rpc.ErrorInfo";
 const errorDomain = "kiln";
 
 const codeOfCategory: Readonly<Record<ErrorCategory, number>> = {
@@ -98,26 +98,32 @@ export function fromStatus(status: StatusError): KilnError {
     .flatMap(({ typeUrl, value }) => (typeUrl === errorInfoUrl ? [readErrorInfo(value)] : []))
     .find((one) => one !== undefined);
   const code = told?.code ?? kilnCodes[status.code] ?? "REMOTE_FAILED";
-  return new KilnError(code, status.message, {
-    cause: status,
+  return new KilnError(code, told?.message ?? status.message, {
+    ...(told?.message === undefined ? { cause: status } : {}),
     ...(told?.hint ? { hint: told.hint } : {}),
   });
 }
 
-/** google.rpcDetails.ErrorInfo { reason = 1, domain = 2, metadata = 3 } of Kiln's code and hint. */
+/** google.rpc.ErrorInfo { reason = 1, domain = 2, metadata = 3 } of Kiln's code and hint. */
 function errorDetail({ code, hint }: KilnError): AnyMessage {
   const metadata = new Map(hint === undefined ? [] : [["hint", hint] as const]);
   const info = { reason: code, domain: errorDomain, metadata };
   return { typeUrl: errorInfoUrl, value: rpcDetails.ErrorInfo.encode(info).finish() };
 }
 
-function readErrorInfo(
-  value: Uint8Array,
-): { readonly code: ErrorCode; readonly hint: string | undefined } | undefined {
+interface ToldError {
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+  /** Kiln's own words, where the status has BuildKit's. */
+  readonly message: string | undefined;
+}
+
+function readErrorInfo(value: Uint8Array): ToldError | undefined {
   try {
     const { reason, domain, metadata } = rpcDetails.ErrorInfo.decode(value);
     if (domain !== errorDomain || !Object.hasOwn(errorCodes, reason)) return undefined;
-    return { code: reason as ErrorCode, hint: metadata.get("hint") };
+    const [hint, message] = [metadata.get("hint"), metadata.get("message")];
+    return { code: reason as ErrorCode, hint, message };
   } catch {
     return undefined;
   }

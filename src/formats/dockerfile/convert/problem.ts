@@ -73,6 +73,7 @@ export function problemError(problems: readonly Problem[], file: ErrorFile): Kil
   const [first, ...others] = problems.map((problem) => toError(problem, file));
   return new KilnError("DOCKERFILE_INVALID", first?.message ?? "the Dockerfile has mistakes", {
     others,
+    details: { parsing: 1 },
     ...(first?.at === undefined ? {} : { at: first.at }),
     ...(first?.hint === undefined ? {} : { hint: first.hint }),
   });

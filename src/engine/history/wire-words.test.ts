@@ -1,0 +1,49 @@
+// What clients are told is what BuildKit says; Kiln's own words go along for a Kiln on the other side.
+import { expect, it } from "vitest";
+import { type ErrorCode, KilnError, type KilnErrorOptions } from "../../base/index.ts";
+import { rpcDetails } from "../../formats/proto/index.ts";
+import { wireError } from "./wire-errors.ts";
+
+const at = { file: "Dockerfile", line: 3, text: "" };
+
+it.each<[ErrorCode, string, KilnErrorOptions, string]>([
+  ["UNSUPPORTED", 'there is no output type "x"', {}, 'exporter "x" could not be found'],
+  ["UNSUPPORTED", 'there is no cache type "x"', {}, 'unknown cache exporter: "x"'],
+  [
+    "DOCKERFILE_NOT_FOUND",
+    "there is no a/b in the build context",
+    {},
+    "failed to read dockerfile: open a/b: no such file or directory",
+  ],
+  [
+    "COPY_NOT_FOUND",
+    '"/x": not found in the build context',
+    { details: { vertex: "sha256:1" } },
+    'failed to compute cache key: failed to calculate checksum of ref sha256:1: "/x": not found in the build context',
+  ],
+  [
+    "IMAGE_NOT_FOUND",
+    "docker.io/library/x:1: the registry has no such image",
+    {},
+    "failed to resolve source metadata for docker.io/library/x:1: docker.io/library/x:1: not found",
+  ],
+  [
+    "DOCKERFILE_INVALID",
+    "unknown instruction: X",
+    { at, details: { parsing: 1 } },
+    "dockerfile parse error on line 3: unknown instruction: X",
+  ],
+  ["DOCKERFILE_INVALID", "target stage x", { at }, "target stage x"],
+])("%s: %s", (code, ours, options, theirs) => {
+  const { code: number, message, details } = wireError(new KilnError(code, ours, options));
+  // Clients print the names of other codes before the message.
+  expect([number, message]).toEqual([2, theirs]);
+  const told = rpcDetails.ErrorInfo.decode(details.at(-1)?.value ?? new Uint8Array());
+  expect(told.metadata.get("message") ?? message).toBe(ours);
+});
+
+it("what clients know by its code keeps it", () => {
+  expect(wireError(new KilnError("REQUEST_INVALID", "x")).code).toBe(3);
+  const unknown = new KilnError("UNSUPPORTED", "x", { details: { request: "frontend.none" } });
+  expect(wireError(unknown).code).toBe(12);
+});

@@ -1,0 +1,58 @@
+// How BuildKit says what Kiln says in its own words: clients, and scripts around them, look for BuildKit's.
+import type { KilnError } from "../../base/index.ts";
+
+interface Wording {
+  readonly code: KilnError["code"];
+  readonly ours: RegExp;
+  readonly theirs: (match: readonly string[], error: KilnError) => string;
+}
+
+const wordings: readonly Wording[] = [
+  {
+    code: "UNSUPPORTED",
+    ours: /^there is no output type "(.*)"$/,
+    theirs: ([, type]) => `exporter "${type}" could not be found`,
+  },
+  {
+    code: "UNSUPPORTED",
+    ours: /^there is no cache type "(.*)"$/,
+    theirs: ([, type]) => `unknown cache exporter: "${type}"`,
+  },
+  {
+    code: "DOCKERFILE_NOT_FOUND",
+    ours: /^there is no (.*) in the build context$/,
+    theirs: ([, name]) => `failed to read dockerfile: open ${name}: no such file or directory`,
+  },
+  {
+    code: "COPY_NOT_FOUND",
+    ours: /^"(?:.*)": not found/,
+    theirs: (_, { message, details }) =>
+      `failed to compute cache key: failed to calculate checksum of ref ${details["vertex"] ?? "context"}: ${message}`,
+  },
+  {
+    code: "IMAGE_NOT_FOUND",
+    ours: /^([^ ]+): the registry has no such image$/,
+    theirs: ([, name]) => `failed to resolve source metadata for ${name}: ${name}: not found`,
+  },
+  {
+    code: "REGISTRY_UNREACHABLE",
+    ours: /^looking up ([^ ]+): (.*)$/s,
+    theirs: ([, name, why]) =>
+      `failed to resolve source metadata for ${name}: failed to do request: ${why}`,
+  },
+  {
+    code: "DOCKERFILE_INVALID",
+    ours: /^/,
+    theirs: (_, { message, at, details }) =>
+      details["parsing"] && at ? `dockerfile parse error on line ${at.line}: ${message}` : message,
+  },
+];
+
+/** The message that goes over the wire; Kiln's own goes along among the details. */
+export function wireWords(error: KilnError): string {
+  for (const { code, ours, theirs } of wordings) {
+    const match = code === error.code ? ours.exec(error.message) : null;
+    if (match) return theirs(match, error);
+  }
+  return error.message;
+}

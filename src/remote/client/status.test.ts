@@ -1,0 +1,27 @@
+// What a daemon says becomes the events that a build in this process would tell.
+import { expect, it } from "vitest";
+import { control, pb } from "../../formats/proto/index.ts";
+import { StatusReader } from "./status.ts";
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+it.each([
+  [
+    "StageNameCasing: Stage name 'A' should be lowercase (line 2)",
+    "StageNameCasing",
+    "Stage name 'A' should be lowercase",
+  ],
+  ["StageNameCasing: no line", "StageNameCasing", "no line"],
+  ["something else: of a frontend (line 2)", undefined, "something else: of a frontend (line 2)"],
+])("a check's warning names its rule and its line once: %s", (short, rule, message) => {
+  const info = pb.SourceInfo.create({
+    filename: "Dockerfile",
+    data: bytes("FROM a\nFROM b AS A\n"),
+  });
+  const ranges = [{ start: { line: 2, character: 0 }, end: { line: 2, character: 0 } }];
+  const warning = control.VertexWarning.create({ short: bytes(short), info, ranges, level: 1 });
+  const response = control.StatusResponse.create({ warnings: [warning] });
+  const [event] = [...new StatusReader(() => new Date(0)).events(response)];
+  expect(event).toMatchObject({ type: "warning", warning: { message, at: { line: 2 } } });
+  expect(event?.type === "warning" ? event.warning.rule : "none").toBe(rule);
+});
