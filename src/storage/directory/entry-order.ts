@@ -1,5 +1,4 @@
 // The order in which entries of a directory are listed, and the check that a list from elsewhere keeps it.
-import { Buffer } from "node:buffer";
 import type { FileEntry } from "../../api/index.ts";
 import { KilnError } from "../../base/index.ts";
 import { fileType } from "./file-type.ts";
@@ -21,7 +20,7 @@ export const listLimits: {
 export function sortNames(names: string[]): string[] {
   names.sort();
   if (!names.some((name) => /[\ud800-\udfff]/.test(name))) return names;
-  return names.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  return names.sort(comparePaths);
 }
 
 /** Negative when `a` comes before `b`: a directory before what is in it, and that before the next name. */

@@ -1,6 +1,6 @@
 // Walking a directory of the asking side: synchronous calls on one thread, which beat every other way by far.
 import { type BigIntStats, lstatSync, readdirSync, readlinkSync } from "node:fs";
-import { type Call, KilnError } from "../../base/index.ts";
+import { type Call, decodeName, fsPath, KilnError } from "../../base/index.ts";
 import type { PathFilter } from "../../formats/patterns/index.ts";
 import { type HostEntry, portableXattrs } from "../snapshot/index.ts";
 import { sortNames } from "./entry-order.ts";
@@ -16,6 +16,8 @@ export interface ScannedFile extends ScannedEntry {
   readonly ino: bigint;
   readonly uid?: number;
   readonly gid?: number;
+  /** Of devices: number of the device it stands for. */
+  readonly rdev?: bigint;
 }
 
 /** How often a long walk lets others run and looks at the call, in milliseconds. */
@@ -33,15 +35,19 @@ export async function scanDirectory(
   return found;
 }
 
-/** The same, as they are found. */
+/**
+ * The same, as they are found. With `everything` devices too, and names that are not UTF-8 as `decodeName` gives them: what
+ * a build has made, no context has.
+ */
 export async function* scanBatches(
   directory: string,
   filter: PathFilter | undefined,
   call: Call,
+  everything = false,
 ): AsyncIterable<readonly ScannedFile[]> {
-  const walk: Walk = { directory, filter, found: [], held: [] };
+  const walk: Walk = { directory, filter, everything, found: [], held: [] };
   let sliceEnd = performance.now() + sliceMs;
-  const stack = childrenOf(directory, "").reverse();
+  const stack = childrenOf(walk, "").reverse();
   for (let path = stack.pop(); path !== undefined; path = stack.pop()) {
     if (performance.now() > sliceEnd) {
       yield walk.found;
@@ -51,7 +57,7 @@ export async function* scanBatches(
       sliceEnd = performance.now() + sliceMs;
     }
     if (!visit(walk, path)) continue;
-    const names = childrenOf(directory, path);
+    const names = childrenOf(walk, path);
     for (let i = names.length - 1; i >= 0; i--) stack.push(names[i] ?? "");
   }
   yield walk.found;
@@ -60,6 +66,7 @@ export async function* scanBatches(
 interface Walk {
   readonly directory: string;
   readonly filter: PathFilter | undefined;
+  readonly everything: boolean;
   found: ScannedFile[];
   /** Directories that are wanted only if something below them is, outermost first. */
   held: ScannedFile[];
@@ -67,14 +74,18 @@ interface Walk {
 
 /** Takes in one path; true for a directory that is to be looked into. */
 function visit(walk: Walk, path: string): boolean {
-  const stat = lstatSync(`${walk.directory}/${path}`, { bigint: true, throwIfNoEntry: false });
+  const stat = lstatSync(fsPath(`${walk.directory}/${path}`), {
+    bigint: true,
+    throwIfNoEntry: false,
+  });
   if (!stat) {
     // It was listed a moment ago: either it is gone, or its name is not UTF-8 and was mangled on the way.
     if (path.includes("\ufffd")) throw badName(path);
     return false;
   }
   const type = fileType(Number(stat.mode));
-  if (type === "socket" || type === "char" || type === "block") return false;
+  const device = type === "char" || type === "block";
+  if (type === "socket" || (device && !walk.everything)) return false;
   const directory = type === "directory";
   const verdict = walk.filter?.decide(path, directory) ?? "yes";
   if (verdict === "no") return false;
@@ -106,13 +117,23 @@ function entryOf(directory: string, path: string, stat: BigIntStats, link: boole
     uid: Number(stat.uid),
     gid: Number(stat.gid),
     ...(stat.nlink > 1n && stat.isFile() ? { shared: `${stat.dev}:${stat.ino}` } : {}),
-    ...(link ? { linkname: readlinkSync(`${directory}/${path}`) } : {}),
+    ...(stat.rdev === 0n ? {} : { rdev: stat.rdev }),
+    ...(link ? { linkname: linkOf(`${directory}/${path}`) } : {}),
     ...(xattrs === undefined || xattrs.size === 0 ? {} : { xattrs }),
   };
 }
 
-function childrenOf(directory: string, path: string): string[] {
-  const names = sortNames(readdirSync(path === "" ? directory : `${directory}/${path}`));
+function linkOf(path: string): string {
+  return decodeName(readlinkSync(fsPath(path), "buffer"));
+}
+
+function childrenOf({ directory, everything }: Walk, path: string): string[] {
+  const place = fsPath(path === "" ? directory : `${directory}/${path}`);
+  let names = readdirSync(place);
+  // A replacement character may stand for bytes that are not UTF-8: look again.
+  if (everything && names.some((name) => name.includes("\ufffd")))
+    names = readdirSync(place, "buffer").map((name) => decodeName(name));
+  sortNames(names);
   return path === "" ? names : names.map((name) => `${path}/${name}`);
 }
 

@@ -1,6 +1,7 @@
 // Several directories of this machine as one list of files, each below a name of its own or all on top of each other.
 import type { FileEntry, SharedFiles } from "../../api/index.ts";
 import { type Call, fromNodeError, KilnError } from "../../base/index.ts";
+import { deviceOf, portableXattrs } from "../snapshot/index.ts";
 import { comparePaths } from "./entry-order.ts";
 import { fileType } from "./file-type.ts";
 import { type ScannedFile, scanBatches } from "./scan.ts";
@@ -76,9 +77,9 @@ async function* listTrees(
     if (prefix !== "") list.push({ entry: directoryEntry(prefix, clamp), source: { path: "" } });
     if (root !== undefined) {
       const firstNames = new Map<string, string>();
-      for await (const batch of scanBatches(root, undefined, call)) {
+      for await (const batch of scanBatches(root, undefined, call, true)) {
         const found = batch.map((file) => ({
-          entry: treeEntry(file, prefix, clamp, firstNames),
+          entry: treeEntry(file, { root, prefix, clamp, firstNames }),
           source: { path: `${root}/${file.path}` },
         }));
         if (several) list.push(...found);
@@ -91,17 +92,24 @@ async function* listTrees(
   yield send(merged.filter(({ entry }, i) => entry.path !== merged[i - 1]?.entry.path));
 }
 
-function treeEntry(
-  file: ScannedFile,
-  prefix: string,
-  clamp: bigint | undefined,
-  firstNames: Map<string, string>,
-): FileEntry {
-  const { mode, size, mtime, linkname, shared, uid = 0, gid = 0 } = file;
+interface Place {
+  readonly root: string;
+  readonly prefix: string;
+  readonly clamp: bigint | undefined;
+  /** Of files with several names, by inode. */
+  readonly firstNames: Map<string, string>;
+}
+
+function treeEntry(file: ScannedFile, { root, prefix, clamp, firstNames }: Place): FileEntry {
+  const { mode, size, mtime, linkname, shared, uid = 0, gid = 0, rdev } = file;
   const path = prefix === "" ? file.path : `${prefix}/${file.path}`;
-  const entry = { path, mode, uid, gid, size, mtime: clamped(mtime, clamp) };
-  if (linkname !== undefined) return { ...entry, linkname };
-  if (shared === undefined || fileType(mode) !== "file") return entry;
+  const plain = { path, mode, uid, gid, size, mtime: clamped(mtime, clamp) };
+  if (linkname !== undefined) return { ...plain, linkname };
+  if (rdev !== undefined) return { ...plain, ...deviceOf(rdev) };
+  const isFile = fileType(mode) === "file";
+  const xattrs = isFile ? portableXattrs(`${root}/${file.path}`) : file.xattrs;
+  const entry = xattrs === undefined || xattrs.size === 0 ? plain : { ...plain, xattrs };
+  if (shared === undefined || !isFile) return entry;
   const first = firstNames.get(shared);
   if (first !== undefined) return { ...entry, size: 0, linkname: first };
   firstNames.set(shared, path);

@@ -2,7 +2,7 @@
 import { closeSync, constants, fstatSync, openSync, read, readSync } from "node:fs";
 import { promisify } from "node:util";
 import type { FileEntry, FileFilter, SharedFiles, TakeChunk } from "../../api/index.ts";
-import { type Call, fromNodeError, KilnError } from "../../base/index.ts";
+import { type Call, fromNodeError, fsPath, KilnError } from "../../base/index.ts";
 import { portableXattrs, type Xattrs } from "../snapshot/index.ts";
 import { fileType } from "./file-type.ts";
 import { compileFilter } from "./filter.ts";
@@ -80,7 +80,7 @@ export async function readFile(
   call: Call,
 ): Promise<void> {
   if (expectedSize > smallFile) return readLargeFile(path, take, call);
-  const file = openSync(path, readFlags);
+  const file = openSync(fsPath(path), readFlags);
   try {
     // One byte more than expected tells whether it has grown.
     let buffer = new Uint8Array(expectedSize + 1);
@@ -99,7 +99,7 @@ export async function readFile(
 
 async function readLargeFile(path: string, take: TakeChunk, call: Call): Promise<void> {
   // Mounts of this process are seen by this thread only: others may read what it has opened.
-  const file = openSync(path, readFlags);
+  const file = openSync(fsPath(path), readFlags);
   try {
     if (fileType(fstatSync(file).mode) !== "file") throw notAFile(path);
     const readPiece = () => readAsync(file, new Uint8Array(pieceSize), 0, pieceSize, null);

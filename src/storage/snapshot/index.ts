@@ -1,5 +1,5 @@
 // File systems as stacks of layers, their views, and what moves files in and out of them.
-export { applyXattrs, canChown } from "./attributes.ts";
+export { applyTime, applyXattrs, canChown } from "./attributes.ts";
 export * from "./copy-snapshotter.ts";
 export * from "./extract.ts";
 export { type TreeTarOptions, treeTar } from "./layer-tar.ts";
@@ -20,6 +20,7 @@ export * from "./snapshot.ts";
 export * from "./syscalls.ts";
 export {
   copySparse,
+  deviceOf,
   isPortableXattr,
   notedOwner,
   portableXattrs,

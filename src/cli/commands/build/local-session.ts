@@ -22,6 +22,7 @@ import type {
   LentAgent,
   LentLayout,
   Session,
+  SharedFiles,
 } from "../../../api/index.ts";
 import {
   type Bytes,
@@ -32,7 +33,7 @@ import {
   temporaryName,
 } from "../../../base/index.ts";
 import { isInitial, readIdMap } from "../../../engine/isolation/index.ts";
-import { shareDirectory } from "../../../storage/directory/index.ts";
+import { fillDirectory, shareDirectory } from "../../../storage/directory/index.ts";
 import { extractTar } from "../../../storage/snapshot/index.ts";
 import type { SecretSpec } from "../../flags/index.ts";
 import type { Output } from "../../report/index.ts";
@@ -84,6 +85,8 @@ export function createLocalSession(parts: SessionParts): Session {
     receive: (target, tar, call) =>
       parts.loaders?.get(target.index)?.(tar, call) ??
       receive(findReceiver(parts.receivers, target), tar, parts.stdout, call),
+    receiveFiles: (target, files, call) =>
+      receiveFiles(findReceiver(parts.receivers, target), files, call),
     ssh: async (id) => parts.agents.get(id),
     secret: async (id) =>
       readSecret(
@@ -189,15 +192,27 @@ async function receive(receiver: Receiver, data: Bytes, stdout: Output, call: Ca
   }
 }
 
-async function unpack({ dest, replace }: Receiver, data: Bytes, call: Call): Promise<void> {
-  mkdirSync(dest, { recursive: true });
-  if (replace)
-    for (const name of readdirSync(dest))
-      rmSync(join(dest, name), { recursive: true, force: true });
-  // Results belong to whoever asked for them: only root of the machine gives files away.
+async function receiveFiles(receiver: Receiver, files: SharedFiles, call: Call): Promise<void> {
+  try {
+    makeReady(receiver);
+    await fillDirectory(files, receiver.dest, call);
+  } catch (error) {
+    throw fromNodeError(error, `writing ${receiver.dest}`);
+  }
+}
+
+async function unpack(receiver: Receiver, data: Bytes, call: Call): Promise<void> {
+  makeReady(receiver);
+  // Layouts belong to whoever asked for them: only root of the machine gives files away.
   const isRoot = process.getuid?.() === 0 && isInitial(readIdMap("/proc/self/uid_map"));
   const owner = isRoot ? {} : { owner: { uid: 0, gid: 0 } };
-  await extractTar(data, { root: dest, whiteouts: "none", ...owner }, call);
+  await extractTar(data, { root: receiver.dest, whiteouts: "none", ...owner }, call);
+}
+
+function makeReady({ dest, replace }: Receiver): void {
+  mkdirSync(dest, { recursive: true });
+  if (!replace) return;
+  for (const name of readdirSync(dest)) rmSync(join(dest, name), { recursive: true, force: true });
 }
 
 /** The file appears whole or not at all. */

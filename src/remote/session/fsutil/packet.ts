@@ -18,6 +18,9 @@ const types = { stat: 0, request: 1, data: 2, fin: 3, error: 4 } as const;
 /** Longest error text that is taken over, in bytes. */
 const maxErrorText = 16 * 1024;
 
+/** What `decodeName` makes of bytes that are not UTF-8. */
+const notText = /\p{Surrogate}/u;
+
 /** The end of a list of entries. */
 export const endOfList: Uint8Array = new Uint8Array(0);
 
@@ -54,6 +57,8 @@ export function encodeData(id: number, data: Uint8Array): Uint8Array {
 
 export function encodeStat(entry: FileEntry): Uint8Array {
   const { path, mode, uid, gid, size, mtime, linkname = "", devMajor = 0, devMinor = 0 } = entry;
+  // The other side would see other names, or refuse the packet without saying which.
+  if (notText.test(path) || notText.test(linkname)) throw notUtf8(path);
   let room = 128;
   for (const [name, value] of entry.xattrs ?? []) room += name.length * 3 + value.length + 40;
   // A character takes at most three bytes in UTF-8; numbers at most ten each.
@@ -161,6 +166,12 @@ function textOf(bytes: Uint8Array): string {
 
 function malformed(why: string): KilnError {
   return new KilnError("REQUEST_INVALID", `malformed packet of files: ${why}`);
+}
+
+function notUtf8(path: string): KilnError {
+  return new KilnError("UNSUPPORTED", `the name of ${JSON.stringify(path)} is not valid UTF-8`, {
+    hint: "Rename the file: such names cannot be sent over a session.",
+  });
 }
 
 class Writer {
