@@ -164,3 +164,15 @@ it.each([
 it("does not guess the package manager of a system that it does not know", () => {
   expect(installFix("uidmap", parseDistribution("ID=void\n"))).toBeUndefined();
 });
+
+it("what fuse-overlayfs loses is said where it is what builds use", () => {
+  const rungs = isolation.rungs.map((one) =>
+    one.isolation === "userns-fuse" ? rung("userns-fuse", true) : one,
+  );
+  const said = (chosen: IsolationReport["chosen"]) =>
+    judgeIsolation({ ...healthy, isolation: { ...isolation, rungs, chosen } }).find(
+      ({ id }) => id === "fuse-overlayfs",
+    );
+  expect(said("userns")).toMatchObject({ status: "ok" });
+  expect(said("userns-fuse")?.consequence).toContain("set-group-id");
+});

@@ -112,6 +112,15 @@ function fallBack(
   const name = isolation === "proot" ? "proot" : "fuse-overlayfs";
   const base = { id: name, group: "isolation", title: name } as const;
   const found = tools[name]?.version ? `${name} ${tools[name].version}` : name;
+  if (works && isolation === "userns-fuse" && report.chosen === isolation)
+    return {
+      ...base,
+      status: "info",
+      found,
+      consequence:
+        "directories lose their set-group-id bit when a later step changes something in them",
+      advice: "Set the bit again in the last step that needs it: chmod g+s.",
+    };
   if (works) return { ...base, status: "ok", found };
   const better = report.rungs.find((rung) => rung.works && rung.isolation !== "userns-copy");
   const needed = report.chosen === undefined || (name === "fuse-overlayfs" && !better);

@@ -88,7 +88,9 @@ function unavailable(isolation: Isolation, obstacle: Obstacle | undefined): Kiln
     "ISOLATION_UNAVAILABLE",
     `the isolation ${isolation} does not work here: ${obstacle?.reason ?? "unknown"}`,
     {
-      hint: obstacle?.hint ?? "Leave --isolation away to get the best that works here.",
+      hint:
+        obstacle?.hint ??
+        "Leave --isolation and KILN_ISOLATION away to get the best that works here.",
     },
   );
 }
