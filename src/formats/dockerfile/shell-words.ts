@@ -81,6 +81,11 @@ export function createLexer(options: LexerOptions): Lexer {
   };
 }
 
+/** True when the lexer leaves the word as it is, whatever the variables are. */
+export function isPlain(word: string): boolean {
+  return !changing.test(word);
+}
+
 /** Anything that the lexer could change, and that or where it could split; most words have none of it. */
 const changing = /[$'"\\`\ufeff]/;
 const special = /[$'"\\`\s\u0085\ufeff]/;

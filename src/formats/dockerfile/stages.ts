@@ -49,12 +49,12 @@ export function readInstructions(
   let orphaned = false;
   for (const [index, node] of nodes.entries()) {
     if (problems.length >= MAX_PROBLEMS) break;
-    const parsed = parseInstruction(node, linter, nodes[index - 1]);
-    problems.push(...parsed.problems);
-    const instruction = parsed.value;
-    // A broken FROM still ends the stage before it, but nothing more can be said of what follows.
-    if (node.keyword.toLowerCase() === "from" && !instruction) orphaned = true;
-    if (!instruction) continue;
+    const instruction = typed(node, linter, nodes[index - 1], problems);
+    if (!instruction) {
+      // A broken FROM still ends the stage before it, but nothing more can be said of what follows.
+      if (node.keyword.toLowerCase() === "from") orphaned = true;
+      continue;
+    }
     const stage = stages.at(-1);
     if (instruction.kind === "from") {
       const { kind: _, ...from } = instruction;
@@ -76,22 +76,35 @@ export function parseInstruction(
   linter: Linter = createLinter(),
   before?: InstructionNode,
 ): { readonly value: Instruction | undefined; readonly problems: readonly Problem[] } {
+  const problems: Problem[] = [];
+  return { value: typed(node, linter, before, problems), problems };
+}
+
+/** One node's instruction, or its mistakes among the problems. */
+function typed(
+  node: InstructionNode,
+  linter: Linter,
+  before: InstructionNode | undefined,
+  problems: Problem[],
+): Instruction | undefined {
   const kind = node.keyword.toLowerCase();
   const skipped = skippedByComments(node.comments);
   if (skipped !== undefined) linter.skipAt(node.lines, skipped);
-  if (!isInstructionKind(kind))
-    return { value: undefined, problems: [unknownInstruction(node, before)] };
-  const problems: Problem[] = [];
+  if (!isInstructionKind(kind)) {
+    problems.push(unknownInstruction(node, before));
+    return undefined;
+  }
+  const known = problems.length;
   const note = (mistake: Mistake) => problems.push(toProblem(mistake, node.lines));
   const args = node.trigger ? [node.trigger.keyword, ...node.trigger.args] : node.args;
   const request: Request = { node, args, heredocs: node.heredocs, linter, note };
   try {
     const value = instructionParsers[kind](request);
-    return { value: problems.length === 0 ? value : undefined, problems };
+    return problems.length === known ? value : undefined;
   } catch (error) {
     if (!(error instanceof Mistake || error instanceof ExpansionError)) throw error;
     problems.push(toProblem(error, node.lines));
-    return { value: undefined, problems };
+    return undefined;
   }
 }
 

@@ -30,6 +30,7 @@ function marshalledVertex(
 ): Vertex {
   return {
     constraints: { locations },
+    platform: undefined,
     caps: [],
     inputs: inputs.flatMap(({ digest, output }): Output[] => {
       const vertex = made.get(digest);

@@ -1,4 +1,6 @@
 // The vertex that runs a process.
+import type { Platform } from "../oci/index.ts";
+import { capsOf } from "./exec-caps.ts";
 import type { OpWriter } from "./op-writer.ts";
 import type { ProxyEnv } from "./ops.ts";
 import {
@@ -14,10 +16,10 @@ export interface MountSpec {
   /** Absolute. */
   readonly target: string;
   /** Absent is the empty file system. */
-  readonly source?: Output;
+  readonly source?: Output | undefined;
   /** Path in the source; absent is all of it. */
   readonly selector?: string;
-  readonly readonly?: boolean;
+  readonly readonly?: boolean | undefined;
   /** Changes are thrown away. */
   readonly noOutput?: boolean;
   readonly cache?: { readonly id: string; readonly sharing: "shared" | "private" | "locked" };
@@ -74,53 +76,23 @@ export interface ExecSpec {
   readonly env: readonly string[];
   readonly cwd: string;
   readonly user: string;
+  readonly platform: Platform | undefined;
   readonly options: RunOptions;
 }
 
 /** A vertex whose output 0 is the changed root file system. */
 export function execVertex(spec: ExecSpec): Vertex {
-  const { options } = spec;
-  const root: MountSpec = {
-    target: "/",
-    ...(spec.root === undefined ? {} : { source: spec.root }),
-    ...(options.readonlyRoot ? { readonly: true } : {}),
-  };
+  const { options, platform, root: source } = spec;
+  const root: MountSpec = { target: "/", source, readonly: options.readonlyRoot };
   const mounts = [root, ...(options.mounts ?? [])];
   if (mounts.length > 1) mounts.sort((a, b) => compare(a.target, b.target));
   return {
     constraints: options,
+    platform,
     caps: capsOf(mounts, options),
-    inputs: distinctOutputs(mounts.map(({ source }) => source)),
+    inputs: distinctOutputs(mounts.map((mount) => mount.source)),
     write: (op) => writeExec(spec, mounts, op),
   };
-}
-
-function capsOf(mounts: readonly MountSpec[], options: RunOptions): string[] {
-  const caps = ["exec.meta.base", "exec.meta.setsdefaultpath"];
-  const need = (wanted: unknown, cap: string): void => {
-    if (wanted) caps.push(cap);
-  };
-  for (const { selector, cache, tmpfs, source } of mounts) {
-    need(selector, "exec.mount.selector");
-    if (cache) caps.push("exec.mount.cache", "exec.mount.cache.sharing");
-    else if (tmpfs)
-      caps.push("exec.mount.tmpfs", ...(tmpfs.size > 0 ? ["exec.mount.tmpfs.size"] : []));
-    else need(source, "exec.mount.bind");
-  }
-  need(options.secrets?.length, "exec.mount.secret");
-  need(
-    options.secrets?.some(({ env }) => env !== undefined),
-    "exec.secretenv",
-  );
-  need(options.ssh?.length, "exec.mount.ssh");
-  need(options.proxyEnv, "exec.meta.proxyenv");
-  need((options.network ?? "sandbox") !== "sandbox", "exec.meta.network");
-  need((options.security ?? "sandbox") !== "sandbox", "exec.meta.security");
-  need(options.ulimits?.length, "exec.meta.ulimit");
-  need(options.cgroupParent, "exec.meta.cgroup.parent");
-  need(options.devices?.length, "exec.meta.cdi");
-  need(options.validExitCodes?.length, "exec.validexitcode");
-  return caps;
 }
 
 // Numbers of fields and the order in which they stand are those of solver/pb/ops.proto.

@@ -1,5 +1,6 @@
 // The vertex that changes files without running anything.
 import { posix } from "node:path";
+import type { Platform } from "../oci/index.ts";
 import type { OpWriter } from "./op-writer.ts";
 import {
   type Constraints,
@@ -21,25 +22,25 @@ export type FileStep = CopyStep | MkdirStep | MkfileStep | RmStep | SymlinkStep;
 export interface CopyStep {
   readonly kind: "copy";
   /** What is copied from; absent is the empty file system. */
-  readonly from?: Output;
+  readonly from?: Output | undefined;
   /** Absolute. */
   readonly src: string;
   readonly dest: string;
-  readonly owner?: OwnerSpec;
+  readonly owner?: OwnerSpec | undefined;
   /** Bits, or chmod's symbolic words. */
-  readonly mode?: number | string;
+  readonly mode?: number | string | undefined;
   readonly followSymlink?: boolean;
   readonly dirCopyContents?: boolean;
   readonly attemptUnpack?: boolean;
   readonly createDestPath?: boolean;
   readonly allowWildcard?: boolean;
   readonly allowEmptyWildcard?: boolean;
-  readonly includePatterns?: readonly string[];
-  readonly excludePatterns?: readonly string[];
-  readonly requiredPaths?: readonly string[];
+  readonly includePatterns?: readonly string[] | undefined;
+  readonly excludePatterns?: readonly string[] | undefined;
+  readonly requiredPaths?: readonly string[] | undefined;
   readonly alwaysReplaceExistingDestPaths?: boolean;
   /** Nanoseconds since 1970. */
-  readonly timestamp?: bigint;
+  readonly timestamp?: bigint | undefined;
 }
 
 export interface MkdirStep {
@@ -47,8 +48,8 @@ export interface MkdirStep {
   readonly path: string;
   readonly mode: number;
   readonly makeParents?: boolean;
-  readonly owner?: OwnerSpec;
-  readonly timestamp?: bigint;
+  readonly owner?: OwnerSpec | undefined;
+  readonly timestamp?: bigint | undefined;
 }
 
 export interface MkfileStep {
@@ -56,8 +57,8 @@ export interface MkfileStep {
   readonly path: string;
   readonly mode: number;
   readonly data: Uint8Array;
-  readonly owner?: OwnerSpec;
-  readonly timestamp?: bigint;
+  readonly owner?: OwnerSpec | undefined;
+  readonly timestamp?: bigint | undefined;
 }
 
 export interface RmStep {
@@ -71,8 +72,8 @@ export interface SymlinkStep {
   readonly kind: "symlink";
   readonly oldPath: string;
   readonly newPath: string;
-  readonly owner?: OwnerSpec;
-  readonly timestamp?: bigint;
+  readonly owner?: OwnerSpec | undefined;
+  readonly timestamp?: bigint | undefined;
 }
 
 export interface FileSpec {
@@ -81,24 +82,32 @@ export interface FileSpec {
   readonly dir: string;
   /** At least one, in order. */
   readonly steps: readonly FileStep[];
+  readonly platform: Platform | undefined;
   readonly constraints: Constraints;
 }
 
 /** A vertex whose output 0 is `base` with the steps done. */
 export function fileVertex(spec: FileSpec): Vertex {
-  const sources = spec.steps.map((step) => (step.kind === "copy" ? step.from : undefined));
+  const sources = spec.steps.map(sourceOf);
   return {
     constraints: spec.constraints,
+    platform: spec.platform,
     // BuildKit: client/llb/fileop.go notes what single actions need only after it has taken the list.
-    caps: ["file.base"],
+    caps: fileCaps,
     // The reference walks a chain of actions from its end.
     inputs: distinctOutputs([spec.base, ...sources.reverse()]),
     write: (op) => writeFile(spec, op),
   };
 }
 
+const fileCaps = ["file.base"] as const;
+
+/** Absolute, without doubled or final slashes and without names that begin with a dot: most paths. */
+const cleanPath = /^(?:\/[^/.][^/]*)+$/;
+
 /** The path as the op has it: absolute and clean; a final "/" or "/." is kept where `keepSlash`. */
 export function normalizePath(dir: string, path: string, keepSlash: boolean): string {
+  if (cleanPath.test(path)) return path;
   const clean = posix.join("/", path.startsWith("/") ? "" : dir, path).replace(/(.)\/+$/, "$1");
   if (!keepSlash) return clean;
   if (path.endsWith("/") && clean !== "/") return `${clean}/`;
@@ -106,11 +115,15 @@ export function normalizePath(dir: string, path: string, keepSlash: boolean): st
   return clean;
 }
 
+function sourceOf(step: FileStep): Output | undefined {
+  return step.kind === "copy" ? step.from : undefined;
+}
+
 // Numbers of fields and the order in which they stand are those of solver/pb/ops.proto, members of a oneof last.
 
 function writeFile({ base, dir, steps }: FileSpec, op: OpScope): void {
   const baseIndex = op.input(base);
-  const sources = steps.map((step) => op.input(step.kind === "copy" ? step.from : undefined));
+  const sources = steps.map((step) => op.input(sourceOf(step)));
   const inputs = Math.max(baseIndex, ...sources) + 1;
   const to = op.begin("file", false);
   for (const [at, step] of steps.entries()) {

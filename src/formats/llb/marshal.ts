@@ -119,7 +119,7 @@ class Marshaller implements OpScope {
       this.#keep(digest, bytes, metadata, locations);
       return;
     }
-    this.platform = constraints.platform ?? this.#own;
+    this.platform = vertex.platform ?? this.#own;
     vertex.write(this);
     this.#writer.end();
     this.#digests.set(vertex, this.#finish(metadataOf(vertex), locations));
@@ -183,18 +183,22 @@ const none: readonly never[] = [];
 function metadataOf({ constraints, caps }: Vertex): OpMetadata {
   const { name, description, ignoreCache, progressGroup } = constraints;
   const metadata: { -readonly [Key in keyof OpMetadata]: OpMetadata[Key] } = {
-    description:
-      name === undefined ? { ...description } : { ...description, "llb.customname": name },
-    caps: sortedCaps(caps),
+    description: named(description, name),
+    caps,
   };
   if (ignoreCache) metadata.ignoreCache = true;
   if (progressGroup) metadata.progressGroup = progressGroup;
   return metadata;
 }
 
-/** Each once, in order. */
-function sortedCaps(caps: readonly string[]): readonly string[] {
-  return caps.length < 2 ? caps : [...new Set(caps)].sort();
+function named(
+  description: OpMetadata["description"] | undefined,
+  name: string | undefined,
+): OpMetadata["description"] {
+  if (name === undefined) return description ?? {};
+  return description === undefined
+    ? { "llb.customname": name }
+    : { ...description, "llb.customname": name };
 }
 
 /** What two vertices of the same bytes say: all of it, the later one's words before the earlier one's. */

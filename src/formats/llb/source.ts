@@ -152,7 +152,8 @@ interface SourceSpec {
 function sourceVertex(identifier: string, constraints: Constraints, spec: SourceSpec): Vertex {
   return {
     constraints,
-    caps: spec.caps,
+    platform: constraints.platform,
+    caps: [...spec.caps].sort(),
     inputs: [],
     write: (op) => {
       const attrs = sortedRecord({ ...spec.attrs, ...spec.scopedAttrs?.(op) });

@@ -85,6 +85,7 @@ export function merge(states: readonly State[], constraints: Constraints = {}): 
   if (outputs.length < 2) return first === undefined ? scratch() : scratch().withOutput(first);
   return fromVertex({
     constraints,
+    platform: constraints.platform,
     caps: ["mergeop"],
     inputs: distinctOutputs(outputs),
     write: (op) => {
@@ -101,6 +102,7 @@ export function diff(lower: State, upper: State, constraints: Constraints = {}):
   if (upper.output === lower.output) return scratch();
   return fromVertex({
     constraints,
+    platform: constraints.platform,
     caps: ["diffop"],
     inputs: distinctOutputs([lower.output, upper.output]),
     write: (op) => {
@@ -185,16 +187,14 @@ class ValueState implements State {
     for (const [name, value] of options.env ?? []) seen = seen.with(name, value);
     for (const [name, value] of agentVariable(this.variables, options))
       seen = seen.with(name, value);
-    return this.#after(
-      execVertex({ root, args, env: seen.list(), cwd, user, options: this.#constrained(options) }),
-    );
+    const platform = options.platform ?? this.ownPlatform;
+    return this.#after(execVertex({ root, args, env: seen.list(), cwd, user, platform, options }));
   }
 
   file(steps: readonly FileStep[], constraints: Constraints = {}): State {
     const { output: base, workingDir: dir } = this;
-    return this.#after(
-      fileVertex({ base, dir, steps, constraints: this.#constrained(constraints) }),
-    );
+    const platform = constraints.platform ?? this.ownPlatform;
+    return this.#after(fileVertex({ base, dir, steps, platform, constraints }));
   }
 
   copy(from: State, source: string, target: string, options: CopyOptions = {}): State {
@@ -215,16 +215,9 @@ class ValueState implements State {
     return new ValueState(output, this.workingDir, this.variables, this.userName, platform);
   }
 
-  #constrained<C extends Constraints>(constraints: C): C {
-    const { ownPlatform: platform } = this;
-    return platform === undefined || constraints.platform !== undefined
-      ? constraints
-      : { ...constraints, platform };
-  }
-
   /** What was made for a platform goes on being for it. */
   #after(vertex: Vertex): State {
-    return this.#with({ vertex, index: 0 }, vertex.constraints.platform ?? this.ownPlatform);
+    return this.#with({ vertex, index: 0 }, vertex.platform);
   }
 }
 

@@ -70,7 +70,11 @@ class History {
 
   /** Of a list by setting, what belongs to settings that hold when `length` of them count. */
   #current(list: readonly string[], length: number): string[] {
-    return list.slice(0, length).filter((_, at) => (this.#until[at] ?? 0) >= length);
+    const current: string[] = [];
+    for (let at = 0; at < length; at++) {
+      if ((this.#until[at] ?? 0) >= length) current.push(list[at] ?? "");
+    }
+    return current;
   }
 
   #copy(length: number): History {

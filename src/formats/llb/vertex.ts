@@ -18,7 +18,9 @@ export interface Constraints {
 /** An op that is described but has no bytes yet. */
 export interface Vertex {
   readonly constraints: Constraints;
-  /** Capabilities that the op needs of the builder. */
+  /** What the op is for; undefined where the definition as a whole says. */
+  readonly platform: Platform | undefined;
+  /** Capabilities that the op needs of the builder, sorted, each once. */
   readonly caps: readonly string[];
   /** What is marshalled before this, in this order, which decides the order of the definition's ops. */
   readonly inputs: readonly Output[];

@@ -9,7 +9,8 @@ export class UsedPaths {
   readonly #paths = new Set<string>();
 
   add(path: string): void {
-    this.#paths.add(joinPaths("/", path));
+    // What is in the list is clean, and most paths are used more than once.
+    if (!this.#paths.has(path)) this.#paths.add(joinPaths("/", path));
   }
 
   /** Sorted, relative; undefined when nothing was used or all of it may have been. */

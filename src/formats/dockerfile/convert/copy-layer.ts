@@ -27,13 +27,13 @@ export function copyPlan(
     env,
     words,
     name: constraints.name,
-    constraints: { ...constraints, ...(env.ignoreCache ? { ignoreCache: true } : {}) },
+    constraints: env.ignoreCache ? { ...constraints, ignoreCache: true } : constraints,
     destination,
     common: {
       createDestPath: true,
-      ...(mode === undefined ? {} : { mode }),
-      ...(chown === "" ? {} : { owner: parseOwner(chown) }),
-      ...(exclude.length === 0 ? {} : { excludePatterns: exclude }),
+      mode,
+      owner: chown === "" ? undefined : parseOwner(chown),
+      excludePatterns: exclude,
     },
   };
 }

@@ -30,6 +30,9 @@ export interface CopyPlan {
   readonly fromContext: boolean;
 }
 
+/** What a source means. */
+type Picked = Pick<CopyStep, "src" | "includePatterns" | "requiredPaths">;
+
 /** Copies what a path or pattern of `files` matches. */
 export function localStep(
   plan: CopyPlan,
@@ -39,19 +42,24 @@ export function localStep(
 ): FileStep {
   const { os } = plan.stage.platform;
   if (plan.fromContext) checkIgnored(plan, source);
-  const picked = plan.parents ? withParents(source, os) : { src: source };
+  const picked: Picked = plan.parents ? withParents(source, os) : { src: source };
+  const { common } = plan;
   return {
     kind: "copy",
-    ...(files.output === undefined ? {} : { from: files.output }),
-    ...picked,
+    from: files.output,
     src: normalizePath("/", picked.src, os),
     dest: plan.destination,
+    owner: common.owner,
+    mode: common.mode,
     followSymlink: true,
     dirCopyContents: true,
+    attemptUnpack: options.unpack,
+    createDestPath: true,
     allowWildcard: true,
     allowEmptyWildcard: true,
-    attemptUnpack: options.unpack,
-    ...plan.common,
+    includePatterns: picked.includePatterns,
+    excludePatterns: common.excludePatterns,
+    requiredPaths: picked.requiredPaths,
   };
 }
 
@@ -64,7 +72,7 @@ export function inlineSteps(plan: CopyPlan, inline: readonly InlineSource[]): Fi
     );
     return {
       kind: "copy",
-      ...(file.output === undefined ? {} : { from: file.output }),
+      from: file.output,
       src: joinPaths("/", path),
       dest: plan.destination,
       ...plan.common,
@@ -73,10 +81,7 @@ export function inlineSteps(plan: CopyPlan, inline: readonly InlineSource[]): Fi
 }
 
 /** --parents: directories up to a `/./` in the source are left out, those behind it are made at the destination. */
-function withParents(
-  source: string,
-  os: string,
-): Pick<CopyStep, "src" | "includePatterns" | "requiredPaths"> {
+function withParents(source: string, os: string): Picked {
   const pivot = source.indexOf("/./");
   const src = pivot === -1 ? "/" : source.slice(0, pivot);
   const pattern = normalizePath("/", pivot === -1 ? source : source.slice(pivot + 3), os, true);

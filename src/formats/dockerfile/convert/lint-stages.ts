@@ -8,6 +8,7 @@ import {
   parseReference,
 } from "../../oci/index.ts";
 import type { LineRange } from "../ast.ts";
+import type { InstructionBase } from "../instructions/index.ts";
 import {
   consistentInstructionCasing,
   duplicateStageName,
@@ -38,16 +39,28 @@ export function warnOfStageNames(stages: readonly WrittenStage[], linter: Linter
 
 /** Warns of keywords that are not in the case of most others. */
 export function warnOfCasing(stages: readonly WrittenStage[], linter: Linter): void {
-  const all = stages.flatMap((stage) => [stage, ...stage.instructions]);
-  const lower = all.filter(({ keyword }) => keyword === keyword.toLowerCase());
-  const upper = all.filter(({ keyword }) => keyword === keyword.toUpperCase());
-  const [casing, usual] =
-    lower.length > upper.length ? (["lowercase", lower] as const) : (["uppercase", upper] as const);
-  if (usual.length === all.length) return;
-  const right = new Set(usual);
-  for (const one of all) {
-    if (!right.has(one)) linter.warn(consistentInstructionCasing, one.lines, one.keyword, casing);
+  const counts = { lowercase: 0, uppercase: 0, all: 0 };
+  for (const { keyword } of keywordsOf(stages)) {
+    counts.all++;
+    if (isIn("lowercase", keyword)) counts.lowercase++;
+    if (isIn("uppercase", keyword)) counts.uppercase++;
   }
+  const casing = counts.lowercase > counts.uppercase ? "lowercase" : "uppercase";
+  if (counts[casing] === counts.all) return;
+  for (const { lines, keyword } of keywordsOf(stages)) {
+    if (!isIn(casing, keyword)) linter.warn(consistentInstructionCasing, lines, keyword, casing);
+  }
+}
+
+function* keywordsOf(stages: readonly WrittenStage[]): Iterable<InstructionBase> {
+  for (const stage of stages) {
+    yield stage;
+    yield* stage.instructions;
+  }
+}
+
+function isIn(casing: "lowercase" | "uppercase", keyword: string): boolean {
+  return keyword === (casing === "lowercase" ? keyword.toLowerCase() : keyword.toUpperCase());
 }
 
 /** Warns of bases that are no image's name when nobody sets the arguments in them. */

@@ -4,15 +4,22 @@ import { dockerfileError } from "./problem.ts";
 
 /** The paths as one, clean: no "." or "..", no doubled or final slash; "" of nothing. Go's path.Join. */
 export function joinPaths(...parts: readonly string[]): string {
-  const joined = parts.filter((part) => part !== "").join("/");
+  let joined = "";
+  for (const part of parts) {
+    if (part !== "") joined += joined === "" ? part : `/${part}`;
+  }
   return joined === "" ? "" : cleanPath(joined);
 }
 
 /** The shortest path that means the same. Go's path.Clean. */
 export function cleanPath(path: string): string {
-  const clean = posix.normalize(path);
-  return clean.length > 1 && clean.endsWith("/") ? clean.slice(0, -1) : clean;
+  if (clean.test(path)) return path;
+  const normal = posix.normalize(path);
+  return normal.length > 1 && normal.endsWith("/") ? normal.slice(0, -1) : normal;
 }
+
+/** Absolute, without doubled or final slashes and without names that begin with a dot: most paths. */
+const clean = /^(?:\/[^/.][^/]*)+$/;
 
 /** The path with forward slashes, which windows alone writes otherwise. */
 export function toSlash(path: string, os: string): string {

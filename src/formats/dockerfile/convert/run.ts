@@ -30,17 +30,18 @@ export const convertRun: Converter<RunInstruction> = (stage, run, env) => {
     hidden ? { ...env, naming: { ...env.naming, showPlatform: false } } : env,
   );
   const converted = convertMounts(stage, run, mounts, env);
+  const { runSettings } = env;
   const files = counted.files.run(args, {
-    ...env.runSettings,
     name: constraints.name,
     locations: constraints.locations ?? [],
     description: { "com.docker.dockerfile.v1.command": run.code },
-    mounts: [...script.mounts, ...converted.mounts, ...(env.runSettings.mounts ?? [])],
     secrets: converted.secrets,
     ssh: converted.ssh,
     network: networkOf(run, env),
     security: run.security,
     devices: run.devices.map(({ name, required }) => ({ name, optional: !required })),
+    ...runSettings,
+    mounts: [...script.mounts, ...converted.mounts, ...(runSettings.mounts ?? [])],
   });
   return recordedStep(changed(counted, { files }), `RUN ${historyWords(stage, args)}`);
 };

@@ -2,7 +2,7 @@
 import type { SourceFile } from "../../llb/index.ts";
 import type { LineRange } from "../ast.ts";
 import type { Linter } from "../lint/index.ts";
-import { ExpansionError, type Replacement } from "../shell-words.ts";
+import { ExpansionError, isPlain, type Replacement } from "../shell-words.ts";
 import { defaultPath } from "./bases.ts";
 import type { BuildContext } from "./build-context.ts";
 import { convertInstruction, expandInstruction } from "./converters.ts";
@@ -124,7 +124,7 @@ function environmentOf(planned: PlannedStage, scope: StageScope): ConvertEnv {
     outline: planned.outline,
     expand: (word, variables, how) => expander.expand(word, variables, how).word,
     expandNoted: (word, stage, { lines }) =>
-      noted(expander.expand, word, stage, lines, linter).word,
+      isPlain(word) ? word : noted(expander.expand, word, stage, lines, linter).word,
     expandListNoted: (word, stage, { lines }) =>
       noted(expander.split, word, stage, lines, linter).words,
     expandContentNoted: (word, stage, { lines }) =>

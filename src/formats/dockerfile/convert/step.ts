@@ -1,6 +1,6 @@
 // Steps: what instructions that change files have in common.
-import type { Constraints, SourceLocation } from "../../llb/index.ts";
-import { type LineRange, rangesOf } from "../ast.ts";
+import type { Constraints, SourceLocation, SourceRange } from "../../llb/index.ts";
+import type { LineRange } from "../ast.ts";
 import type { InstructionBase } from "../instructions/instruction.ts";
 import type { ConvertEnv } from "./environment.ts";
 import { changed, type Stage } from "./stage.ts";
@@ -14,10 +14,8 @@ export function nextStep(
   env: ConvertEnv,
 ): { readonly stage: Stage; readonly constraints: Constraints & { readonly name: string } } {
   const counted = env.naming.total === 0 ? stage : changed(stage, { steps: stage.steps + 1 });
-  return {
-    stage: counted,
-    constraints: { name: nameOf(counted, words, env), locations: placesOf(instruction.lines, env) },
-  };
+  const name = nameOf(counted, words, env);
+  return { stage: counted, constraints: { name, locations: placesOf(instruction.lines, env) } };
 }
 
 /** The name of the step that was counted last, in other words. */
@@ -40,14 +38,15 @@ export function processedName(stage: Stage, instruction: InstructionBase, env: C
   }
 }
 
-/** An instruction's lines as a definition's source map has them. */
+/** An instruction's lines as a definition's source map has them: one range a line. */
 export function placesOf(
   lines: LineRange,
   env: Pick<ConvertEnv, "sourceFile">,
 ): readonly SourceLocation[] {
-  const ranges = rangesOf(lines).map(({ start, end }) => ({
-    start: { line: start, character: 0 },
-    end: { line: end, character: 0 },
-  }));
+  const ranges: SourceRange[] = [];
+  for (let line = lines.start; line <= lines.end; line++) {
+    const place = { line, character: 0 };
+    ranges.push({ start: place, end: place });
+  }
   return [{ file: env.sourceFile, ranges }];
 }

@@ -22,14 +22,14 @@ export function readFlags<const Table extends Readonly<Record<string, FlagKind>>
   const unset = unsetValues(table);
   if (request.node.flags.length === 0) return unset as FlagValues<Table>;
   const values: Record<string, FlagValue> = { ...unset };
-  const used = new Set<string>();
+  const used: string[] = [];
   for (const flag of request.node.flags) {
     const sign = flag.indexOf("=");
     const name = flag.slice(2, sign === -1 ? undefined : sign);
     const value = sign === -1 ? undefined : flag.slice(sign + 1);
     const kind: FlagKind | undefined = Object.hasOwn(table, name) ? table[name] : undefined;
     const mistake = checkFlag(flag, value, kind, used, Object.keys(table));
-    used.add(name);
+    used.push(name);
     if (mistake !== undefined) request.note(mistake);
     else if (kind === "boolean")
       values[name] = value === undefined || value.toLowerCase() === "true";
@@ -74,12 +74,12 @@ function checkFlag(
   flag: string,
   value: string | undefined,
   kind: FlagKind | undefined,
-  used: ReadonlySet<string>,
+  used: readonly string[],
   known: readonly string[],
 ): Mistake | undefined {
   const name = flag.slice(2).split("=", 1)[0] ?? "";
   if (kind === undefined) return unknownFlag(name, known);
-  if (used.has(name) && kind !== "list") {
+  if (used.includes(name) && kind !== "list") {
     return new Mistake(`duplicate flag specified: ${name}`, { word: flag });
   }
   const lower = value?.toLowerCase();
