@@ -84,7 +84,7 @@ export class MultiBuild {
   }
 
   async #run(request: BuildRequest, session: Session, call: Call): Promise<BuildResult> {
-    const parts = await this.#pool.share(platformsOf(request), call);
+    const parts = await this.#share(request, platformsOf(request), call);
     const results = await this.#buildAll(
       parts,
       { request, session, single: parts.size <= 1 },
@@ -93,6 +93,17 @@ export class MultiBuild {
     const [first] = results;
     if (results.length > 1) return await this.#join(request, results, call);
     return first?.result ?? { exporterResponse: {} };
+  }
+
+  /** Who drives a build has one result before him: all of it is one node's, where one can build all of it. */
+  async #share(
+    { drive }: BuildRequest,
+    platforms: readonly Platform[],
+    call: Call,
+  ): Promise<ReadonlyMap<MultiNode, readonly Platform[]>> {
+    const parts = await this.#pool.share(platforms, call);
+    const one = drive && parts.size > 1 ? await this.#pool.together(platforms, call) : undefined;
+    return one ? new Map([[one, platforms]]) : parts;
   }
 
   async #buildAll(
@@ -128,7 +139,7 @@ export class MultiBuild {
         throw single ? error : wrap(error, pool.words(node));
       pool.bury(node, error);
       this.#say(`node ${node.name} is gone (${messageOf(error)}): its part goes to another`);
-      const parts = await pool.share(platforms, call);
+      const parts = await this.#share(request, platforms, call);
       return await this.#buildAll(parts, { ...asked, single: single && parts.size <= 1 }, call);
     }
   }
@@ -190,9 +201,9 @@ function checkShared({ exporters, drive }: BuildRequest): void {
   if (drive)
     throw new KilnError(
       "UNSUPPORTED",
-      "a build that several nodes share cannot be driven or entered",
+      "a build that several nodes would have to share cannot be driven or entered",
       {
-        hint: "Build for platforms that one node has, or choose a builder with one node: --builder NAME.",
+        hint: "No node offers all of its platforms: enter it for platforms that one node has.",
       },
     );
 }

@@ -72,9 +72,13 @@ function multi(nodes: readonly MultiNode[]) {
       };
     },
   });
-  const run = async (platforms: string, exporters: BuildRequest["exporters"] = []) => {
+  const run = async (
+    platforms: string,
+    exporters: BuildRequest["exporters"] = [],
+    more: Partial<BuildRequest> = {},
+  ) => {
     const build = builder.build(
-      { ref: "r", attrs: { platform: platforms }, exporters },
+      { ref: "r", attrs: { platform: platforms }, exporters, ...more },
       session,
       uncancelled,
     );
@@ -196,6 +200,22 @@ describe("several nodes", () => {
     const nodes = [fakeNode("one"), fakeNode("two", { pinned: ["linux/arm64"] })];
     await multi(nodes).run("linux/s390x,linux/arm64");
     expect(nodes[0]?.asked.map(({ attrs }) => attrs["platform"])).toEqual(["linux/s390x"]);
+  });
+
+  test("a build that somebody drives is one node's, where one can build all of it", async () => {
+    const drive = async () => ({ platforms: [], multiPlatform: false, metadata: {} });
+    const pinned = { pinned: ["linux/arm64"], offered: ["linux/arm64"] };
+    const both = { pinned: ["linux/amd64"], offered: ["linux/amd64", "linux/arm64"] };
+    const nodes = [fakeNode("one", pinned), fakeNode("two", both)];
+    await multi(nodes).run("linux/amd64,linux/arm64", pushed, { drive });
+    expect(nodes.map(({ asked }) => asked.map(({ attrs }) => attrs["platform"]))).toEqual([
+      [],
+      ["linux/amd64,linux/arm64"],
+    ]);
+    const apart = [fakeNode("one", pinned), fakeNode("two", { pinned: ["linux/amd64"] })];
+    const refused = multi(apart).run("linux/amd64,linux/arm64", pushed, { drive });
+    await expect(refused).rejects.toMatchObject({ code: "UNSUPPORTED" });
+    expect(apart.flatMap(({ asked }) => asked)).toEqual([]);
   });
 
   test("archives cannot be put together", async () => {

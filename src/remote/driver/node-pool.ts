@@ -2,7 +2,7 @@
 import type { Builder } from "../../api/index.ts";
 import { type Call, isKilnError, KilnError, runAll, wrap } from "../../base/index.ts";
 import { formatPlatform, type Platform } from "../../formats/oci/index.ts";
-import { type NodeOffer, nodesFor } from "./node-choice.ts";
+import { fitness, type NodeOffer, nodesFor } from "./node-choice.ts";
 
 /** One node; its builder is opened when it is first needed. */
 export interface MultiNode {
@@ -55,6 +55,19 @@ export class NodePool {
       parts.set(node, [...(parts.get(node) ?? []), platform]);
     }
     return parts;
+  }
+
+  /** The living node that can build all of the platforms, best first by all of them; undefined where none can. */
+  async together(platforms: readonly Platform[], call: Call): Promise<MultiNode | undefined> {
+    const offers = await runAll(this.#alive(), (node, inner) => this.#ask(node, inner), call);
+    const able = offers.flatMap((offer) => {
+      const each = platforms.map((platform) => fitness(offer, platform));
+      const known = each.filter((one) => one !== undefined);
+      if (known.length < each.length || this.#dead.has(offer.name)) return [];
+      return [{ name: offer.name, sum: known.reduce((sum, one) => sum + one, 0) }];
+    });
+    const [best] = able.sort((a, b) => a.sum - b.sum);
+    return this.#nodes.find(({ name }) => name === best?.name);
   }
 
   /** What a failure of the node is told of. */
