@@ -151,7 +151,8 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     "remote/store",
     "remote/docker",
   ],
-  "remote/grpc": ["base", "formats/proto"],
+  "remote/http2": ["base"],
+  "remote/grpc": ["base", "formats/proto", "remote/http2"],
   "remote/session": [
     "base",
     "formats/archive",

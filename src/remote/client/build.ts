@@ -11,6 +11,7 @@ import {
   createGrpcServer,
   type Metadata,
   openTunnel,
+  streamedBytes,
 } from "../grpc/index.ts";
 import { metadataKeys, policyService, serveSession } from "../session/index.ts";
 import { buildError } from "./errors.ts";
@@ -107,6 +108,14 @@ interface Opening {
   readonly stack: AsyncStack;
 }
 
+/** What the tunnel carries is handed on as it comes. */
+const sessionDefinition = {
+  ...control.ControlDefinition,
+  methods: {
+    session: { ...control.ControlDefinition.methods.session, responseType: streamedBytes },
+  },
+} as const;
+
 /** Serves what the session lends on a stream through the connection; it ends with the stack. */
 async function openSession({ running, id, channel, stack }: Opening, call: Call): Promise<void> {
   const { session, options, request } = running;
@@ -127,7 +136,7 @@ async function openSession({ running, id, channel, stack }: Opening, call: Call)
     [metadataKeys.sharedKey, [session.sharedKey ?? ""]],
     [metadataKeys.sessionMethod, methods],
   ]);
-  const client = createClient(control.ControlDefinition, channel);
+  const client = createClient(sessionDefinition, channel);
   const socket = options.connectSession
     ? await options.connectSession(metadata, call)
     : openTunnel((outgoing) => client.session(outgoing, { ...call, metadata }));

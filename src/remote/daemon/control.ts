@@ -10,6 +10,7 @@ import {
   rawMessage,
   type ServerCall,
   type Service,
+  streamedBytes,
 } from "../grpc/index.ts";
 import { DrivenBuild } from "./driven-build.ts";
 import type { Figures } from "./figures.ts";
@@ -35,12 +36,13 @@ export interface ControlParts {
 const patience = 10_000;
 const nanoseconds = 1e6;
 
-/** Progress is passed on as it was written down. */
+/** Progress is passed on as it was written down, and sessions as they come. */
 const definition = {
   ...control.ControlDefinition,
   methods: {
     ...control.ControlDefinition.methods,
     status: { ...control.ControlDefinition.methods.status, responseType: rawMessage },
+    session: { ...control.ControlDefinition.methods.session, requestType: streamedBytes },
   },
 } as const;
 

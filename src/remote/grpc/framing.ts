@@ -10,56 +10,149 @@ const prefixSize = 5;
 
 /** What goes before a message of `size` bytes; messages go out uncompressed. */
 export function messagePrefix(size: number): Uint8Array {
-  const prefix = new Uint8Array(prefixSize);
-  new DataView(prefix.buffer).setUint32(1, size);
-  return prefix;
+  return Uint8Array.of(0, size >>> 24, size >>> 16, size >>> 8, size);
 }
 
-/** Puts messages together from chunks as they come. Throws `StatusError` for what no message looks like. */
-export class MessageParser {
+/** Messages out of bytes as they come. `ready` and `next` throw `StatusError` for what no message looks like. */
+export interface MessageSource {
+  /** The chunk must not change any more. */
+  push(chunk: Uint8Array): void;
+  /** `next` has something to give. */
+  readonly ready: boolean;
+  /** Bytes that have come and were not given out. */
+  readonly waiting: number;
+  next(): Uint8Array | undefined;
+  /** Throws where the stream must not end here. */
+  checkEnd(): void;
+  /** Forgets what has come. */
+  clear(): void;
+}
+
+const gone = new Uint8Array();
+
+/** Bytes in their order, in the chunks in which they came. */
+export class ByteQueue {
+  #chunks: Uint8Array[] = [];
+  #first = 0;
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  push(chunk: Uint8Array): void {
+    if (chunk.length === 0) return;
+    this.#chunks.push(chunk);
+    this.#size += chunk.length;
+  }
+
+  /** A copy of the first bytes, as many as there are. */
+  peek(size: number): Uint8Array {
+    const found: number[] = [];
+    for (let at = this.#first; found.length < size && at < this.#chunks.length; at++)
+      found.push(...(this.#chunks[at] as Uint8Array).subarray(0, size - found.length));
+    return Uint8Array.from(found);
+  }
+
+  /** A copy only where the bytes are in several chunks; `size` is no more than what is there. */
+  take(size: number): Uint8Array {
+    const taken: Uint8Array[] = [];
+    for (let left = size; left > 0; ) {
+      const part = this.takePart(left);
+      taken.push(part);
+      left -= part.length;
+    }
+    const [only] = taken;
+    return only && taken.length === 1 ? only : concatBytes(taken);
+  }
+
+  /** Some bytes of the first chunk, `most` of them at most. There must be some. */
+  takePart(most: number): Uint8Array {
+    const chunk = this.#chunks[this.#first] as Uint8Array;
+    const part = chunk.length <= most ? chunk : chunk.subarray(0, most);
+    this.#size -= part.length;
+    if (part.length < chunk.length) this.#chunks[this.#first] = chunk.subarray(most);
+    else this.#drop();
+    return part;
+  }
+
+  clear(): void {
+    this.#chunks = [];
+    this.#first = 0;
+    this.#size = 0;
+  }
+
+  #drop(): void {
+    // Whatever waits behind it must not keep it.
+    this.#chunks[this.#first++] = gone;
+    if (this.#size === 0) this.clear();
+    else if (this.#first > 256) {
+      this.#chunks.splice(0, this.#first);
+      this.#first = 0;
+    }
+  }
+}
+
+/** What the five bytes before a message say. Throws where it is no message, or one over `limit`. */
+export function readPrefix(
+  prefix: Uint8Array,
+  limit: number,
+): { readonly compressed: boolean; readonly size: number } {
+  const flags = prefix[0] ?? 0;
+  const size = new DataView(prefix.buffer, prefix.byteOffset).getUint32(1);
+  if (flags > 1) throw new StatusError(statusCodes.INTERNAL, `message with unknown flags ${flags}`);
+  if (size > limit) throw tooLarge(size, limit);
+  return { compressed: flags === 1, size };
+}
+
+export function endedInside(): StatusError {
+  return new StatusError(statusCodes.INTERNAL, "stream ended inside a message");
+}
+
+/** Whole messages. */
+export class MessageParser implements MessageSource {
   readonly #limit: number;
   /** Value of `grpc-encoding`, asked for at the first compressed message. */
   readonly #encoding: () => string | undefined;
-  #chunks: Uint8Array[] = [];
-  #have = 0;
-  #wanted = prefixSize;
-  #compressed: boolean | undefined;
+  readonly #bytes = new ByteQueue();
+  #head: { readonly compressed: boolean; readonly size: number } | undefined;
 
   constructor(limit: number, encoding: () => string | undefined) {
     this.#limit = limit;
     this.#encoding = encoding;
   }
 
-  /** True between messages: ending here is no mistake. */
-  get atRest(): boolean {
-    return this.#have === 0 && this.#compressed === undefined;
+  get waiting(): number {
+    return this.#bytes.size;
   }
 
-  /** The messages that `chunk` completes. */
-  push(chunk: Uint8Array): Uint8Array[] {
-    const messages: Uint8Array[] = [];
-    this.#chunks.push(chunk);
-    this.#have += chunk.length;
-    while (this.#have >= this.#wanted) {
-      const bytes = this.#take(this.#wanted);
-      if (this.#compressed === undefined) this.#readPrefix(bytes);
-      else {
-        messages.push(this.#compressed ? this.#unpacked(bytes) : bytes);
-        this.#compressed = undefined;
-        this.#wanted = prefixSize;
-      }
+  get ready(): boolean {
+    if (!this.#head) {
+      if (this.#bytes.size < prefixSize) return false;
+      this.#head = readPrefix(this.#bytes.take(prefixSize), this.#limit);
     }
-    return messages;
+    return this.#bytes.size >= this.#head.size;
   }
 
-  #readPrefix(prefix: Uint8Array): void {
-    const flags = prefix[0] ?? 0;
-    const size = new DataView(prefix.buffer, prefix.byteOffset).getUint32(1);
-    if (flags > 1)
-      throw new StatusError(statusCodes.INTERNAL, `message with unknown flags ${flags}`);
-    if (size > this.#limit) throw tooLarge(size, this.#limit);
-    this.#compressed = flags === 1;
-    this.#wanted = size;
+  push(chunk: Uint8Array): void {
+    this.#bytes.push(chunk);
+  }
+
+  next(): Uint8Array | undefined {
+    if (!this.ready || !this.#head) return undefined;
+    const { compressed, size } = this.#head;
+    this.#head = undefined;
+    const bytes = this.#bytes.take(size);
+    return compressed ? this.#unpacked(bytes) : bytes;
+  }
+
+  checkEnd(): void {
+    if (this.#head || this.#bytes.size > 0) throw endedInside();
+  }
+
+  clear(): void {
+    this.#bytes.clear();
+    this.#head = undefined;
   }
 
   #unpacked(bytes: Uint8Array): Uint8Array {
@@ -75,24 +168,6 @@ export class MessageParser {
         throw tooLarge(undefined, this.#limit);
       throw new StatusError(statusCodes.INTERNAL, "compressed message that is no gzip stream");
     }
-  }
-
-  #take(size: number): Uint8Array {
-    const taken: Uint8Array[] = [];
-    for (let left = size; left > 0; ) {
-      const [first] = this.#chunks as [Uint8Array];
-      if (first.length <= left) {
-        this.#chunks.shift();
-        taken.push(first);
-        left -= first.length;
-      } else {
-        taken.push(first.subarray(0, left));
-        this.#chunks[0] = first.subarray(left);
-        left = 0;
-      }
-    }
-    this.#have -= size;
-    return concatBytes(taken);
   }
 }
 

@@ -1,12 +1,12 @@
 // HTTP/2 headers to metadata and back, and the status in the trailers.
 import { Buffer } from "node:buffer";
-import type { OutgoingHttpHeaders } from "node:http2";
 import { rpc } from "../../formats/proto/index.ts";
+import type { Fields } from "../http2/index.ts";
 import { StatusError, statusCodes } from "./status.ts";
 import type { Metadata } from "./types.ts";
 
 /**
- * nghttp2, which Node's clients are made of, drops headers with a value of more than 64 KiB, and with them the end of the call.
+ * nghttp2, which Node's own HTTP/2 is made of, drops headers with a value of more than 64 KiB, and with them the end of the call.
  * The largest details of a status that would not fit are left out, messages are cut.
  */
 const maxDetailsSize = 48 << 10;
@@ -14,7 +14,7 @@ const maxDetailsSize = 48 << 10;
 const maxMessageLength = 5 << 10;
 
 /** From names and values in turns, as they came: repeated names keep all their values. */
-export function metadataOf(rawHeaders: readonly string[]): Map<string, readonly string[]> {
+export function metadataOf(rawHeaders: Fields): Map<string, readonly string[]> {
   const metadata = new Map<string, string[]>();
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string;
@@ -27,25 +27,38 @@ export function metadataOf(rawHeaders: readonly string[]): Map<string, readonly 
   return metadata;
 }
 
-export function headersOf(metadata: Metadata): OutgoingHttpHeaders {
-  return Object.fromEntries(
-    Array.from(metadata, ([name, values]) => [name, values.length === 1 ? values[0] : [...values]]),
-  );
+/** What no header's value may have in it; one byte a character. */
+const badValue = /[^\t\x20-\x7e\x80-\xff]/;
+
+/** Throws `StatusError` for values that no header can carry. */
+export function fieldsOf(metadata: Metadata): string[] {
+  const fields: string[] = [];
+  for (const [name, values] of metadata) {
+    for (const value of values) {
+      if (badValue.test(value))
+        throw new StatusError(
+          statusCodes.INTERNAL,
+          `metadata ${name} has characters that no header carries`,
+        );
+      fields.push(name.toLowerCase(), value);
+    }
+  }
+  return fields;
 }
 
 /** The trailers that say how a call ended; undefined is well. */
-export function statusHeaders(status: StatusError | undefined): OutgoingHttpHeaders {
-  if (!status) return { "grpc-status": "0" };
+export function statusFields(status: StatusError | undefined): string[] {
+  if (!status) return ["grpc-status", "0"];
   const { code } = status;
   const message = status.message.slice(0, maxMessageLength);
   const bytes = encodeDetails(code, message, status.details);
-  return {
-    "grpc-status": String(code),
-    "grpc-message": encodeMessage(message),
-    ...(bytes
-      ? { "grpc-status-details-bin": Buffer.from(bytes).toString("base64").replaceAll("=", "") }
-      : {}),
-  };
+  const fields = ["grpc-status", String(code), "grpc-message", encodeMessage(message)];
+  if (bytes)
+    fields.push(
+      "grpc-status-details-bin",
+      Buffer.from(bytes).toString("base64").replaceAll("=", ""),
+    );
+  return fields;
 }
 
 /** Without the largest of the details, as long as they do not fit; undefined where none is left. */

@@ -1,41 +1,41 @@
-// Messages that arrive on a stream, held back while nobody reads them.
-import type { Http2Stream } from "node:http2";
-import type { MessageParser } from "./framing.ts";
-import { StatusError, statusCodes } from "./status.ts";
-
-/** The stream is paused while more than so many bytes wait for their reader. */
-const highWater = 1 << 20;
+// Messages that arrive on a stream. What nobody reads keeps its room in the stream's window, so that the sender waits.
+import type { MessageSource } from "./framing.ts";
 
 /**
- * Reads a stream's messages by its events: iterating an HTTP/2 stream itself can lose its end (nodejs/node#65677). One
- * reader. Ends or fails as whoever owns the stream says with `end` and `fail`, after the messages before it.
+ * One reader. Messages are made as they are asked for. Ends or fails as whoever owns the stream says with `end` and `fail`,
+ * after the messages before it.
  */
 export class Inbound implements AsyncIterableIterator<Uint8Array> {
-  readonly #stream: Http2Stream;
-  readonly #parser: MessageParser;
+  readonly #source: MessageSource;
+  readonly #consumed: (size: number) => void;
   readonly #onFailure: (error: unknown) => void;
-  #messages: Uint8Array[] = [];
-  #at = 0;
-  #waiting = 0;
+  /** Bytes that have come and keep their room. */
+  #held = 0;
   #ended = false;
+  #left = false;
   #failure: { readonly error: unknown } | undefined;
   #wake: (() => void) | undefined;
 
-  /** `onFailure` is told of malformed messages; `onEnd` when the other side has sent all it wants to. */
+  /** `consumed` gives room back, in bytes; `onFailure` is told of malformed messages. */
   constructor(
-    stream: Http2Stream,
-    parser: MessageParser,
-    onEnd: () => void,
+    source: MessageSource,
+    consumed: (size: number) => void,
     onFailure: (error: unknown) => void,
   ) {
-    this.#stream = stream;
-    this.#parser = parser;
+    this.#source = source;
+    this.#consumed = consumed;
     this.#onFailure = onFailure;
-    stream.on("data", (chunk: Uint8Array) => this.#take(chunk));
-    stream.on("end", () => {
-      if (parser.atRest) return onEnd();
-      onFailure(new StatusError(statusCodes.INTERNAL, "stream ended inside a message"));
-    });
+  }
+
+  take(piece: Uint8Array): void {
+    if (this.#left || this.#failure) {
+      this.#consumed(piece.length);
+      return;
+    }
+    this.#held += piece.length;
+    this.#source.push(piece);
+    this.#giveBack();
+    this.#wake?.();
   }
 
   end(): void {
@@ -51,13 +51,13 @@ export class Inbound implements AsyncIterableIterator<Uint8Array> {
 
   async next(): Promise<IteratorResult<Uint8Array, undefined>> {
     for (;;) {
-      const message = this.#messages[this.#at];
-      if (message) {
-        this.#drop(message);
-        return { done: false, value: message };
-      }
+      const message = this.#take();
+      if (message) return { done: false, value: message };
       if (this.#failure) throw this.#failure.error;
-      if (this.#ended) return { done: true, value: undefined };
+      if (this.#ended) {
+        if (!this.#left) this.#source.checkEnd();
+        return { done: true, value: undefined };
+      }
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
@@ -69,22 +69,18 @@ export class Inbound implements AsyncIterableIterator<Uint8Array> {
     for (;;) {
       const first = await this.next();
       if (first.done) return;
-      const batch = [first.value, ...this.#messages.slice(this.#at)];
-      this.#messages = [];
-      this.#at = 0;
-      this.#waiting = 0;
-      if (this.#stream.isPaused()) this.#stream.resume();
+      const batch = [first.value];
+      for (let more = this.#take(); more; more = this.#take()) batch.push(more);
       yield batch;
     }
   }
 
   async return(): Promise<IteratorResult<Uint8Array, undefined>> {
-    this.#messages = [];
-    this.#at = 0;
+    this.#left = true;
     this.#ended = true;
     this.#failure = undefined;
-    // What still comes is thrown away, so that the end can be seen.
-    this.#stream.resume();
+    this.#source.clear();
+    this.#giveBack();
     return { done: true, value: undefined };
   }
 
@@ -92,28 +88,35 @@ export class Inbound implements AsyncIterableIterator<Uint8Array> {
     return this;
   }
 
-  #take(chunk: Uint8Array): void {
-    if (this.#ended) return;
+  #take(): Uint8Array | undefined {
+    if (this.#left) return undefined;
     try {
-      for (const message of this.#parser.push(chunk)) {
-        this.#messages.push(message);
-        this.#waiting += message.length;
-      }
+      const message = this.#source.next();
+      if (message) this.#giveBack();
+      return message;
     } catch (error) {
-      this.#onFailure(error);
-      return;
+      this.#broken(error);
+      return undefined;
     }
-    if (this.#waiting > highWater) this.#stream.pause();
-    this.#wake?.();
   }
 
-  #drop(message: Uint8Array): void {
-    this.#at++;
-    this.#waiting -= message.length;
-    if (this.#at === this.#messages.length) {
-      this.#messages = [];
-      this.#at = 0;
+  /** Of a message that is not whole yet everything is taken: it may be larger than the window. */
+  #giveBack(): void {
+    let keep = 0;
+    try {
+      if (this.#source.ready) keep = Math.min(this.#held, this.#source.waiting);
+    } catch (error) {
+      this.#broken(error);
     }
-    if (this.#waiting <= highWater / 2 && this.#stream.isPaused()) this.#stream.resume();
+    const size = this.#held - keep;
+    this.#held = keep;
+    if (size > 0) this.#consumed(size);
+  }
+
+  #broken(error: unknown): void {
+    this.#source.clear();
+    this.#failure ??= { error };
+    this.#ended = true;
+    this.#onFailure(error);
   }
 }

@@ -1,4 +1,7 @@
 // From bytes to messages and back, by the types of a method's definition.
+import { concatBytes } from "../../base/index.ts";
+import { BytesPieces } from "./bytes-pieces.ts";
+import { MessageParser, type MessageSource } from "./framing.ts";
 import type { Inbound } from "./inbound.ts";
 import { StatusError, statusCodes } from "./status.ts";
 import type { MessageType } from "./types.ts";
@@ -19,38 +22,54 @@ export const rawBatch: MessageType<readonly Uint8Array[]> = {
   decode: (bytes) => [bytes],
 };
 
-/** What messages of bytes look like encoded, by the message. */
-const madeEncoded = new WeakMap<object, Uint8Array>();
-
 /**
- * A message of bytes (field 1) with what `chunks`, of `size` bytes together, hold. It is put together in its encoding at
- * once, so that no byte is copied twice.
+ * Messages of bytes (field 1) whose borders mean nothing: received piece by piece, as the bytes come, without a copy. For
+ * tunnels.
  */
-export function bytesMessage(
-  chunks: readonly { readonly chunk: Uint8Array }[],
-  size: number,
-): { data: Uint8Array } {
+export const streamedBytes: MessageType<{ data: Uint8Array }> = {
+  encode: ({ data }) => ({ finish: () => concatBytes([bytesHead(data.length), data]) }),
+  decode: (data) => ({ data }),
+};
+
+/** What a message of bytes (field 1) begins with. */
+function bytesHead(size: number): Uint8Array {
   const head = [0x0a];
   let rest = size;
   for (; rest >= 0x80; rest >>>= 7) head.push((rest & 0x7f) | 0x80);
   head.push(rest);
-  const whole = new Uint8Array(head.length + size);
-  whole.set(head);
-  let at = head.length;
-  for (const { chunk } of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  const message = { data: whole.subarray(head.length) };
-  madeEncoded.set(message, whole);
-  return message;
+  return Uint8Array.from(head);
 }
 
-export function encoded(type: unknown, message: unknown): Uint8Array {
-  const made =
-    typeof message === "object" && message !== null ? madeEncoded.get(message) : undefined;
-  if (made) return made;
-  return (type as MessageType<unknown>).encode(message).finish();
+/** A message of bytes (field 1) with what several chunks hold, which are sent as they are. */
+export class GatheredBytes {
+  readonly chunks: readonly Uint8Array[];
+
+  constructor(chunks: readonly Uint8Array[]) {
+    this.chunks = chunks;
+  }
+
+  get data(): Uint8Array {
+    return concatBytes(this.chunks);
+  }
+}
+
+/** The parts of an encoded message. */
+export function encoded(type: unknown, message: unknown): readonly Uint8Array[] {
+  if (message instanceof GatheredBytes) {
+    let size = 0;
+    for (const { length } of message.chunks) size += length;
+    return [bytesHead(size), ...message.chunks];
+  }
+  return [(type as MessageType<unknown>).encode(message).finish()];
+}
+
+/** What makes messages of `type`, or what stands for them, out of a stream's bytes. */
+export function sourceOf(
+  type: unknown,
+  limit: number,
+  encoding: () => string | undefined,
+): MessageSource {
+  return type === streamedBytes ? new BytesPieces(limit) : new MessageParser(limit, encoding);
 }
 
 /** Throws `StatusError` where a message is not what it should be. */

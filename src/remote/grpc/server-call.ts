@@ -1,23 +1,17 @@
 // One call on the serving side: request to handler to messages, trailers and status.
-import {
-  constants,
-  type IncomingHttpHeaders,
-  type OutgoingHttpHeaders,
-  type ServerHttp2Stream,
-} from "node:http2";
 import { abortReason, log } from "../../base/index.ts";
-import { defaultMaxMessageSize, MessageParser } from "./framing.ts";
-import { headersOf, metadataOf, statusHeaders, timeoutOf } from "./headers.ts";
+import { errorCodes, type Fields, type Stream, type StreamEvents } from "../http2/index.ts";
+import { defaultMaxMessageSize } from "./framing.ts";
+import { fieldsOf, metadataOf, statusFields, timeoutOf } from "./headers.ts";
 import { Inbound } from "./inbound.ts";
-import { decoded } from "./messages.ts";
-import { send } from "./outbound.ts";
+import { decoded, sourceOf } from "./messages.ts";
+import { Outbound } from "./outbound.ts";
 import { asStatus, StatusError, statusCodes } from "./status.ts";
 import type { BoundMethod, Metadata, ServerCall, ServerOptions } from "./types.ts";
 
 /** What came with a call, and what it may be for. */
 export interface IncomingCall {
-  readonly headers: IncomingHttpHeaders;
-  readonly rawHeaders: readonly string[];
+  readonly fields: Fields;
   readonly methods: ReadonlyMap<string, BoundMethod>;
   readonly options: ServerOptions;
   /** Aborted, with the reason, when the call must end. */
@@ -26,66 +20,124 @@ export interface IncomingCall {
 
 const debug = log("grpc");
 
-const contentType = { ":status": 200, "content-type": "application/grpc" };
+const firstFields: Fields = [":status", "200", "content-type", "application/grpc"];
 
-/** Resolves when the call has ended and its handler has returned; never rejects. */
-export async function serveCall(stream: ServerHttp2Stream, incoming: IncomingCall): Promise<void> {
-  const { headers, methods, options, stopping } = incoming;
-  // A stream that the other side resets tells by `close`, too.
-  stream.on("error", () => {});
-  if (headers[":method"] !== "POST") return refuse(stream, 405);
-  if (!String(headers["content-type"] ?? "").startsWith("application/grpc"))
+/** `ended` resolves when the call has ended and its handler has returned; it never rejects. */
+export function serveCall(
+  stream: Stream,
+  incoming: IncomingCall,
+): { readonly events: StreamEvents; readonly ended: Promise<void> } {
+  const { fields } = incoming;
+  const pseudo = (name: string) => fields[fields.indexOf(name) + 1];
+  if (pseudo(":method") !== "POST") return refuse(stream, 405);
+  const metadata = metadataOf(fields);
+  if (!metadata.get("content-type")?.[0]?.startsWith("application/grpc"))
     return refuse(stream, 415);
-  const responder = new Responder(stream);
-  const controller = new AbortController();
-  const stop = () => controller.abort(stopping.reason);
-  if (stopping.aborted) stop();
-  stopping.addEventListener("abort", stop);
-  stream.once("close", () => {
-    if (!responder.ended) controller.abort(abortReason("the caller cancelled the call"));
-  });
-  try {
-    const path = String(headers[":path"] ?? "");
-    debug.debug("call", { path, stream: stream.id });
-    const method = methods.get(path);
-    if (!method) throw new StatusError(statusCodes.UNIMPLEMENTED, `unknown method ${path}`);
-    const metadata = metadataOf(incoming.rawHeaders);
-    const timer = startDeadline(timeoutOf(metadata), controller);
-    const call = new RunningCall(method, metadata, controller.signal, responder);
-    const encoding = () => metadata.get("grpc-encoding")?.[0];
-    const parser = new MessageParser(options.maxMessageSize ?? defaultMaxMessageSize, encoding);
-    const requests: Inbound = new Inbound(
-      stream,
-      parser,
-      () => requests.end(),
-      (error) => {
-        requests.fail(error);
-        // Handlers that wait for something else than requests end too.
-        controller.abort(error);
-      },
-    );
-    controller.signal.addEventListener("abort", () => requests.fail(controller.signal.reason));
-    try {
-      await respond(method, requests, call, responder);
-    } finally {
-      clearTimeout(timer);
-      await requests.return();
-    }
-    debug.debug("answered", { stream: stream.id });
-    responder.end(undefined);
-  } catch (error) {
-    const { aborted, reason } = controller.signal;
-    const status = asStatus(aborted ? reason : error);
-    debug.debug("failed", { stream: stream.id, code: status.code, message: status.message });
-    responder.end(status);
-  } finally {
-    stopping.removeEventListener("abort", stop);
-  }
+  const path = pseudo(":path") ?? "";
+  debug.debug("call", { path, stream: stream.id });
+  const running = new Running(stream, path, metadata, incoming);
+  return { events: running.events, ended: running.ended };
 }
 
-function refuse(stream: ServerHttp2Stream, status: number): void {
-  stream.resume();
-  stream.respond({ ":status": status }, { endStream: true });
+function refuse(stream: Stream, status: number) {
+  stream.sendHeaders([":status", String(status)], true);
+  stream.letGoAtEnd();
+  return { events: ignoring(stream), ended: Promise.resolve() };
+}
+
+/** Of a stream in which nobody is interested. */
+function ignoring(stream: Stream): StreamEvents {
+  const nothing = () => {};
+  return {
+    headers: nothing,
+    data: (piece) => stream.consumed(piece.length),
+    trailers: nothing,
+    ended: nothing,
+    drained: nothing,
+    closed: nothing,
+  };
+}
+
+/** A call that more are running already than may: as if it had not been made. */
+export function refuseCall(stream: Stream): StreamEvents {
+  stream.reset(errorCodes.REFUSED_STREAM);
+  return ignoring(stream);
+}
+
+class Running {
+  readonly events: StreamEvents;
+  readonly ended: Promise<void>;
+  readonly #stream: Stream;
+  readonly #metadata: Metadata;
+  readonly #incoming: IncomingCall;
+  readonly #controller = new AbortController();
+  readonly #responder: Responder;
+
+  constructor(stream: Stream, path: string, metadata: Metadata, incoming: IncomingCall) {
+    this.#stream = stream;
+    this.#metadata = metadata;
+    this.#incoming = incoming;
+    this.#responder = new Responder(stream);
+    const method = incoming.methods.get(path);
+    const inbound = this.#inbound(method);
+    this.events = {
+      ...ignoring(stream),
+      data: (piece) => inbound.take(piece),
+      ended: () => inbound.end(),
+      drained: () => this.#responder.outbound.drained(),
+      closed: () => {
+        this.#responder.outbound.drained();
+        if (!this.#responder.ended)
+          this.#controller.abort(abortReason("the caller cancelled the call"));
+      },
+    };
+    this.ended = this.#run(path, method, inbound);
+  }
+
+  #inbound(method: BoundMethod | undefined): Inbound {
+    const { options } = this.#incoming;
+    const encoding = () => this.#metadata.get("grpc-encoding")?.[0];
+    const source = sourceOf(
+      method?.definition.requestType,
+      options.maxMessageSize ?? defaultMaxMessageSize,
+      encoding,
+    );
+    const inbound = new Inbound(
+      source,
+      (size) => this.#stream.consumed(size),
+      // Handlers that wait for something else than requests end too.
+      (error) => this.#controller.abort(error),
+    );
+    const { signal } = this.#controller;
+    signal.addEventListener("abort", () => inbound.fail(signal.reason), { once: true });
+    return inbound;
+  }
+
+  async #run(path: string, method: BoundMethod | undefined, inbound: Inbound): Promise<void> {
+    const { stopping } = this.#incoming;
+    const { signal } = this.#controller;
+    const stream = this.#stream.id;
+    const stop = () => this.#controller.abort(stopping.reason);
+    if (stopping.aborted) stop();
+    stopping.addEventListener("abort", stop);
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      if (!method) throw new StatusError(statusCodes.UNIMPLEMENTED, `unknown method ${path}`);
+      timer = startDeadline(timeoutOf(this.#metadata), this.#controller);
+      const call = new RunningCall(method, this.#metadata, signal, this.#responder);
+      await respond(method, inbound, call, this.#responder);
+      debug.debug("answered", { stream });
+      this.#responder.end(undefined);
+    } catch (error) {
+      const status = asStatus(signal.aborted ? signal.reason : error);
+      debug.debug("failed", { stream, code: status.code, message: status.message });
+      this.#responder.end(status);
+    } finally {
+      clearTimeout(timer);
+      await inbound.return();
+      stopping.removeEventListener("abort", stop);
+    }
+  }
 }
 
 function startDeadline(
@@ -115,10 +167,12 @@ async function respond(
   const request = definition.requestStream ? requests : await only(requests);
   const answer = handler(request, call);
   if (!definition.responseStream) {
-    return await responder.send(definition.responseType, await answer);
+    await responder.send(definition.responseType, await answer);
+    return;
   }
   for await (const message of answer as AsyncIterable<unknown>) {
-    await responder.send(definition.responseType, message);
+    const full = responder.send(definition.responseType, message);
+    if (full !== undefined) await full;
     call.signal.throwIfAborted();
   }
 }
@@ -145,60 +199,45 @@ class RunningCall implements ServerCall {
   }
 
   sendHeaders(metadata: Metadata): void {
-    this.#responder.sendHeaders(headersOf(metadata));
+    this.#responder.sendHeaders(fieldsOf(metadata));
   }
 
   setTrailers(metadata: Metadata): void {
-    this.#responder.trailers = headersOf(metadata);
+    this.#responder.trailers = fieldsOf(metadata);
   }
 }
 
 /** The answering half of a call's stream. */
 class Responder {
-  trailers: OutgoingHttpHeaders = {};
+  trailers: Fields = [];
   ended = false;
-  readonly #stream: ServerHttp2Stream;
+  readonly outbound: Outbound;
+  readonly #stream: Stream;
+  #headersSent = false;
 
-  constructor(stream: ServerHttp2Stream) {
+  constructor(stream: Stream) {
     this.#stream = stream;
+    this.outbound = new Outbound(stream);
   }
 
-  sendHeaders(headers: OutgoingHttpHeaders): void {
-    const stream = this.#stream;
-    if (stream.headersSent || stream.destroyed || stream.closed) return;
-    stream.respond({ ...contentType, ...headers }, { waitForTrailers: true });
+  sendHeaders(fields: Fields): void {
+    if (this.#headersSent) return;
+    this.#headersSent = true;
+    this.#stream.sendHeaders([...firstFields, ...fields]);
   }
 
-  async send(type: unknown, message: unknown): Promise<void> {
-    this.sendHeaders({});
-    await send(this.#stream, type, message);
+  send(type: unknown, message: unknown): Promise<void> | undefined {
+    this.sendHeaders([]);
+    return this.outbound.send(type, message);
   }
 
   /** Undefined is a good end. */
   end(status: StatusError | undefined): void {
     if (this.ended) return;
     this.ended = true;
-    const stream = this.#stream;
-    if (stream.destroyed || stream.closed) return;
-    const trailers = { ...this.trailers, ...statusHeaders(status) };
-    stream.resume();
-    if (!stream.headersSent) {
-      stream.respond({ ...contentType, ...trailers }, { endStream: true });
-      this.#letGo();
-      return;
-    }
-    stream.once("wantTrailers", () => {
-      stream.sendTrailers(trailers);
-      this.#letGo();
-    });
-    stream.end();
-  }
-
-  /** A caller that goes on sending is told that nobody reads it any more. */
-  #letGo(): void {
-    const stream = this.#stream;
-    setImmediate(() => {
-      if (!stream.closed && !stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR);
-    });
+    const trailers = [...this.trailers, ...statusFields(status)];
+    if (this.#headersSent) this.#stream.end(trailers);
+    else this.#stream.sendHeaders([...firstFields, ...trailers], true);
+    this.#stream.letGoAtEnd();
   }
 }

@@ -1,19 +1,13 @@
 // The serving side of connections: hands calls to the methods of services and tells how they ended.
 
 import { setMaxListeners } from "node:events";
-import {
-  type IncomingHttpHeaders,
-  performServerHandshake,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-} from "node:http2";
 import type { Duplex } from "node:stream";
 import { abortable, type Call, delay } from "../../base/index.ts";
-import { keepAlive, sessionSettings, widenWindow } from "./connection.ts";
-import { serveCall } from "./server-call.ts";
+import { Http2Connection } from "../http2/index.ts";
+import { keepAlive, limitsOf } from "./connection.ts";
+import { refuseCall, serveCall } from "./server-call.ts";
 import { StatusError, statusCodes } from "./status.ts";
 import type { BoundMethod, GrpcServer, ServerOptions, Service } from "./types.ts";
-import { openWire } from "./wire.ts";
 
 const defaultMaxCalls = 1000;
 /** Milliseconds in which a connection must have said what HTTP/2 begins with: grpc-go's patience. */
@@ -27,7 +21,7 @@ export function createGrpcServer(
   const methods = new Map(
     services.flatMap((service) => service.methods.map((method) => [method.path, method] as const)),
   );
-  const sessions = new Map<ServerHttp2Session, Duplex>();
+  const connections = new Set<Http2Connection>();
   const running = new Set<Promise<void>>();
   const stopping = new AbortController();
   setMaxListeners(0, stopping.signal);
@@ -40,7 +34,7 @@ export function createGrpcServer(
     const ended = serveConnection(socket, {
       methods,
       options,
-      sessions,
+      connections,
       stopping: stopping.signal,
     });
     running.add(ended);
@@ -51,24 +45,19 @@ export function createGrpcServer(
     // Callers are told why, as far as they listen.
     stopping.abort(new StatusError(statusCodes.UNAVAILABLE, "the server is stopping"));
     const told = Promise.all(running).then(() => {});
-    for (const session of sessions.keys()) session.close();
+    for (const connection of connections) connection.close();
     const patience = new AbortController();
     await Promise.race([told, delay(lastWords, patience).catch(() => {})]);
     patience.abort();
-    for (const session of sessions.keys()) session.destroy();
-    // A session waits for its last write, which a peer that does not read never takes.
-    const deaf = setTimeout(() => {
-      for (const socket of sessions.values()) socket.destroy();
-    }, lastWords);
+    for (const connection of connections) connection.destroy();
     await Promise.all(running);
-    clearTimeout(deaf);
   };
   return {
     services,
     accept,
     async shutdown(call: Call) {
       closing = true;
-      for (const session of sessions.keys()) session.close();
+      for (const connection of connections) connection.close();
       try {
         await abortable(Promise.all(running), call);
       } catch (error) {
@@ -83,77 +72,40 @@ export function createGrpcServer(
 /** Milliseconds in which callers hear that the server is cut off. */
 const lastWords = 500;
 
-interface Connection {
+interface Serving {
   /** Aborted when calls must end. */
   readonly stopping: AbortSignal;
   readonly methods: ReadonlyMap<string, BoundMethod>;
   readonly options: ServerOptions;
-  /** With what each was opened on. */
-  readonly sessions: Map<ServerHttp2Session, Duplex>;
-}
-
-/** What a client's side of a connection begins with (RFC 9113, 3.4). */
-const preface = new TextEncoder().encode("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-
-/** Looks at the first bytes, which others read too. */
-function expectPreface(socket: Duplex, otherwise: () => void): void {
-  let at = 0;
-  const look = (chunk: Uint8Array): void => {
-    const wrong = chunk
-      .subarray(0, preface.length - at)
-      .some((byte, i) => byte !== preface[at + i]);
-    at += chunk.length;
-    if (wrong || at >= preface.length) socket.off("data", look);
-    if (wrong) otherwise();
-  };
-  socket.on("data", look);
+  readonly connections: Set<Http2Connection>;
 }
 
 /** Resolves when the connection and all its calls have ended. */
 async function serveConnection(
   socket: Duplex,
-  { methods, options, sessions, stopping }: Connection,
+  { methods, options, connections, stopping }: Serving,
 ): Promise<void> {
-  // Node's HTTP/2 stops reading where it meets something else, and says nothing.
-  expectPreface(socket, () => {
-    options.onError?.(new Error("the other side does not speak HTTP/2"));
-    session.destroy();
-    wire.destroy();
-  });
-  const wire = openWire(socket);
-  const session = performServerHandshake(wire, {
-    ...sessionSettings,
-    settings: {
-      ...sessionSettings.settings,
-      maxConcurrentStreams: options.maxConcurrentCalls ?? defaultMaxCalls,
-    },
-  });
-  sessions.set(session, socket);
-  widenWindow(session);
+  const maxCalls = options.maxConcurrentCalls ?? defaultMaxCalls;
   const calls = new Set<Promise<void>>();
-  const patience = setTimeout(() => session.destroy(), handshakePatience);
-  patience.unref();
-  session.once("remoteSettings", () => clearTimeout(patience));
-  session.on("error", (error) => options.onError?.(error));
-  wire.on("error", (error) => options.onError?.(error));
-  const stopPings = keepAlive(session, options.keepAlive);
-  session.on(
-    "stream",
-    (
-      stream: ServerHttp2Stream,
-      headers: IncomingHttpHeaders,
-      _flags: number,
-      rawHeaders: string[],
-    ) => {
-      const ended = serveCall(stream, { headers, rawHeaders, methods, options, stopping });
+  const connection = new Http2Connection(socket, {
+    limits: limitsOf(maxCalls),
+    onError: (error) => options.onError?.(error),
+    onStream: (stream, fields) => {
+      // A handler may need longer for its end than the stream that its caller has reset.
+      if (calls.size >= maxCalls) return refuseCall(stream);
+      const { events, ended } = serveCall(stream, { fields, methods, options, stopping });
       calls.add(ended);
       void ended.finally(() => calls.delete(ended));
+      return events;
     },
-  );
-  await new Promise<void>((resolve) => session.once("close", resolve));
-  clearTimeout(patience);
+  });
+  connections.add(connection);
+  const patience = setTimeout(() => connection.destroy(), handshakePatience);
+  patience.unref();
+  void connection.greeted.then(() => clearTimeout(patience));
+  const stopPings = keepAlive(connection, options.keepAlive);
+  await connection.closed;
   stopPings();
-  sessions.delete(session);
-  wire.destroy();
+  connections.delete(connection);
   await Promise.all(calls);
 }

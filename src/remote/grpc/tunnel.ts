@@ -1,6 +1,6 @@
 // A byte stream through a call that carries messages of bytes in both directions.
 import { Duplex } from "node:stream";
-import { bytesMessage } from "./messages.ts";
+import { GatheredBytes } from "./messages.ts";
 
 /** Control.Session's and the SSH forwarding's messages. */
 export interface BytesMessage {
@@ -129,7 +129,7 @@ function gathered(queue: { chunk: Uint8Array; done: () => void }[]): {
       messages.push({ data: first.chunk.subarray(at, at + maxPiece) });
     return { messages, done };
   }
-  return { messages: [bytesMessage(taken, size)], done };
+  return { messages: [new GatheredBytes(taken.map((one) => one.chunk))], done };
 }
 
 /** Messages of a source that is known only later, before the first of them is asked for. */
