@@ -325,6 +325,33 @@ describeWith(needs, "a daemon with docker buildx for a client", () => {
     await expect.poll(sleeping, { timeout: 10_000 }).toBe(false);
   });
 
+  it("builds twice for a client that compares, and names what differs", async () => {
+    const env = { BUILDKIT_HOST: `unix://${socket}` };
+    const verify = (Dockerfile: string) =>
+      world.kiln(["build", "--verify", world.context({ Dockerfile })], { env });
+    const same = await verify("FROM busybox\nRUN echo the-same > /same\n");
+    expect([same.status, same.status === 0 ? "" : same.stderr]).toEqual([0, ""]);
+    const other = await verify("FROM busybox\nRUN cat /proc/sys/kernel/random/uuid > /other\n");
+    expect([other.status, other.stderr]).toEqual([1, expect.stringContaining("/other differs")]);
+  }, 120_000);
+
+  it("tells failures in the words of BuildKit", () => {
+    const lines = (Dockerfile: string, ...more: string[]) =>
+      build(...more, world.context({ Dockerfile })).text;
+    expect(lines("FROM busybox\nBOGUS\n")).toContain(
+      "failed to solve: dockerfile parse error on line 2: unknown instruction: BOGUS",
+    );
+    expect(lines("FROM scratch\n", "-f", "none")).toContain(
+      "failed to solve: failed to read dockerfile: open none: no such file or directory",
+    );
+    expect(lines("FROM scratch\n", "-o", "type=none")).toContain(
+      'failed to solve: exporter "none" could not be found',
+    );
+    expect(lines("FROM scratch\nCOPY gone /\n")).toMatch(
+      /failed to solve: .*failed to calculate checksum of ref .*"\/gone": not found/,
+    );
+  });
+
   it("keeps a second daemon off its directory", () => {
     const args = ["serve", "--root", world.root, "--addr", `unix://${dirname(socket)}/other.sock`];
     const { status, stderr } = spawnSync(kiln, args, { encoding: "utf8", timeout: 20_000 });

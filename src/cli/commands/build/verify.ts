@@ -43,12 +43,12 @@ export async function prepareVerification(
   const uploads = await keepUploads(plan.uploads, place, world);
   const layouts = ["first", "second"].map((name) => join(place, name)) as [string, string];
   const image = plan.exporters.find(({ type }) => type !== "local" && type !== "tar");
-  const request = layoutRequest(image);
+  const request = (layout: string) => layoutRequest(image, layout);
   return {
     first: {
       ...plan,
       uploads: uploads(),
-      exporters: [...plan.exporters, request],
+      exporters: [...plan.exporters, request(layouts[0])],
       receivers: [...plan.receivers, receiver(layouts[0])],
     },
     second: {
@@ -61,7 +61,7 @@ export async function prepareVerification(
         "no-cache": "",
         "build-arg:BUILDKIT_CACHE_MOUNT_NS": basename(place),
       },
-      exporters: [request],
+      exporters: [request(layouts[1])],
       receivers: [receiver(layouts[1])],
     },
     openSecond: await prepareSecond(builder, { place, layout: layouts[0], limits }, world, owned),
@@ -134,11 +134,11 @@ async function* fileBytes(path: string): Bytes {
 }
 
 /** The image as the build makes it, without its names: those are no part of what is compared. */
-function layoutRequest(image: ExportRequest | undefined): ExportRequest {
+function layoutRequest(image: ExportRequest | undefined, dest: string): ExportRequest {
   const kept =
     /^(compression|compression-level|force-compression|oci-mediatypes|rewrite-timestamp|source-date-epoch)$|^annotation/;
   const attrs = Object.entries(image?.attrs ?? {}).filter(([name]) => kept.test(name));
-  return { type: "oci", attrs: { ...Object.fromEntries(attrs), tar: "false" } };
+  return { type: "oci", attrs: { ...Object.fromEntries(attrs), tar: "false", dest } };
 }
 
 function receiver(dest: string): Receiver {
