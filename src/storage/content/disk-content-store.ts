@@ -1,17 +1,13 @@
 // Blobs as files named by their digest: temporary file, hash, rename; whatever can be seen is whole.
 import { randomBytes } from "node:crypto";
 import {
-  closeSync,
   mkdirSync,
-  openSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
   utimesSync,
-  write,
-  writeSync,
 } from "node:fs";
 import { open, readdir, rename, rm, stat } from "node:fs/promises";
 import {
@@ -32,14 +28,13 @@ import {
   verified,
 } from "../../base/index.ts";
 import type { Descriptor } from "../../formats/oci/index.ts";
+import { BlobFile } from "./blob-file.ts";
 import type { ContentStore, StoredBlob } from "./content.ts";
 
 /** Large enough that reading costs little more than hashing. */
 const readSize = 1024 * 1024;
 /** Up to this, as manifests and configurations are, a turn in the thread pool takes longer than reading all of it. */
 const smallBlob = 64 * 1024;
-/** From this on, a turn in the thread pool costs less than waiting for the kernel to take the bytes. */
-const largeWrite = 128 * 1024;
 /** How old unfinished blobs of processes in other pid namespaces must be before they count as left behind. */
 const unknownOwnerAge = 24 * 3600 * 1000;
 
@@ -156,31 +151,19 @@ class DiskContentStore implements ContentStore {
   async #receive(data: Bytes, call: Call): Promise<{ path: string; digest: Digest; size: number }> {
     const path = this.#temporary();
     const digester = createDigester();
-    let size = 0;
-    let file: number | undefined;
-    let writing: Promise<void> | undefined;
+    let file: BlobFile | undefined;
     try {
-      file = openSync(path, "wx", 0o600);
+      file = new BlobFile(path);
       for await (const chunk of data) {
         throwIfAborted(call);
-        // While one chunk is written, it is hashed, and the next one is made.
-        await writing;
-        writing = chunk.length < largeWrite ? writeNow(file, chunk) : writeSoon(file, chunk);
-        writing?.catch(() => {});
+        await file.append(chunk);
         digester.update(chunk);
-        size += chunk.length;
       }
-      await writing;
-      closeSync(file);
-      file = undefined;
-      // A name must never stand for contents that a power cut can take away. Off the main thread: it may take long.
-      const handle = await open(path, "r+");
-      await handle.datasync().finally(() => handle.close());
-      return { path, digest: digester.digest(), size };
+      // A name must never stand for contents that a power cut can take away.
+      await file.finish();
+      return { path, digest: digester.digest(), size: file.size };
     } catch (error) {
-      // The number must not be another file's while somebody still writes to it.
-      await writing?.catch(() => {});
-      if (file !== undefined) closeSync(file);
+      await file?.abandon();
       await rm(path, { force: true });
       throw fromNodeError(error, `writing a blob in ${this.#dir}`);
     }
@@ -249,18 +232,6 @@ async function* readLarge(path: string, call: Call): Bytes {
     }
   } finally {
     await file.close();
-  }
-}
-
-function writeNow(file: number, chunk: Uint8Array): undefined {
-  for (let at = 0; at < chunk.length; ) at += writeSync(file, chunk, at);
-}
-
-async function writeSoon(file: number, chunk: Uint8Array): Promise<void> {
-  for (let at = 0; at < chunk.length; ) {
-    at += await new Promise<number>((resolve, reject) => {
-      write(file, chunk, at, (error, count) => (error ? reject(error) : resolve(count)));
-    });
   }
 }
 
