@@ -4,7 +4,12 @@ import type { Bytes } from "../../base/index.ts";
 import { DeflateThreads, type OwnedBlock, type PackedBlock } from "./deflate-threads.ts";
 import { windowLength } from "./pack-block.ts";
 
-export interface GzipOptions {
+export interface TakenChunks {
+  /** Told of each chunk when its bytes have been taken over: whoever made it may write to it again. */
+  readonly taken?: ((chunk: Uint8Array) => void) | undefined;
+}
+
+export interface GzipOptions extends TakenChunks {
   /** 1 (fast) to 9 (small); 6 where absent. */
   readonly level?: number;
   /** True, asked before each block, leaves most of the processors to others: blocks are deflated one after the other. */
@@ -29,7 +34,7 @@ export async function* gzip(data: Bytes, options: GzipOptions = {}): Bytes {
   let sum = 0;
   let size = 0;
   try {
-    for await (const block of blocks(data, spare)) {
+    for await (const block of blocks(data, spare, options.taken)) {
       const bytes = block.window.subarray(block.start);
       sum = crc32(bytes, sum);
       size += bytes.length;
@@ -55,7 +60,11 @@ async function* settled(running: Promise<PackedBlock>[], spare: Memory[]): Bytes
 }
 
 /** Regroups chunks into blocks of exactly `blockLength` bytes; only the last may be shorter. Gives `spare` memory out again. */
-async function* blocks(data: Bytes, spare: Memory[]): AsyncIterable<OwnedBlock> {
+async function* blocks(
+  data: Bytes,
+  spare: Memory[],
+  taken: TakenChunks["taken"],
+): AsyncIterable<OwnedBlock> {
   let window: Memory = new Uint8Array(blockLength);
   let start = 0;
   let filled = 0;
@@ -73,6 +82,7 @@ async function* blocks(data: Bytes, spare: Memory[]): AsyncIterable<OwnedBlock> 
       start = windowLength;
       filled = start;
     }
+    taken?.(chunk);
   }
   if (filled > start) yield { window: window.slice(0, filled), start };
 }

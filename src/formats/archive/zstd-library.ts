@@ -18,6 +18,12 @@ export interface Decoded {
   readonly frameEnded: boolean;
 }
 
+/** Packs one piece of data at a time, in memory that it keeps. */
+export interface ZstdEncoder {
+  /** One frame with the data's length in it. */
+  encode(data: Uint8Array, level: number): Promise<Uint8Array>;
+}
+
 /** Owned by who made it. */
 export interface ZstdDecoder extends Disposable {
   /** As much of `input` from `at` on as fits into `output`. Throws an error with code `ZSTD_error` for damage. */
@@ -25,8 +31,7 @@ export interface ZstdDecoder extends Disposable {
 }
 
 export interface ZstdLibrary {
-  /** One frame with the data's length in it. */
-  compress(data: Uint8Array, level: number): Promise<Uint8Array>;
+  encoder(): ZstdEncoder;
   /** Windows larger than 2^`windowLog` bytes are refused. */
   decoder(windowLog: number): ZstdDecoder;
 }
@@ -85,16 +90,22 @@ function bind(library: ReturnType<Koffi["load"]>): ZstdLibrary {
     throw Object.assign(new Error(message), { code: "ZSTD_error" });
   };
   return {
-    async compress(data, level) {
-      const context = newEncoder();
-      try {
-        checked(setEncoder(context, levelParameter, level));
-        const packed = new Uint8Array(Number(bound(data.length)));
-        const size = await later(encode, context, packed, packed.length, data, data.length);
-        return packed.slice(0, checked(size));
-      } finally {
-        freeEncoder(context);
-      }
+    encoder() {
+      let room = new Uint8Array(0);
+      return {
+        async encode(data, level) {
+          const context = newEncoder();
+          try {
+            checked(setEncoder(context, levelParameter, level));
+            const most = Number(bound(data.length));
+            if (room.length < most) room = new Uint8Array(most);
+            const size = await later(encode, context, room, room.length, data, data.length);
+            return room.slice(0, checked(size));
+          } finally {
+            freeEncoder(context);
+          }
+        },
+      };
     },
     decoder(windowLog) {
       const context = newDecoder();

@@ -2,7 +2,8 @@
 import { Transform } from "node:stream";
 import * as zlib from "node:zlib";
 import { type Bytes, KilnError } from "../../base/index.ts";
-import { type ZstdDecoder, zstdLibrary } from "./zstd-library.ts";
+import type { TakenChunks } from "./gzip.ts";
+import { type ZstdDecoder, type ZstdEncoder, zstdLibrary } from "./zstd-library.ts";
 
 /** What Node 22.15 and later have; the types are those of Node 20. */
 interface ZstdSupport {
@@ -31,11 +32,23 @@ export function hasZstd(): boolean {
   return zstdCompress !== undefined || zstdLibrary() !== undefined;
 }
 
-export interface ZstdOptions {
+export interface ZstdOptions extends TakenChunks {
   /** 1 (fast) to 22 (small); 3 where absent or 0. */
   readonly level?: number;
   /** True, asked before each block, leaves most of the processors to others: blocks are packed one after the other. */
   readonly atLeisure?: () => boolean;
+}
+
+/** Where a block is gathered and packed. Used again and again: memory new to the process costs as much as packing fast does. */
+interface Bench {
+  readonly memory: Uint8Array<ArrayBuffer>;
+  readonly encode: ZstdEncoder["encode"];
+}
+
+/** A block that is being packed. */
+interface Running {
+  readonly bench: Bench;
+  readonly packing: Promise<Uint8Array>;
 }
 
 /**
@@ -44,34 +57,48 @@ export interface ZstdOptions {
  */
 export async function* zstd(data: Bytes, options: ZstdOptions = {}): Bytes {
   const level = options.level || usualLevel;
-  const running: Promise<Uint8Array>[] = [];
+  const running: Running[] = [];
+  const spare: Bench[] = [];
   let any = false;
   try {
-    for await (const block of blocks(data)) {
+    for await (const { bench, length } of blocks(data, spare, options.taken)) {
       any = true;
-      const packing = packBlock(block, level);
+      const packing = bench.encode(bench.memory.subarray(0, length), level);
       packing.catch(() => {});
-      running.push(packing);
+      running.push({ bench, packing });
       const limit = options.atLeisure?.() ? 0 : ahead;
-      while (running.length > limit) yield (await running.shift()) as Uint8Array;
+      while (running.length > limit) yield* settled(running, spare);
     }
     // Nothing at all is a frame too.
-    if (!any) running.push(packBlock(new Uint8Array(0), level));
-    while (running.length > 0) yield (await running.shift()) as Uint8Array;
+    if (!any) yield await newBench(0).encode(new Uint8Array(0), level);
+    while (running.length > 0) yield* settled(running, spare);
   } finally {
-    await Promise.allSettled(running);
+    await Promise.allSettled(running.map(({ packing }) => packing));
   }
 }
 
-function packBlock(block: Uint8Array, level: number): Promise<Uint8Array> {
-  if (zstdCompress) {
-    return new Promise((resolve, reject) =>
-      zstdCompress(block, { params: { [levelParameter]: level } }, (error, packed) =>
-        error ? reject(error) : resolve(packed),
-      ),
-    );
-  }
-  return library().compress(block, level);
+async function* settled(running: Running[], spare: Bench[]): Bytes {
+  const first = running[0];
+  if (first === undefined) return;
+  const packed = await first.packing;
+  running.shift();
+  spare.push(first.bench);
+  yield packed;
+}
+
+function newBench(length: number): Bench {
+  return {
+    memory: new Uint8Array(length),
+    encode: zstdCompress ? encodeHere : library().encoder().encode,
+  };
+}
+
+function encodeHere(data: Uint8Array, level: number): Promise<Uint8Array> {
+  return new Promise((resolve, reject) =>
+    zstdCompress?.(data, { params: { [levelParameter]: level } }, (error, packed) =>
+      error ? reject(error) : resolve(packed),
+    ),
+  );
 }
 
 function library() {
@@ -84,22 +111,28 @@ function library() {
   );
 }
 
-async function* blocks(data: Bytes): AsyncIterable<Uint8Array> {
-  let block = new Uint8Array(blockLength);
+async function* blocks(
+  data: Bytes,
+  spare: Bench[],
+  taken: TakenChunks["taken"],
+): AsyncIterable<{ readonly bench: Bench; readonly length: number }> {
+  let bench: Bench | undefined;
   let filled = 0;
   for await (const chunk of data) {
     for (let at = 0; at < chunk.length; ) {
+      bench ??= spare.pop() ?? newBench(blockLength);
       const length = Math.min(blockLength - filled, chunk.length - at);
-      block.set(chunk.subarray(at, at + length), filled);
+      bench.memory.set(chunk.subarray(at, at + length), filled);
       filled += length;
       at += length;
       if (filled < blockLength) continue;
-      yield block;
-      block = new Uint8Array(blockLength);
+      yield { bench, length: filled };
+      bench = undefined;
       filled = 0;
     }
+    taken?.(chunk);
   }
-  if (filled > 0) yield block.subarray(0, filled);
+  if (bench) yield { bench, length: filled };
 }
 
 /** A stream that unpacks any number of frames. Windows above 2^`windowLog` bytes are refused; damage has a `ZSTD_` code. */

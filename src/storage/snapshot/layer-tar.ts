@@ -20,7 +20,7 @@ import {
 import { canChown } from "./attributes.ts";
 import type { LayerStore } from "./layer-store.ts";
 import { type NotedOwner, takeOwner } from "./owner-note.ts";
-import type { SnapshotLayer } from "./snapshot.ts";
+import type { LayerTarOptions, SnapshotLayer } from "./snapshot.ts";
 import { deviceOf, inside, isWhiteoutStat, namesIn, pathIn, readXattrs } from "./tree-files.ts";
 import { isOpaque } from "./whiteout.ts";
 
@@ -36,15 +36,14 @@ const nanoseconds = 1_000_000_000n;
 export async function* layerTar(
   store: LayerStore,
   layer: SnapshotLayer,
-  options: { readonly clamp?: number },
+  options: LayerTarOptions,
   unpack: () => Promise<void>,
   call: Call,
 ): Bytes {
   await unpack();
   const implied = new Set(store.info(layer.id).implied ?? []);
-  const { clamp } = options;
   const { userXattr } = store;
-  const writer = new TreeWriter({ root: store.files(layer.id), implied, clamp, userXattr });
+  const writer = new TreeWriter({ ...options, root: store.files(layer.id), implied, userXattr });
   try {
     yield* interruptible(writer.chunks(true), call);
   } catch (error) {
@@ -79,7 +78,7 @@ function* interruptible(chunks: Iterable<Uint8Array>, call: Call): Iterable<Uint
   }
 }
 
-interface TreeWriterOptions extends TreeTarOptions {
+interface TreeWriterOptions extends TreeTarOptions, LayerTarOptions {
   readonly root: string;
   /** Directories that are not told of. */
   readonly implied: ReadonlySet<string>;
@@ -94,15 +93,17 @@ class TreeWriter {
   readonly #userXattr: boolean;
   /** First names of files with several links, by device and inode. */
   readonly #links = new Map<string, string>();
-  #chunk = new Uint8Array(chunkSize);
+  readonly #spare: Uint8Array[];
+  #chunk: Uint8Array = new Uint8Array(chunkSize);
   #filled = 0;
 
-  constructor({ root, prefix = "", implied, clamp, userXattr }: TreeWriterOptions) {
+  constructor({ root, prefix = "", implied, clamp, userXattr, spare = [] }: TreeWriterOptions) {
     this.#root = root;
     this.#prefix = prefix;
     this.#implied = implied;
     this.#clamp = clamp === undefined ? undefined : BigInt(clamp);
     this.#userXattr = userXattr;
+    this.#spare = spare;
   }
 
   *chunks(ended: boolean): Generator<Uint8Array> {
@@ -216,7 +217,7 @@ class TreeWriter {
 
   #full(): Uint8Array {
     const full = this.#chunk;
-    this.#chunk = new Uint8Array(chunkSize);
+    this.#chunk = this.#spare.pop() ?? new Uint8Array(chunkSize);
     this.#filled = 0;
     return full;
   }

@@ -8,6 +8,7 @@ import { isPrefix } from "./layers.ts";
 import { withMounted } from "./mount.ts";
 import type {
   ActiveSnapshot,
+  LayerTarOptions,
   LazyLayer,
   Mount,
   Snapshot,
@@ -140,7 +141,7 @@ export class LayeredSnapshotter implements CollectableSnapshotter {
     return added.length === 0 ? undefined : this.#stacks.open(added);
   }
 
-  tar(layer: SnapshotLayer, options: { readonly clamp?: number }, call: Call): Bytes {
+  tar(layer: SnapshotLayer, options: LayerTarOptions, call: Call): Bytes {
     return layerTar(this.#store, layer, options, () => this.#unpacker.unpack(layer, call), call);
   }
 

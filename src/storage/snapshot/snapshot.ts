@@ -94,6 +94,13 @@ export interface LazyLayer extends LayerBlob {
   fetch(call: Call): Bytes;
 }
 
+export interface LayerTarOptions {
+  /** Seconds since 1970: every later time becomes this. */
+  readonly clamp?: number | undefined;
+  /** Chunks that were read before and are not needed any more: they are filled again instead of new ones. */
+  readonly spare?: Uint8Array[] | undefined;
+}
+
 export interface Snapshotter extends AsyncDisposable {
   readonly name: "overlay" | "fuse" | "copy";
   active(parent: Snapshot | undefined, call: Call): Promise<ActiveSnapshot>;
@@ -106,8 +113,8 @@ export interface Snapshotter extends AsyncDisposable {
     upper: Snapshot | undefined,
     call: Call,
   ): Promise<Snapshot | undefined>;
-  /** One layer as an uncompressed, deterministic tar; `clamp` (seconds) lowers every later mtime to itself. */
-  tar(layer: SnapshotLayer, options: { readonly clamp?: number }, call: Call): Bytes;
+  /** One layer as an uncompressed, deterministic tar. */
+  tar(layer: SnapshotLayer, options: LayerTarOptions, call: Call): Bytes;
   /** Where the files of a layer lie, for reading and linking while a snapshot with it is held. Undefined when they are not here. */
   directory(layer: SnapshotLayer): string | undefined;
   /** Undefined when it is gone. */

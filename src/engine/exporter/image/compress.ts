@@ -1,6 +1,6 @@
 // Compressing a layer: gzip and zstd in this house's own way, blocks side by side.
 import { type Bytes, KilnError } from "../../../base/index.ts";
-import { gzip, hasZstd, zstd } from "../../../formats/archive/index.ts";
+import { gzip, hasZstd, type TakenChunks, zstd } from "../../../formats/archive/index.ts";
 import type { Compression } from "../../../formats/oci/index.ts";
 
 /** How a layer may be packed: `estargz` is gzip to those who do not know better. */
@@ -27,7 +27,7 @@ export function compress(
   data: Bytes,
   compression: Compression,
   level: number | undefined,
-  pace?: Pace,
+  pace?: Partial<Pace> & TakenChunks,
 ): Bytes {
   if (compression === "none") return data;
   const options = { ...pace, ...(level === undefined ? {} : { level }) };

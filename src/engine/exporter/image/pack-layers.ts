@@ -110,14 +110,17 @@ async function packLayer(
     told = true;
     call.emit({ type: "progress", step: call.step, id, at: new Date(), ...amount });
   };
-  const watched = watch(openTar(parts, layer, options, call), digester, tell);
+  const spare: Uint8Array[] = [];
+  const watched = watch(openTar(parts, layer, options, spare, call), digester, tell);
   const { compression, level, pace } = options;
   const seekable =
     compression === "estargz"
       ? estargz(watched, { ...pace, ...(level === undefined ? {} : { level }) })
       : undefined;
   const kind = compression === "estargz" ? "gzip" : compression;
-  const packed = seekable?.data ?? compress(watched, kind, level, pace);
+  const packed =
+    seekable?.data ??
+    compress(watched, kind, level, { ...pace, taken: (chunk) => keepOne(spare, chunk) });
   const stored = await parts.content.ingest(layerType(kind), packed, call);
   const facts = seekable?.facts();
   const plain = digester.digest();
@@ -161,11 +164,17 @@ function openTar(
   { snapshotter }: LayerPackerParts,
   layer: SnapshotLayer,
   { read, clamp }: PackOptions,
+  spare: Uint8Array[],
   call: StepCall,
 ): Bytes {
-  if (!layer.blob) return snapshotter.tar(layer, clamp === undefined ? {} : { clamp }, call);
+  if (!layer.blob) return snapshotter.tar(layer, { clamp, spare }, call);
   const { descriptor } = layer.blob;
   return decompress(read(descriptor, call), `layer ${descriptor.digest}`);
+}
+
+/** More than one are not under way between the archive and its compression. */
+function keepOne(spare: Uint8Array[], chunk: Uint8Array): void {
+  if (spare.length === 0) spare.push(chunk);
 }
 
 /** How often a running packing says how far it is, in bytes. */
