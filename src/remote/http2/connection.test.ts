@@ -186,6 +186,16 @@ it("a connection that is cut fails its streams on both sides", async () => {
   expect(streams[0]?.error?.message).toBe("enough");
 });
 
+it("a socket that is closed already is the end of its connection", async () => {
+  const [near, far] = pair();
+  near.destroy();
+  far.destroy();
+  await new Promise((done) => setImmediate(done));
+  const { connection } = serve(far);
+  await connection.closed;
+  expect(connection.usable).toBe(false);
+});
+
 /** What one side says, written down. */
 function listen(socket: Duplex) {
   const said: string[] = [];

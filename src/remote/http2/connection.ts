@@ -79,11 +79,12 @@ export class Http2Connection {
       this.#greet = resolve;
     });
     this.closed = new Promise((resolve) => {
-      socket.once("close", () => {
+      const gone = () => {
         this.#finish(this.#failure);
         resolve();
-      });
-      if (socket.destroyed) queueMicrotask(() => socket.emit("close"));
+      };
+      if (socket.closed) queueMicrotask(gone);
+      else socket.once("close", gone);
     });
     this.#open();
   }
