@@ -78,6 +78,15 @@ describeWith(["bundle", "runtime"], "kiln doctor", () => {
     expect([0, 1]).toContain(status);
   });
 
+  it("says who can put right what this user cannot", () => {
+    if (process.getuid?.() !== 0) return;
+    const before = ["setpriv", "--reuid", "65534", "--clear-groups"];
+    const env = { KILN_ROOT: join(directory, "elsewhere"), HOME: "/nonexistent" };
+    const { stdout, stderr } = run(["--fix"], env, before);
+    expect(stdout).toMatch(/^ +# usermod --add-subuids/m);
+    expect(stderr).toContain("needs root: run the commands after # above as root");
+  });
+
   it("refuses a format that it does not know", () => {
     expect(run(["--format", "xml"]).stderr).toContain("Formats are pretty and json.");
   });

@@ -3,17 +3,17 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { describeWith } from "../kit/needs.ts";
-import { ways } from "../kit/ordinary-user.ts";
+import { needsOf, prefixWays, ways } from "../kit/ordinary-user.ts";
 import type { TarSpec } from "../kit/tar.ts";
 import { type HostileWorld, openHostileWorld } from "./hostile-world.ts";
 
 const climb = "../../../../../../../../../../../..";
 
 /** Root, and an ordinary user on every rung. */
-const standings = [undefined, ...ways];
+const standings = [undefined, ...ways, ...prefixWays];
 
 describe.each(standings.map((way) => ({ who: way?.name ?? "root", way })))("as $who", ({ way }) => {
-  describeWith(["root", "runtime", "bundle", "busybox"], "hostile images", () => {
+  describeWith(needsOf(way), "hostile images", () => {
     let world: HostileWorld;
     let before: string;
     beforeAll(async () => {

@@ -12,6 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
+import { busyboxContext } from "../../scripts/fixtures/base-images.ts";
 import { AsyncStack, digestOf } from "../../src/base/index.ts";
 import { mediaTypes } from "../../src/formats/oci/index.ts";
 import { makeUser, userEnvironment, type Way } from "../kit/ordinary-user.ts";
@@ -69,16 +70,19 @@ const applets =
   );
 
 /** A layer of busybox with the usual names. */
-function busyboxLayer(): readonly TarSpec[] {
+function busyboxLayer(busybox: string): readonly TarSpec[] {
   return [
     { path: "bin/", mode: 0o755 },
     { path: "tmp/", mode: 0o1777 },
-    { path: "bin/busybox", data: readFileSync("/bin/busybox"), mode: 0o755 },
+    { path: "bin/busybox", data: readFileSync(busybox), mode: 0o755 },
     ...applets.map((name) => ({ path: `bin/${name}`, linkname: "busybox" })),
   ];
 }
 
-/** `way`: Kiln runs as an ordinary user made for this, who owns the canary; as root where absent. */
+/**
+ * `way`: Kiln runs as an ordinary user made for this, who owns the canary; as root where absent. With a way of emulation, all
+ * images and steps are for another processor.
+ */
 export async function openHostileWorld(way?: Way): Promise<HostileWorld> {
   await using opening = new AsyncStack();
   const directory = mkdtempSync(join(tmpdir(), "kiln-hostile-"));
@@ -93,9 +97,12 @@ export async function openHostileWorld(way?: Way): Promise<HostileWorld> {
     if (user) execFileSync("chown", ["-R", `${user.name}:`, path]);
   };
   give(directory);
-  const busybox = layerOf(busyboxLayer());
+  const machine = process.arch === "arm64" ? "arm64" : "amd64";
+  const architecture = way?.emulation === undefined ? machine : otherThan(machine);
+  const busybox = layerOf(busyboxLayer(busyboxFor(architecture, machine)));
   let count = 0;
-  const rawImage = (layers: readonly RawLayer[]) => push(registry, `evil${++count}`, layers);
+  const rawImage = (layers: readonly RawLayer[]) =>
+    push(registry, `evil${++count}`, layers, architecture);
   const context = (files: Readonly<Record<string, string>>) => {
     const path = join(directory, `context${++count}`);
     mkdirSync(path);
@@ -131,6 +138,7 @@ export async function openHostileWorld(way?: Way): Promise<HostileWorld> {
         "build",
         "--progress",
         "plain",
+        ...(architecture === machine ? [] : ["--platform", `linux/${architecture}`]),
         ...args,
         context({ Dockerfile: dockerfile, ...files }),
       ]),
@@ -138,13 +146,27 @@ export async function openHostileWorld(way?: Way): Promise<HostileWorld> {
   };
 }
 
+function otherThan(machine: string): string {
+  return machine === "arm64" ? "amd64" : "arm64";
+}
+
+function busyboxFor(architecture: string, machine: string): string {
+  if (architecture === machine) return "/bin/busybox";
+  const context = busyboxContext(join(checkout, ".kiln/fixtures"));
+  return join(context, `rootfs-${architecture}/bin/busybox`);
+}
+
 export function layerOf(entries: readonly TarSpec[]): RawLayer {
   const tar = tarOf(entries);
   return { blob: gzipSync(tar), diffId: digestOf(tar) };
 }
 
-function push(registry: TestRegistry, name: string, layers: readonly RawLayer[]): string {
-  const architecture = process.arch === "arm64" ? "arm64" : "amd64";
+function push(
+  registry: TestRegistry,
+  name: string,
+  layers: readonly RawLayer[],
+  architecture: string,
+): string {
   const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
   const config = registry.addBlob(
     name,

@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Need } from "./needs.ts";
 
 /** A rung of the ladder, and who stands on it. */
 export interface Way {
@@ -11,7 +12,15 @@ export interface Way {
   readonly isolation: string;
   /** Whether the user has ranges of ids in /etc/subuid. */
   readonly ranges: boolean;
+  /** Value of KILN_EMULATION, for builds of emulated steps. */
+  readonly emulation?: string;
 }
+
+/** Where an emulator is put before every program of a step. */
+export const prefixWays: readonly Way[] = [
+  { name: "userns, emulator as prefix", isolation: "", ranges: true, emulation: "prefix" },
+  { name: "one uid, emulator as prefix", isolation: "", ranges: false, emulation: "prefix" },
+];
 
 export const ways: readonly Way[] = [
   { name: "userns", isolation: "", ranges: true },
@@ -20,6 +29,12 @@ export const ways: readonly Way[] = [
   { name: "userns-copy", isolation: "userns-copy", ranges: true },
   { name: "proot", isolation: "proot", ranges: false },
 ];
+
+/** What attacks need on that rung; as root where absent. */
+export function needsOf(way: Way | undefined): readonly Need[] {
+  const emulated: readonly Need[] = way?.emulation === undefined ? [] : ["qemu", "users", "apt"];
+  return ["root", "runtime", "bundle", "busybox", ...emulated];
+}
 
 export interface OrdinaryUser extends Disposable {
   readonly name: string;
@@ -74,6 +89,7 @@ export function userEnvironment(user: OrdinaryUser, way: Way): Record<string, st
     USER: user.name,
     NO_COLOR: "1",
     ...(way.isolation === "" ? {} : { KILN_ISOLATION: way.isolation }),
+    ...(way.emulation === undefined ? {} : { KILN_EMULATION: way.emulation }),
   };
 }
 

@@ -77,7 +77,12 @@ async function fixed(
   const { applyFixes, fixesOf } = await import("./doctor-fix.ts");
   const commands = fixesOf(findings, process.geteuid?.() ?? 0);
   if (commands.length > 0) return (await applyFixes(commands, yes, world)) > 0;
-  world.stderr.write("There is nothing that can be put right from here.\n");
+  const byRoot = fixesOf(findings, 0).length > 0;
+  world.stderr.write(
+    byRoot
+      ? "What can be put right needs root: run the commands after # above as root.\n"
+      : "There is nothing that can be put right from here.\n",
+  );
   return false;
 }
 
