@@ -85,7 +85,8 @@ function makeDirectoriesAt(path: string, options: NewDirectory): void {
   const { owner, time, directoryMode: mode = 0o755 } = options;
   applyAttributes(path, {
     type: "directory",
-    mode,
+    // As mkdir has it: setuid and its like are for what is copied.
+    mode: mode & 0o777,
     ...(owner ? { owner } : {}),
     ...(time === undefined ? {} : { time }),
   });

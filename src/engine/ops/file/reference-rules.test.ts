@@ -70,6 +70,11 @@ describe("the directory that a directory's contents go into", () => {
     expect(mode("made/here/one")).toBe(0o711);
   });
 
+  it("gets no more than permissions of a mode", async () => {
+    await copy({ src: "/dir/one", dest: "/bin/one", mode: 0o4755 });
+    expect([mode("bin"), mode("bin/one")]).toEqual([0o755, 0o4755]);
+  });
+
   it("has a mode given as a number, as have its new parents, but not one given in words", async () => {
     await copy({ mode: 0o711 });
     expect([mode("made"), mode("made/here")]).toEqual([0o711, 0o711]);
