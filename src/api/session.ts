@@ -75,7 +75,7 @@ export interface LentAgent {
   connect(): Duplex;
 }
 
-/** Takes one piece of a file; the next one waits for it. */
+/** Takes one piece of a file, which is the taker's from then on; the next one waits for it. */
 export type TakeChunk = (chunk: Uint8Array) => void | Promise<void>;
 
 /** Files that one side lends to the other: a list, and the contents of those that are asked for (fsutil). */

@@ -2,7 +2,13 @@
 export { bind } from "./bind.ts";
 export { type ChannelOptions, openChannel } from "./channel.ts";
 export { createClient } from "./client.ts";
-export { rawBatch, rawMessage, streamedBytes } from "./messages.ts";
+export {
+  MessageParts,
+  type OutgoingMessage,
+  rawBatch,
+  rawMessage,
+  streamedBytes,
+} from "./messages.ts";
 export { Outbox } from "./outbox.ts";
 export { createGrpcServer } from "./server.ts";
 export { type AnyMessage, asStatus, fromStatus, StatusError, statusCodes } from "./status.ts";

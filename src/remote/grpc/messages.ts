@@ -12,10 +12,26 @@ export const rawMessage: MessageType<Uint8Array> = {
   decode: (bytes) => bytes,
 };
 
+/** One message whose parts are sent one after the other as they are, so that no copy of a large one is made. */
+export class MessageParts {
+  readonly parts: readonly Uint8Array[];
+  /** Bytes of all parts. */
+  readonly length: number;
+
+  /** The parts must not be written to any more. */
+  constructor(parts: readonly Uint8Array[]) {
+    this.parts = parts;
+    this.length = parts.reduce((sum, { length }) => sum + length, 0);
+  }
+}
+
+/** What may stand in a list of `rawBatch` that is sent. */
+export type OutgoingMessage = Uint8Array | MessageParts;
+
 /**
  * As `rawMessage`, but in lists: sent together, and received as many as have come. For streams of very many small messages.
  */
-export const rawBatch: MessageType<readonly Uint8Array[]> = {
+export const rawBatch: MessageType<readonly Uint8Array[], readonly OutgoingMessage[]> = {
   encode: () => {
     throw new Error("a list of messages has no encoding of its own");
   },

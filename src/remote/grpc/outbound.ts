@@ -2,7 +2,7 @@
 import { concatBytes } from "../../base/index.ts";
 import type { Stream } from "../http2/index.ts";
 import { messagePrefix } from "./framing.ts";
-import { encoded, rawBatch } from "./messages.ts";
+import { encoded, MessageParts, type OutgoingMessage, rawBatch } from "./messages.ts";
 
 /** Small messages are joined up to this size, in bytes. */
 const batchSize = 64 * 1024;
@@ -20,7 +20,7 @@ export class Outbound {
   send(type: unknown, message: unknown): Promise<void> | undefined {
     const more =
       type === rawBatch
-        ? this.#batch(message as readonly Uint8Array[])
+        ? this.#batch(message as readonly OutgoingMessage[])
         : this.#message(encoded(type, message));
     if (more || this.#stream.closed) return undefined;
     return new Promise((resolve) => {
@@ -42,7 +42,7 @@ export class Outbound {
     return more;
   }
 
-  #batch(messages: readonly Uint8Array[]): boolean {
+  #batch(messages: readonly OutgoingMessage[]): boolean {
     let more = true;
     let joined: Uint8Array[] = [];
     let size = 0;
@@ -52,9 +52,9 @@ export class Outbound {
       size = 0;
     };
     for (const message of messages) {
-      if (message.length >= batchSize) {
+      if (message instanceof MessageParts || message.length >= batchSize) {
         flush();
-        more = this.#message([message]);
+        more = this.#message(message instanceof MessageParts ? message.parts : [message]);
         continue;
       }
       joined.push(messagePrefix(message.length), message);

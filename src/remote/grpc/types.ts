@@ -5,9 +5,9 @@ import type { Call } from "../../base/index.ts";
 /** Headers and trailers of a call, by lower-case key. Values of keys that end in `-bin` are base64 without padding. */
 export type Metadata = ReadonlyMap<string, readonly string[]>;
 
-/** Encodes and decodes one kind of message, as generated code does. */
-export interface MessageType<T> {
-  encode(message: T): { finish(): Uint8Array };
+/** Encodes and decodes one kind of message, as generated code does. What is sent may have more forms than what is received. */
+export interface MessageType<T, Sent = T> {
+  encode(message: Sent): { finish(): Uint8Array };
   decode(bytes: Uint8Array): T;
 }
 
@@ -28,11 +28,14 @@ export interface ServiceDefinition {
   readonly methods: Readonly<Record<string, MethodDefinition>>;
 }
 
-type MessageOf<T> = T extends { decode(input: never, ...more: never[]): infer M } ? M : never;
+type ReceivedOf<T> = T extends { decode(input: never, ...more: never[]): infer M } ? M : never;
+type SentOf<T> = T extends { encode(message: infer M, ...more: never[]): unknown } ? M : never;
 
 /** What a caller may leave out of a message: generated code fills in the defaults of what is absent. */
-export type RequestOf<M extends MethodDefinition> = MessageOf<M["requestType"]>;
-export type ResponseOf<M extends MethodDefinition> = MessageOf<M["responseType"]>;
+export type RequestOf<M extends MethodDefinition> = ReceivedOf<M["requestType"]>;
+export type ResponseOf<M extends MethodDefinition> = ReceivedOf<M["responseType"]>;
+type SentRequestOf<M extends MethodDefinition> = SentOf<M["requestType"]>;
+type SentResponseOf<M extends MethodDefinition> = SentOf<M["responseType"]>;
 
 /** A call as the serving side sees it; its signal is aborted when the caller cancels, vanishes or runs out of time. */
 export interface ServerCall extends Call {
@@ -56,11 +59,11 @@ export interface ClientCall extends Call {
 /** How a method is served: unary, server stream, client stream or both, as its definition says. */
 export type Handler<M extends MethodDefinition> = M["requestStream"] extends true
   ? M["responseStream"] extends true
-    ? (requests: AsyncIterable<RequestOf<M>>, call: ServerCall) => AsyncIterable<ResponseOf<M>>
-    : (requests: AsyncIterable<RequestOf<M>>, call: ServerCall) => Promise<ResponseOf<M>>
+    ? (requests: AsyncIterable<RequestOf<M>>, call: ServerCall) => AsyncIterable<SentResponseOf<M>>
+    : (requests: AsyncIterable<RequestOf<M>>, call: ServerCall) => Promise<SentResponseOf<M>>
   : M["responseStream"] extends true
-    ? (request: RequestOf<M>, call: ServerCall) => AsyncIterable<ResponseOf<M>>
-    : (request: RequestOf<M>, call: ServerCall) => Promise<ResponseOf<M>>;
+    ? (request: RequestOf<M>, call: ServerCall) => AsyncIterable<SentResponseOf<M>>
+    : (request: RequestOf<M>, call: ServerCall) => Promise<SentResponseOf<M>>;
 
 /** Methods left out are answered with UNIMPLEMENTED. */
 export type Implementation<S extends ServiceDefinition> = {
@@ -70,11 +73,11 @@ export type Implementation<S extends ServiceDefinition> = {
 /** How a method is called. Ending the iteration of a response stream early cancels the call. */
 export type Method<M extends MethodDefinition> = M["requestStream"] extends true
   ? M["responseStream"] extends true
-    ? (requests: AsyncIterable<RequestOf<M>>, call: ClientCall) => AsyncIterable<ResponseOf<M>>
-    : (requests: AsyncIterable<RequestOf<M>>, call: ClientCall) => Promise<ResponseOf<M>>
+    ? (requests: AsyncIterable<SentRequestOf<M>>, call: ClientCall) => AsyncIterable<ResponseOf<M>>
+    : (requests: AsyncIterable<SentRequestOf<M>>, call: ClientCall) => Promise<ResponseOf<M>>
   : M["responseStream"] extends true
-    ? (request: RequestOf<M>, call: ClientCall) => AsyncIterable<ResponseOf<M>>
-    : (request: RequestOf<M>, call: ClientCall) => Promise<ResponseOf<M>>;
+    ? (request: SentRequestOf<M>, call: ClientCall) => AsyncIterable<ResponseOf<M>>
+    : (request: SentRequestOf<M>, call: ClientCall) => Promise<ResponseOf<M>>;
 
 export type Client<S extends ServiceDefinition> = {
   readonly [K in keyof S["methods"]]: Method<S["methods"][K]>;

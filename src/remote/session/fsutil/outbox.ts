@@ -1,10 +1,14 @@
 // Packets on their way out: pushed by several, taken in batches by the one who sends them.
 
+import type { OutgoingMessage } from "../../grpc/index.ts";
+
 /** Bytes that may wait before whoever pushes has to wait too. */
 const highWater = 4 << 20;
 
-export class Outbox implements AsyncIterable<readonly Uint8Array[]> {
-  #packets: Uint8Array[] = [];
+export class Outbox<Packet extends OutgoingMessage = Uint8Array>
+  implements AsyncIterable<readonly Packet[]>
+{
+  #packets: Packet[] = [];
   #waiting = 0;
   #ended = false;
   #failure: { readonly error: unknown } | undefined;
@@ -12,7 +16,7 @@ export class Outbox implements AsyncIterable<readonly Uint8Array[]> {
   #wakeWriters: (() => void)[] = [];
 
   /** Resolves when more may be pushed; undefined when that is now. Nothing is taken after the end. */
-  push(packet: Uint8Array): Promise<void> | undefined {
+  push(packet: Packet): Promise<void> | undefined {
     if (this.#ended) return undefined;
     this.#packets.push(packet);
     // An empty packet takes room too.
@@ -35,7 +39,7 @@ export class Outbox implements AsyncIterable<readonly Uint8Array[]> {
     this.end();
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<readonly Uint8Array[], void> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<readonly Packet[], void> {
     try {
       for (;;) {
         if (this.#packets.length > 0) {

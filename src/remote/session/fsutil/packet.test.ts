@@ -2,11 +2,13 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { FileEntry } from "../../../api/index.ts";
+import { concatBytes } from "../../../base/index.ts";
 import { fsutil } from "../../../formats/proto/index.ts";
 import { goMode, unixMode } from "./file-mode.ts";
 import {
   decodePacket,
   encodeData,
+  encodeDataHead,
   encodeError,
   encodeFin,
   encodeRequest,
@@ -38,6 +40,13 @@ test("entries are read by the generated code, and read back", () => {
       expect(BigInt(stat?.modTime ?? 0)).toBe(entry.mtime);
       expect(decodePacket(bytes)).toEqual({ type: "stat", entry });
     }),
+  );
+});
+
+test("contents sent from where they lie look as those in one piece", () => {
+  const data = new Uint8Array(70_000).fill(7);
+  expect(concatBytes([encodeDataHead(9, data.length), data])).toEqual(
+    new Uint8Array(encodeData(9, data)),
   );
 });
 

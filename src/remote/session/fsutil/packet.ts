@@ -48,11 +48,24 @@ export function encodeRequest(id: number): Uint8Array {
 /** Without bytes, the end of the file. */
 export function encodeData(id: number, data: Uint8Array): Uint8Array {
   const writer = new Writer(data.length + 24);
+  startData(writer, id);
+  if (data.length > 0) writer.bytes(0x22, data);
+  return writer.finish();
+}
+
+/** What stands before `length` bytes, which are more than none: the rest of the packet. */
+export function encodeDataHead(id: number, length: number): Uint8Array {
+  const writer = new Writer(24);
+  startData(writer, id);
+  writer.varint(0x22);
+  writer.varint(length);
+  return writer.finish();
+}
+
+function startData(writer: Writer, id: number): void {
   writer.varint(0x08);
   writer.varint(types.data);
   writer.number(0x18, id);
-  if (data.length > 0) writer.bytes(0x22, data);
-  return writer.finish();
 }
 
 export function encodeStat(entry: FileEntry): Uint8Array {

@@ -1,7 +1,8 @@
 // Senders and receivers of files that do not keep to the protocol: refused with a word, and nobody waits for ever.
 import { expect, test } from "vitest";
 import type { FileEntry, SharedFiles } from "../../../api/index.ts";
-import { abortReason, uncancelled as call } from "../../../base/index.ts";
+import { abortReason, uncancelled as call, concatBytes } from "../../../base/index.ts";
+import type { OutgoingMessage } from "../../grpc/index.ts";
 import {
   decodePacket,
   encodeData,
@@ -23,6 +24,9 @@ const file = (path: string): FileEntry => ({
   size: 3,
   mtime: 0n,
 });
+
+const wholeOf = (message: OutgoingMessage): Uint8Array =>
+  "parts" in message ? concatBytes(message.parts) : message;
 
 /** What a receiver makes of a sender that says just this, and then stays. */
 function receivedFrom(packets: readonly Uint8Array[], stays = true): SharedFiles {
@@ -104,7 +108,7 @@ async function answersTo(
   })();
   const found: Packet[] = [];
   for await (const batch of sendFiles(lent([file("a")], read), incoming, call))
-    for (const bytes of batch) found.push(decodePacket(bytes));
+    for (const bytes of batch) found.push(decodePacket(wholeOf(bytes)));
   return found;
 }
 

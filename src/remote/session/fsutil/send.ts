@@ -1,24 +1,41 @@
 // The sending half of fsutil: tells the list, and the contents of what the other side asks for.
 import type { SharedFiles } from "../../../api/index.ts";
 import { abortReason, type Call, KilnError } from "../../../base/index.ts";
+import { MessageParts, type OutgoingMessage } from "../../grpc/index.ts";
 import { Outbox } from "./outbox.ts";
-import { decodePacket, encodeData, encodeFin, encodeStat, endOfList } from "./packet.ts";
+import {
+  decodePacket,
+  encodeData,
+  encodeDataHead,
+  encodeFin,
+  encodeStat,
+  endOfList,
+} from "./packet.ts";
 
 /** Packets, as many as came together. */
 export type Packets = AsyncIterable<readonly Uint8Array[]>;
+
+/** Packets to be sent. */
+export type OutgoingPackets = AsyncIterable<readonly OutgoingMessage[]>;
 
 /** Files that are read at once: enough to keep a disk busy while the network takes what was read. */
 const readers = 4;
 /** Largest piece in one packet, in bytes: every peer takes 4 MiB. */
 const pieceSize = 1 << 20;
+/** From this size on, in bytes, contents are sent from where they were read to. */
+const largeChunk = 64 * 1024;
 /** Requests that may wait. Nobody needs to ask twice, so this only stops who asks without end. */
 const maxRequests = 8_000_000;
 
 /** Sends `files`, which are lent, as `incoming` asks for them; ends when the other side has all it wants. */
-export async function* sendFiles(files: SharedFiles, incoming: Packets, call: Call): Packets {
+export async function* sendFiles(
+  files: SharedFiles,
+  incoming: Packets,
+  call: Call,
+): OutgoingPackets {
   const stop = new AbortController();
   const signal = AbortSignal.any([call.signal, stop.signal]);
-  const outbox = new Outbox();
+  const outbox = new Outbox<OutgoingMessage>();
   const sender = new Sender(files, outbox, { signal });
   const work = Promise.all([sender.list(), sender.serve(incoming)]);
   work.then(
@@ -37,7 +54,7 @@ export async function* sendFiles(files: SharedFiles, incoming: Packets, call: Ca
 
 class Sender {
   readonly #files: SharedFiles;
-  readonly #outbox: Outbox;
+  readonly #outbox: Outbox<OutgoingMessage>;
   readonly #call: Call;
   readonly #requests: number[] = [];
   #next = 0;
@@ -46,7 +63,7 @@ class Sender {
   #idle: (() => void) | undefined;
   #failure: { readonly error: unknown } | undefined;
 
-  constructor(files: SharedFiles, outbox: Outbox, call: Call) {
+  constructor(files: SharedFiles, outbox: Outbox<OutgoingMessage>, call: Call) {
     this.#files = files;
     this.#outbox = outbox;
     this.#call = call;
@@ -124,7 +141,7 @@ class Sender {
 
   async #send(id: number): Promise<void> {
     const take = (chunk: Uint8Array): void | Promise<void> => {
-      if (chunk.length <= pieceSize) return this.#outbox.push(encodeData(id, chunk));
+      if (chunk.length <= pieceSize) return this.#outbox.push(dataPacket(id, chunk));
       return this.#sendPieces(id, chunk);
     };
     await this.#files.read(id, take, this.#call);
@@ -134,8 +151,14 @@ class Sender {
 
   async #sendPieces(id: number, chunk: Uint8Array): Promise<void> {
     for (let at = 0; at < chunk.length; at += pieceSize)
-      await this.#outbox.push(encodeData(id, chunk.subarray(at, at + pieceSize)));
+      await this.#outbox.push(dataPacket(id, chunk.subarray(at, at + pieceSize)));
   }
+}
+
+/** `chunk` is not empty. */
+function dataPacket(id: number, chunk: Uint8Array): OutgoingMessage {
+  if (chunk.length < largeChunk) return encodeData(id, chunk);
+  return new MessageParts([encodeDataHead(id, chunk.length), chunk]);
 }
 
 /** What the other side says went wrong there. */
