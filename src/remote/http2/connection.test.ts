@@ -201,6 +201,7 @@ function listen(socket: Duplex) {
   const said: string[] = [];
   const ignore = () => {};
   const sink: FrameSink = {
+    frameBegins() {},
     dataBegins: (stream, size) => said.push(`data ${stream} ${size}`),
     dataPiece: ignore,
     dataEnds: ignore,
@@ -410,6 +411,20 @@ it.each<[string, (peer: ReturnType<typeof byHand>) => void, number]>([
   expect(peer.said).toContain(`reset 1 ${code}`);
   expect(peer.streams.at(-1)?.stream.id).toBe(3);
   expect(peer.connection.usable).toBe(true);
+});
+
+it("whoever begins with something else than SETTINGS is not waited for", async () => {
+  const [near, far] = pair();
+  const { connection } = serve(far);
+  const said = listen(near);
+  near.write(preface);
+  const frames = new FrameWriter();
+  // Of a type that nobody knows, and the greater part of it does not come.
+  frames.head(0xee, 0, 0, 100_000);
+  frames.raw(new Uint8Array(10));
+  for (const chunk of frames.take()) near.write(chunk);
+  await connection.closed;
+  expect(said).toEqual([`goaway 0 ${PROTOCOL_ERROR}`]);
 });
 
 it("streams begun and reset by the thousand end the connection", async () => {

@@ -9,6 +9,7 @@ function recorder() {
   const told: string[] = [];
   let data: number[] = [];
   const sink: FrameSink = {
+    frameBegins() {},
     dataBegins: (stream, size) => {
       data = [];
       told.push(`data ${stream} ${size}`);

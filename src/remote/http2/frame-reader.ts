@@ -7,6 +7,8 @@ const maxSettings = 64;
 
 /** What a reader tells, in the order of the bytes. Whatever these throw comes out of `push`. */
 export interface FrameSink {
+  /** Of every frame, before its content. */
+  frameBegins(type: number): void;
   /** `size` counts against the windows: with the padding. */
   dataBegins(stream: number, size: number): void;
   /** A part of the chunk that was pushed: the sink's own now. */
@@ -78,6 +80,7 @@ export class FrameReader {
     this.#flags = head[4] as number;
     this.#stream = number31(head, 5);
     this.#left = size;
+    this.#sink.frameBegins(this.#type);
     this.#checkOrder();
     if (size > this.#maxFrameSize) throw wrongSize(`a frame of ${size} bytes`);
     this.#checkSize(size);

@@ -4,7 +4,7 @@ import type { FrameSink } from "./frame-reader.ts";
 import { HeaderBlock } from "./header-block.ts";
 import { HpackDecoder } from "./hpack/decoder.ts";
 import { costs, type Patience } from "./patience.ts";
-import { errorCodes, type Fields, Http2Error } from "./protocol.ts";
+import { errorCodes, type Fields, frameTypes, Http2Error } from "./protocol.ts";
 import { resetByPeer, type Stream } from "./stream.ts";
 import type { Streams } from "./streams.ts";
 import type { ReceiveWindow } from "./windows.ts";
@@ -55,13 +55,12 @@ export class Incoming implements FrameSink {
     this.#decoder = new HpackDecoder(parts.maxHeaderListSize);
   }
 
-  /** The other side has said its first words. */
-  get settled(): boolean {
-    return this.#settled;
+  /** What does not begin with SETTINGS is not waited for: its length may be as wrong as its type. */
+  frameBegins(type: number): void {
+    if (!this.#settled && type !== frameTypes.SETTINGS) throw beforeSettings();
   }
 
   dataBegins(id: number, size: number): void {
-    this.#expectSettings();
     this.#patience.received(size);
     if (!this.#window.receive(size))
       throw new Http2Error(errorCodes.FLOW_CONTROL_ERROR, "more than the connection's window");
@@ -92,7 +91,6 @@ export class Incoming implements FrameSink {
   }
 
   headers(id: number, fragment: Uint8Array, endHeaders: boolean, endStream: boolean): void {
-    this.#expectSettings();
     this.#block = new HeaderBlock(id, endStream, this.#maxHeaderListSize);
     this.continuation(id, fragment, endHeaders);
   }
@@ -106,7 +104,6 @@ export class Incoming implements FrameSink {
   }
 
   reset(id: number, code: number): void {
-    this.#expectSettings();
     this.#patience.spend(this.#streams.isServer ? costs.reset : costs.frame);
     const stream = this.#streams.known(id, "RST_STREAM");
     stream?.close(resetByPeer(stream, code));
@@ -119,11 +116,10 @@ export class Incoming implements FrameSink {
   }
 
   settingsAcknowledged(): void {
-    this.#expectSettings();
+    if (!this.#settled) throw beforeSettings();
   }
 
   ping(payload: Uint8Array, acknowledged: boolean): void {
-    this.#expectSettings();
     if (acknowledged) {
       this.#host.pingAnswered();
       return;
@@ -133,26 +129,17 @@ export class Incoming implements FrameSink {
   }
 
   goAway(lastStream: number, code: number): void {
-    this.#expectSettings();
     this.#host.leave(lastStream, code);
   }
 
   windowUpdate(id: number, increment: number): void {
-    this.#expectSettings();
     this.#patience.spend(costs.frame);
     const stream = id === 0 ? undefined : this.#streams.known(id, "WINDOW_UPDATE");
     if (id === 0 || stream) this.#host.widen(stream, increment);
   }
 
   ignored(): void {
-    this.#expectSettings();
     this.#patience.spend(costs.frame);
-  }
-
-  /** The other side's first frame must be SETTINGS. */
-  #expectSettings(): void {
-    if (!this.#settled)
-      throw new Http2Error(errorCodes.PROTOCOL_ERROR, "a frame before the first SETTINGS");
   }
 
   #receiveFields(block: HeaderBlock): void {
@@ -177,6 +164,10 @@ export class Incoming implements FrameSink {
     stream.receiveHeaders(fields);
     if (endStream) stream.remoteEnds();
   }
+}
+
+function beforeSettings(): Http2Error {
+  return new Http2Error(errorCodes.PROTOCOL_ERROR, "a frame before the first SETTINGS");
 }
 
 /** Why DATA must not come now; undefined where it may. */
