@@ -118,6 +118,14 @@ it("calls of all four shapes answer", async () => {
   expect(await collect(client.both(words("x", "y"), uncancelled))).toEqual(["X", "Y"]);
 });
 
+it("thousands of calls on one connection are no flood", async () => {
+  const { client } = await open(echo);
+  for (let round = 0; round < 60; round++) {
+    const calls = Array.from({ length: 64 }, () => client.one(bytes("a"), uncancelled));
+    await Promise.all([...calls, collect(client.many(bytes("abc"), uncancelled))]);
+  }
+});
+
 it("a large message passes in both directions", async () => {
   const { client } = await open({ one: async (request) => request });
   const large = new Uint8Array(15 << 20).fill(7);

@@ -117,7 +117,8 @@ export class Stream {
 
   /** Closes the stream at once, also one whose other side goes on sending. */
   reset(code: number): void {
-    if (this.#closed) return;
+    // Where both sides have ended there is nothing to give up: it is about to be closed.
+    if (this.#closed || (this.#localEnded && this.#remoteEnded)) return;
     this.#host.sendReset(this, code);
     this.close(new Http2Error(code, "the stream was reset", this.id));
   }
