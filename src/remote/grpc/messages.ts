@@ -57,25 +57,22 @@ function bytesHead(size: number): Uint8Array {
 }
 
 /** A message of bytes (field 1) with what several chunks hold, which are sent as they are. */
-export class GatheredBytes {
-  readonly chunks: readonly Uint8Array[];
+export class GatheredBytes extends MessageParts {
+  readonly #chunks: readonly Uint8Array[];
 
   constructor(chunks: readonly Uint8Array[]) {
-    this.chunks = chunks;
+    super([bytesHead(chunks.reduce((sum, { length }) => sum + length, 0)), ...chunks]);
+    this.#chunks = chunks;
   }
 
   get data(): Uint8Array {
-    return concatBytes(this.chunks);
+    return concatBytes(this.#chunks);
   }
 }
 
 /** The parts of an encoded message. */
 export function encoded(type: unknown, message: unknown): readonly Uint8Array[] {
-  if (message instanceof GatheredBytes) {
-    let size = 0;
-    for (const { length } of message.chunks) size += length;
-    return [bytesHead(size), ...message.chunks];
-  }
+  if (message instanceof MessageParts) return message.parts;
   return [(type as MessageType<unknown>).encode(message).finish()];
 }
 
