@@ -99,8 +99,8 @@ const privileges: readonly { what: string; pattern: RegExp; rooms: readonly RegE
       /^cli\/commands\/machine\/doctor-fix/,
       /^storage\/snapshot/,
       /^cli\/config/,
-      // A profile of AWS may name a program that tells its keys.
-      /^storage\/aws\/credential-program/,
+      // A profile of AWS may name a program that tells its keys; Azure's own tool tells tokens.
+      /^storage\/(aws\/credential-program|azure\/command)/,
       // Asks git about the context, with none of the repository's own programs.
       /^cli\/commands\/build\/git-facts/,
       // Drivers reach nodes through ssh, kubectl and container tools; flock(1) takes the lock of builders.
@@ -132,7 +132,7 @@ const privileges: readonly { what: string; pattern: RegExp; rooms: readonly RegE
     rooms: [
       /^cli/,
       /^base\/log/,
-      /^storage\/(registry|http|aws)/,
+      /^storage\/(registry|http|aws|azure)/,
       // Where GitHub's API is.
       /^engine\/cache\/remote\/gha-backend/,
       /^engine\/(executor|isolation|source\/git|ops\/file\/decompress)/,

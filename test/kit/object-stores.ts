@@ -166,7 +166,8 @@ export function startAzure(account: string, key: string): Promise<ObjectStore> {
     const signature = createHmac("sha256", Buffer.from(key, "base64"))
       .update(text)
       .digest("base64");
-    if (request.headers.authorization !== `SharedKey ${account}:${signature}`) {
+    const allowed = [`SharedKey ${account}:${signature}`, `Bearer ${key}`];
+    if (!allowed.includes(request.headers.authorization ?? "")) {
       store.refused.push(request.path);
       return answer(response, 403, "<Code>AuthenticationFailed</Code>");
     }

@@ -1,5 +1,6 @@
 // Who this is to AWS: the order of the places where keys are looked for, and what each of them says.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -116,6 +117,34 @@ describe("a profile", () => {
     expect(await keysOf(env)).toMatchObject({ id: "ASIA", secret: "s", token: "t" });
     expect(requests[0]?.headers.authorization).toContain("Credential=a/20260506/eu-west-1/sts/");
     expect(new URLSearchParams(requests[0]?.body).get("RoleArn")).toBe("arn:aws:iam::1:role/ci");
+  });
+
+  test("of somebody who has signed on gets keys for the token that was left behind", async () => {
+    answers["GET /federation/credentials?account_id=12&role_name=builder"] =
+      '{"roleCredentials":{"accessKeyId":"i","secretAccessKey":"j","sessionToken":"k","expiration":1778058000000}}';
+    const config = file(
+      "config",
+      "[profile dev]\nsso_session = team\nsso_account_id = 12\nsso_role_name = builder\n[sso-session team]\nsso_region = eu-west-1\nsso_start_url = https://team.awsapps.example/start\n",
+    );
+    const env = { AWS_PROFILE: "dev", AWS_CONFIG_FILE: config, AWS_ENDPOINT_URL_SSO: url };
+    await expect(keysOf(env)).rejects.toMatchObject({
+      code: "CONFIG_INVALID",
+      hint: "run: aws sso login --profile dev",
+    });
+    // The file's name is the SHA-1 of "team".
+    const cache = join(home, ".aws", "sso", "cache");
+    const left = join(cache, `${createHash("sha1").update("team").digest("hex")}.json`);
+    mkdirSync(cache, { recursive: true });
+    writeFileSync(left, '{"accessToken":"b","expiresAt":"2026-05-06T08:00:00Z"}');
+    expect(await keysOf(env)).toEqual({
+      id: "i",
+      secret: "j",
+      token: "k",
+      expires: new Date(1778058000000),
+    });
+    expect(requests[0]?.headers["x-amz-sso_bearer_token"]).toBe("b");
+    writeFileSync(left, '{"accessToken":"b","expiresAt":"2026-05-06T07:00:00Z"}');
+    await expect(keysOf(env)).rejects.toThrow(/run out/);
   });
 
   test("whose roles lead in a circle is refused", async () => {

@@ -11,6 +11,7 @@ import {
   machineKeys,
   webIdentity,
 } from "./services.ts";
+import { signedOnKeys } from "./single-sign-on.ts";
 
 /** Somebody in AWS, found out once and again when what was lent runs out. */
 export interface AwsIdentity {
@@ -97,7 +98,8 @@ async function profileKeys(
   const own = staticKeys(profile);
   if (own) return own;
   const program = profile["credential_process"];
-  return program ? await programKeys(program, name, world, call) : undefined;
+  if (program) return await programKeys(program, name, world, call);
+  return await signedOnKeys(profile, name, world, call);
 }
 
 function staticKeys(profile: Profile): AwsKeys | undefined {

@@ -16,16 +16,27 @@ export function profileName(env: Environment): string {
   return env["AWS_PROFILE"] || env["AWS_DEFAULT_PROFILE"] || "default";
 }
 
+/** Where AWS's tools keep what is theirs. */
+export function awsHome(env: Environment): string {
+  return join(env["HOME"] ?? "/", ".aws");
+}
+
 /** Empty where no file has it. Throws `CONFIG_INVALID` for a file that cannot be read. */
 export function readProfile(name: string, env: Environment): Profile {
-  const home = join(env["HOME"] ?? "/", ".aws");
-  const config = readIni(env["AWS_CONFIG_FILE"] || join(home, "config"));
-  const credentials = readIni(env["AWS_SHARED_CREDENTIALS_FILE"] || join(home, "credentials"));
+  const config = readConfig(env);
+  const credentials = readIni(
+    env["AWS_SHARED_CREDENTIALS_FILE"] || join(awsHome(env), "credentials"),
+  );
   return {
     ...(config.get(name === "default" && config.has("default") ? "default" : `profile ${name}`) ??
       {}),
     ...(credentials.get(name) ?? {}),
   };
+}
+
+/** A section `sso-session` of the configuration, which profiles name. */
+export function readSignOnSession(name: string, env: Environment): Profile | undefined {
+  return readConfig(env).get(`sso-session ${name}`);
 }
 
 /** Where S3 is, for those who have it elsewhere than at Amazon. */
@@ -37,6 +48,10 @@ export function s3Endpoint(env: Environment = process.env): string | undefined {
 export function awsRegion(env: Environment = process.env): string | undefined {
   const named = env["AWS_REGION"] || env["AWS_DEFAULT_REGION"];
   return named || readProfile(profileName(env), env)["region"] || undefined;
+}
+
+function readConfig(env: Environment): ReturnType<typeof readIni> {
+  return readIni(env["AWS_CONFIG_FILE"] || join(awsHome(env), "config"));
 }
 
 function readIni(path: string): ReadonlyMap<string, Record<string, string>> {

@@ -3,11 +3,12 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { type Call, isRecord, KilnError } from "../../base/index.ts";
 import {
-  Backoff,
-  Connections,
-  failureWords,
+  askText,
+  type Connections,
+  farawayService,
   type HttpRequest,
-  NetworkFailure,
+  nearbyService,
+  type Question,
 } from "../http/index.ts";
 import { awsRegion, type Environment } from "./profiles.ts";
 import { type SigningKeys, signAws } from "./sign.ts";
@@ -30,16 +31,6 @@ export interface Role {
   readonly session?: string;
 }
 
-/** The services of containers and machines are next door, or not there at all: milliseconds. */
-const nearby = { connectTimeout: 1000, idleTimeout: 2000, retryBudget: 1500, retryDelay: 100 };
-const faraway = {
-  connectTimeout: 10_000,
-  idleTimeout: 30_000,
-  retryBudget: 30_000,
-  retryDelay: 250,
-};
-/** Bytes of an answer. */
-export const maxAnswer: number = 256 * 1024;
 /** How long a role is lent, in seconds: what every role allows. */
 const roleDuration = 3600;
 
@@ -55,7 +46,13 @@ export async function containerKeys(world: AwsWorld, call: Call): Promise<AwsKey
   const token = file ? await readToken(file) : env["AWS_CONTAINER_AUTHORIZATION_TOKEN"];
   const url = trustedUrl(full);
   const headers: Record<string, string> = token ? { authorization: token } : {};
-  const answer = await ask({ method: "GET", url, headers }, "container", nearby, world, call);
+  const answer = await askAws(
+    { method: "GET", url, headers },
+    "container",
+    nearbyService,
+    world,
+    call,
+  );
   return keysOf(answer, "Token");
 }
 
@@ -78,16 +75,16 @@ export async function machineKeys(world: AwsWorld, call: Call): Promise<AwsKeys 
   const base = env["AWS_EC2_METADATA_SERVICE_ENDPOINT"] || "http://169.254.169.254";
   const at = (path: string) => new URL(path, base.replace(/\/?$/, "/"));
   const get = (path: string, headers: Readonly<Record<string, string>>) =>
-    ask({ method: "GET", url: at(path), headers }, "machine", nearby, world, call);
+    askAws({ method: "GET", url: at(path), headers }, "machine", nearbyService, world, call);
   try {
-    const token = await ask(
+    const token = await askAws(
       {
         method: "PUT",
         url: at("latest/api/token"),
         headers: { "x-aws-ec2-metadata-token-ttl-seconds": "21600", "content-length": "0" },
       },
       "machine",
-      nearby,
+      nearbyService,
       world,
       call,
     );
@@ -156,7 +153,7 @@ async function askTokenService(
     yield data;
   };
   const request = { method: "POST", url, headers, body: { size: data.length, open } } as const;
-  const answer = await ask(request, `role ${role}`, faraway, world, call);
+  const answer = await askAws(request, `role ${role}`, farawayService, world, call);
   const field = (name: string) => new RegExp(`<${name}>([^<]{1,8192})</${name}>`).exec(answer)?.[1];
   const [id, secret, token] = [
     field("AccessKeyId"),
@@ -200,32 +197,15 @@ export function keysOf(text: string, tokenName: "Token" | "SessionToken"): AwsKe
   };
 }
 
-/** The answer's text. Redirects are not followed: they could carry a token elsewhere. */
-async function ask(
+/** `patience` says whether it is next door. Throws `CACHE_FAILED`. */
+export async function askAws(
   request: HttpRequest,
   whose: string,
-  patience: typeof nearby,
-  world: AwsWorld,
+  patience: Question["patience"],
+  { connections }: AwsWorld,
   call: Call,
 ): Promise<string> {
-  using direct = patience === nearby ? new Connections({}) : undefined;
-  const connections = direct ?? world.connections;
-  const backoff = new Backoff(patience);
-  const fail = (why: string, cause?: unknown) =>
-    new KilnError("CACHE_FAILED", `asking AWS for the keys of the ${whose}: ${why}`, { cause });
-  for (;;) {
-    try {
-      const response = await connections.send(request, {}, patience, call);
-      const { status } = response;
-      const text = new TextDecoder().decode(await response.readUpTo(maxAnswer, call));
-      if (status >= 200 && status < 300) return text;
-      if (await backoff.afterStatus(status, undefined, call)) continue;
-      const [, code = ""] = /<Code>([^<]{1,100})<\/Code>/.exec(text) ?? [];
-      throw fail(`${request.url.host} answered with status ${status}${code && ` (${code})`}`);
-    } catch (error) {
-      if (!(error instanceof NetworkFailure)) throw error;
-      if (await backoff.afterFailure(error, call)) continue;
-      throw fail(`${request.url.host}: ${failureWords(error)}`, error);
-    }
-  }
+  const doing = `asking AWS for the keys of the ${whose}`;
+  const reason = (answer: string) => /<Code>([^<]{1,100})<\/Code>/.exec(answer)?.[1] ?? "";
+  return await askText(request, { doing, patience, connections, reason }, call);
 }

@@ -1,4 +1,5 @@
 // HTTP as a client of registries and file servers needs it: connections, proxies, trust, patience.
+export { askText, farawayService, nearbyService, type Question } from "./ask-text.ts";
 export { Backoff, isTemporaryStatus, type Patience, retryAfterMilliseconds } from "./backoff.ts";
 export { Connections } from "./connection.ts";
 export {

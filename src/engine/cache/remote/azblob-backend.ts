@@ -1,9 +1,11 @@
-// Caches in Azure Blob Storage (`type=azblob`), with requests signed by the account's key.
+// Caches in Azure Blob Storage (`type=azblob`), with requests signed by the account's key, or by whoever this is to Azure.
 import { Buffer } from "node:buffer";
 import { createHmac } from "node:crypto";
 import { posix } from "node:path";
 import type { Attrs } from "../../../api/index.ts";
 import { maxCacheConfigSize } from "../../../formats/cacheconfig/index.ts";
+import { type AzureIdentity, createAzureIdentity } from "../../../storage/azure/index.ts";
+import { isLoopback } from "../../../storage/http/index.ts";
 import { badCacheAttribute, requiredAttribute } from "./attributes.ts";
 import type { CacheBackend } from "./backend.ts";
 import { type CacheObjects, createObjectsBackend } from "./objects-backend.ts";
@@ -26,6 +28,8 @@ const version = "2019-12-12";
 export interface AzblobOptions {
   readonly http: ObjectsHttp;
   readonly now: () => Date;
+  /** Whoever this is where no attribute says so; what the process's environment says where absent. */
+  readonly identity?: AzureIdentity;
 }
 
 export function createAzblobBackend(options: AzblobOptions): CacheBackend {
@@ -39,8 +43,10 @@ export function createAzblobBackend(options: AzblobOptions): CacheBackend {
   });
 }
 
-function openContainer(attrs: Attrs, writes: boolean, { http, now }: AzblobOptions): CacheObjects {
+function openContainer(attrs: Attrs, writes: boolean, options: AzblobOptions): CacheObjects {
+  const { now } = options;
   const account = readAccount(attrs);
+  const http = asWhoever(account, options);
   const { container = "buildkit-cache", prefix = "" } = attrs;
   const { blobs_prefix: blobs = "blobs", manifests_prefix: manifests = "manifests" } = attrs;
   const names = (attrs["name"] ?? "buildkit").split(";").filter(Boolean);
@@ -110,6 +116,23 @@ function openContainer(attrs: Attrs, writes: boolean, { http, now }: AzblobOptio
         const asked = { ...request("PUT", at, data.length), body: bytesBody(data), doing };
         (await http.send(asked, call)).discard();
       }
+    },
+  };
+}
+
+/** Requests with a token where neither a key nor the URL says who may. */
+function asWhoever(account: Account, { http, now, identity }: AzblobOptions): ObjectsHttp {
+  const url = new URL(account.url);
+  // A token must not go to anybody in the clear.
+  const safe = url.protocol === "https:" || isLoopback(url.hostname);
+  if (account.key || url.searchParams.has("sig") || !safe) return http;
+  const whoever = identity ?? createAzureIdentity({ now });
+  return {
+    async send({ headers, ...request }, call) {
+      const token = await whoever.token(call);
+      const own = (): Readonly<Record<string, string>> =>
+        token ? { ...headers(), authorization: `Bearer ${token.value}` } : headers();
+      return await http.send({ ...request, headers: own }, call);
     },
   };
 }

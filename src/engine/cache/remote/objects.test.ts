@@ -98,6 +98,25 @@ const cases: Readonly<Record<string, Case>> = {
   },
 };
 
+test("Azure Blob Storage takes the token of whoever this is where no key is given", async () => {
+  store = await startAzure("acc", "dG9rZW4=");
+  const as = (value: string) =>
+    createAzblobBackend({
+      http,
+      now,
+      identity: { token: async () => ({ value, expires: now() }) },
+    });
+  const where = { account_url: store.url };
+  await as("dG9rZW4=").export(outgoing(), { ...where, mode: "max" }, session, call);
+  expect(await as("dG9rZW4=").import(where, session, call)).toHaveLength(1);
+  await expect(as("else").import(where, session, call)).rejects.toMatchObject({
+    code: "CACHE_FAILED",
+  });
+  // Whoever has a key, or an address that says who may, needs no token.
+  const key = { account_name: "acc", secret_access_key: "dG9rZW4=" };
+  expect(await as("else").import({ ...where, ...key }, session, call)).toHaveLength(1);
+});
+
 describe.each(Object.entries(cases))("%s", (_name, { backend, start, attrs }) => {
   test("gives back what was written", async () => {
     store = await start();
