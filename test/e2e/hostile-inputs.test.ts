@@ -17,7 +17,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { digestOf } from "../../src/base/index.ts";
 import { mediaTypes } from "../../src/formats/oci/index.ts";
 import { describeWith } from "../kit/needs.ts";
-import { type Way, ways } from "../kit/ordinary-user.ts";
+import { needsOf, prefixWays, ways } from "../kit/ordinary-user.ts";
 import { joined, type TarSpec, tarOf } from "../kit/tar.ts";
 import { type HostileWorld, layerOf, openHostileWorld } from "./hostile-world.ts";
 
@@ -25,10 +25,10 @@ const climb = "../../../../../../../../../../../..";
 const bug = /This is a bug in Kiln/;
 
 /** Root, and an ordinary user on every rung. */
-const standings: readonly (Way | undefined)[] = [undefined, ...ways];
+const standings = [undefined, ...ways, ...prefixWays];
 
 describe.each(standings.map((way) => ({ who: way?.name ?? "root", way })))("as $who", ({ way }) => {
-  describeWith(["root", "runtime", "bundle", "busybox"], "hostile inputs", () => {
+  describeWith(needsOf(way), "hostile inputs", () => {
     let world: HostileWorld;
     let before: string;
     beforeAll(async () => {

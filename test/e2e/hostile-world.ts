@@ -38,6 +38,8 @@ export interface HostileWorld extends AsyncDisposable {
   /** A directory that no build may touch, with `file` in it, whose text is `secret`. */
   readonly canary: string;
   readonly secret: string;
+  /** The processor of all images and steps. */
+  readonly architecture: string;
   /** Changes when anything about the canary does. */
   fingerprint(): string;
   /** Pushes an image of busybox and these layers; answers its name. */
@@ -128,6 +130,7 @@ export async function openHostileWorld(way?: Way): Promise<HostileWorld> {
     registry,
     canary,
     secret,
+    architecture,
     fingerprint: () => JSON.stringify(fingerprint(canary)),
     image: (...layers) => rawImage([busybox, ...layers.map(layerOf)]),
     rawImage,
