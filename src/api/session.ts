@@ -75,8 +75,11 @@ export interface LentAgent {
   connect(): Duplex;
 }
 
-/** Takes one piece of a file, which is the taker's from then on; the next one waits for it. */
-export type TakeChunk = (chunk: Uint8Array) => void | Promise<void>;
+/**
+ * Takes one piece of a file, which is the taker's from then on; the next one waits for it. Where there is `release`, a taker
+ * may give the piece back by it, once, when it no longer needs it: its memory is then used for the next ones.
+ */
+export type TakeChunk = (chunk: Uint8Array, release?: () => void) => void | Promise<void>;
 
 /** Files that one side lends to the other: a list, and the contents of those that are asked for (fsutil). */
 export interface SharedFiles extends AsyncDisposable {

@@ -2,7 +2,7 @@
 import { expect, it } from "vitest";
 import { BytesPieces } from "./bytes-pieces.ts";
 import { messagePrefix } from "./framing.ts";
-import { encoded, GatheredBytes } from "./messages.ts";
+import { GatheredBytes, partsOf } from "./messages.ts";
 import { statusCodes } from "./status.ts";
 
 /** As it travels: the prefix and the encoded message. */
@@ -11,9 +11,9 @@ function framed(...message: readonly number[]): number[] {
 }
 
 const long = new Uint8Array(300).fill(7);
-const gathered = encoded(undefined, new GatheredBytes([long, Uint8Array.of(8)])).flatMap((part) => [
-  ...part,
-]);
+const gathered = partsOf(undefined, new GatheredBytes([long, Uint8Array.of(8)])).parts.flatMap(
+  (part) => [...part],
+);
 const stream = Uint8Array.from([
   ...framed(0x0a, 3, 1, 2, 3),
   ...framed(),

@@ -17,10 +17,12 @@ export class MessageParts {
   readonly parts: readonly Uint8Array[];
   /** Bytes of all parts. */
   readonly length: number;
+  readonly sent: (() => void) | undefined;
 
-  /** The parts must not be written to any more. */
-  constructor(parts: readonly Uint8Array[]) {
+  /** The parts must not be written to before `sent`, which is never called where the call ends before they are sent. */
+  constructor(parts: readonly Uint8Array[], sent?: () => void) {
     this.parts = parts;
+    this.sent = sent;
     this.length = parts.reduce((sum, { length }) => sum + length, 0);
   }
 }
@@ -60,20 +62,23 @@ function bytesHead(size: number): Uint8Array {
 export class GatheredBytes extends MessageParts {
   readonly #chunks: readonly Uint8Array[];
 
-  constructor(chunks: readonly Uint8Array[]) {
-    super([bytesHead(chunks.reduce((sum, { length }) => sum + length, 0)), ...chunks]);
+  constructor(chunks: readonly Uint8Array[], sent?: () => void) {
+    super([bytesHead(chunks.reduce((sum, { length }) => sum + length, 0)), ...chunks], sent);
     this.#chunks = chunks;
   }
 
+  /** A copy, after which the chunks are not needed any more. */
   get data(): Uint8Array {
-    return concatBytes(this.#chunks);
+    const copy = Uint8Array.from(concatBytes(this.#chunks));
+    this.sent?.();
+    return copy;
   }
 }
 
-/** The parts of an encoded message. */
-export function encoded(type: unknown, message: unknown): readonly Uint8Array[] {
-  if (message instanceof MessageParts) return message.parts;
-  return [(type as MessageType<unknown>).encode(message).finish()];
+/** An encoded message. */
+export function partsOf(type: unknown, message: unknown): MessageParts {
+  if (message instanceof MessageParts) return message;
+  return new MessageParts([(type as MessageType<unknown>).encode(message).finish()]);
 }
 
 /** What makes messages of `type`, or what stands for them, out of a stream's bytes. */

@@ -2,7 +2,7 @@
 import { concatBytes } from "../../base/index.ts";
 import type { Stream } from "../http2/index.ts";
 import { messagePrefix } from "./framing.ts";
-import { encoded, MessageParts, type OutgoingMessage, rawBatch } from "./messages.ts";
+import { MessageParts, type OutgoingMessage, partsOf, rawBatch, rawMessage } from "./messages.ts";
 
 /** Small messages are joined up to this size, in bytes. */
 const batchSize = 64 * 1024;
@@ -21,7 +21,7 @@ export class Outbound {
     const more =
       type === rawBatch
         ? this.#batch(message as readonly OutgoingMessage[])
-        : this.#message(encoded(type, message));
+        : this.#message(partsOf(type, message));
     if (more || this.#stream.closed) return undefined;
     return new Promise((resolve) => {
       this.#wake = resolve;
@@ -34,11 +34,12 @@ export class Outbound {
     this.#wake = undefined;
   }
 
-  #message(parts: readonly Uint8Array[]): boolean {
-    let size = 0;
-    for (const part of parts) size += part.length;
-    let more = this.#stream.write(messagePrefix(size));
-    for (const part of parts) more = this.#stream.write(part);
+  #message({ parts, length, sent }: MessageParts): boolean {
+    let more = this.#stream.write(messagePrefix(length));
+    const last = parts.length - 1;
+    parts.forEach((part, at) => {
+      more = this.#stream.write(part, at === last ? sent : undefined);
+    });
     return more;
   }
 
@@ -54,7 +55,7 @@ export class Outbound {
     for (const message of messages) {
       if (message instanceof MessageParts || message.length >= batchSize) {
         flush();
-        more = this.#message(message instanceof MessageParts ? message.parts : [message]);
+        more = this.#message(partsOf(rawMessage, message));
         continue;
       }
       joined.push(messagePrefix(message.length), message);

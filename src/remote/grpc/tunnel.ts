@@ -99,9 +99,7 @@ async function* drain(
 ): AsyncIterable<{ data: Uint8Array }> {
   for (;;) {
     while (queue.length > 0) {
-      const { messages, done } = gathered(queue);
-      yield* messages;
-      for (const one of done) one();
+      yield* gathered(queue);
     }
     if (ended()) return;
     await new Promise<void>((resolve) => onWake(resolve));
@@ -109,10 +107,9 @@ async function* drain(
 }
 
 /** Takes from the queue what fits in one message, or a large chunk in several. */
-function gathered(queue: { chunk: Uint8Array; done: () => void }[]): {
-  readonly messages: readonly { data: Uint8Array }[];
-  readonly done: readonly (() => void)[];
-} {
+function gathered(
+  queue: { chunk: Uint8Array; done: () => void }[],
+): readonly { data: Uint8Array }[] {
   let count = 0;
   let size = 0;
   for (const { chunk } of queue) {
@@ -121,15 +118,24 @@ function gathered(queue: { chunk: Uint8Array; done: () => void }[]): {
     count++;
   }
   const taken = queue.splice(0, count);
-  const done = taken.map((one) => one.done);
+  const sent = () => {
+    for (const { done } of taken) done();
+  };
   const [first] = taken;
   if (count === 1 && first && size > maxPiece) {
     const messages: { data: Uint8Array }[] = [];
-    for (let at = 0; at < size; at += maxPiece)
-      messages.push({ data: first.chunk.subarray(at, at + maxPiece) });
-    return { messages, done };
+    for (let at = 0; at < size; at += maxPiece) {
+      const part = first.chunk.subarray(at, at + maxPiece);
+      messages.push(new GatheredBytes([part], at + maxPiece >= size ? sent : undefined));
+    }
+    return messages;
   }
-  return { messages: [new GatheredBytes(taken.map((one) => one.chunk))], done };
+  return [
+    new GatheredBytes(
+      taken.map(({ chunk }) => chunk),
+      sent,
+    ),
+  ];
 }
 
 /** Messages of a source that is known only later, before the first of them is asked for. */

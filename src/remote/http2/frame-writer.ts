@@ -10,6 +10,7 @@ const copyBelow = 1024;
 /** Chunks that are handed in must not change any more. */
 export class FrameWriter {
   #chunks: Uint8Array[] = [];
+  #waiting: (() => void)[] = [];
   #block: Uint8Array = new Uint8Array();
   /** What of the block is not among the chunks yet begins here, and ends at `#at`. */
   #start = 0;
@@ -28,6 +29,18 @@ export class FrameWriter {
     this.#chunks = [];
     this.#size = 0;
     return chunks;
+  }
+
+  /** `done` is to be called when the socket has taken what has been put here so far; never, where it breaks before. */
+  whenWritten(done: () => void): void {
+    this.#waiting.push(done);
+  }
+
+  /** Who is to be told of the frames that have been taken. */
+  takeWaiting(): readonly (() => void)[] {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    return waiting;
   }
 
   raw(bytes: Uint8Array): void {

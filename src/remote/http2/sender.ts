@@ -126,14 +126,16 @@ export class Sender {
   #write(): void {
     const { size } = this.frames;
     const chunks = this.frames.take();
+    const waiting = this.frames.takeWaiting();
     const last = chunks.pop();
     if (!last) return;
     this.#inFlight += size;
     const socket = this.#socket;
     socket.cork();
     for (const chunk of chunks) socket.write(chunk);
-    socket.write(last, () => {
+    socket.write(last, (error) => {
       this.#inFlight -= size;
+      if (!error) for (const done of waiting) done();
       if (this.#inFlight === 0) this.#idle?.();
       this.schedule();
     });

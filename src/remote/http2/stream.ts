@@ -92,10 +92,13 @@ export class Stream {
     if (end) this.localEnds();
   }
 
-  /** The chunk must not change any more. False: wait for `drained`. */
-  write(chunk: Uint8Array): boolean {
+  /**
+   * False: wait for `drained`. The chunk must not change before `sent`, which is called when the socket has taken it, and
+   * never where the stream or the connection ends before.
+   */
+  write(chunk: Uint8Array, sent?: () => void): boolean {
     if (this.writableEnded) return true;
-    this.queue.push(chunk);
+    this.queue.push(chunk, sent);
     if (this.sendable) this.#host.ready(this);
     if (this.queue.size >= highWater) this.#full = true;
     return !this.#full;

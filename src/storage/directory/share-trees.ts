@@ -44,6 +44,7 @@ export function shareTrees(
   call: Call,
 ): SharedFiles {
   const sources: Source[] = [];
+  const buffers: Uint8Array[] = [];
   return {
     entries: listTrees(trees, clamp, sources, call),
     async read(index, take, reading) {
@@ -51,7 +52,7 @@ export function shareTrees(
       if (!source) throw new KilnError("PATH_INVALID", `the result has no file number ${index}`);
       if (source.data) return await take(source.data);
       try {
-        await readFile(source.path, source.size, take, reading);
+        await readFile(source, take, buffers, reading);
       } catch (error) {
         throw fromNodeError(error, `reading ${source.path}`);
       }

@@ -14,6 +14,7 @@ const smallFile = 128 * 1024;
 
 /** Entries belong to root, as the reference's client has it. The directory is only read. */
 export function shareDirectory(directory: string, filter: FileFilter, call: Call): SharedFiles {
+  const buffers: Uint8Array[] = [];
   const paths: string[] = [];
   const sizes: number[] = [];
   const scan = async function* (): AsyncIterable<readonly FileEntry[]> {
@@ -39,7 +40,8 @@ export function shareDirectory(directory: string, filter: FileFilter, call: Call
         throw new KilnError("PATH_INVALID", `${directory} has no file number ${index}`);
       }
       try {
-        await readFile(`${directory}/${path}`, sizes[index] ?? 0, take, reading);
+        const file = { path: `${directory}/${path}`, size: sizes[index] ?? 0 };
+        await readFile(file, take, buffers, reading);
       } catch (error) {
         throw gone(error, path) ?? fromNodeError(error, `reading ${path} of ${directory}`);
       }
@@ -72,18 +74,21 @@ const readAsync = promisify(read);
 
 const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-/** Reads one regular file piece by piece. Nothing but a regular file is opened for reading. */
+/**
+ * Reads one regular file, of the expected size or another, piece by piece. Nothing but a regular file is opened for reading.
+ * `buffers` holds what the taker has given back: never another asker's, for files of this one are still in it.
+ */
 export async function readFile(
-  path: string,
-  expectedSize: number,
+  { path, size }: { readonly path: string; readonly size: number },
   take: TakeChunk,
+  buffers: Uint8Array[],
   call: Call,
 ): Promise<void> {
-  if (expectedSize > smallFile) return readLargeFile(path, take, call);
+  if (size > smallFile) return readLargeFile(path, take, buffers, call);
   const file = openSync(fsPath(path), readFlags);
   try {
     // One byte more than expected tells whether it has grown.
-    let buffer = new Uint8Array(expectedSize + 1);
+    let buffer = new Uint8Array(size + 1);
     if (fileType(fstatSync(file).mode) !== "file") throw notAFile(path);
     for (;;) {
       const count = readSync(file, buffer, 0, buffer.length, null);
@@ -97,12 +102,21 @@ export async function readFile(
   }
 }
 
-async function readLargeFile(path: string, take: TakeChunk, call: Call): Promise<void> {
+async function readLargeFile(
+  path: string,
+  take: TakeChunk,
+  buffers: Uint8Array[],
+  call: Call,
+): Promise<void> {
   // Mounts of this process are seen by this thread only: others may read what it has opened.
   const file = openSync(fsPath(path), readFlags);
   try {
     if (fileType(fstatSync(file).mode) !== "file") throw notAFile(path);
-    const readPiece = () => readAsync(file, new Uint8Array(pieceSize), 0, pieceSize, null);
+    const readPiece = () => {
+      // New memory for every piece would have V8 collect garbage all the time.
+      const buffer = buffers.pop() ?? new Uint8Array(pieceSize);
+      return readAsync(file, buffer, 0, pieceSize, null);
+    };
     let next = readPiece();
     try {
       for (;;) {
@@ -112,7 +126,7 @@ async function readLargeFile(path: string, take: TakeChunk, call: Call): Promise
         // The next piece is read while this one is taken.
         next = readPiece();
         next.catch(() => {});
-        await take(buffer.subarray(0, bytesRead));
+        await take(buffer.subarray(0, bytesRead), () => buffers.push(buffer));
       }
     } finally {
       // A descriptor must not be closed, and be another file's, while it is read.

@@ -1,5 +1,5 @@
 // The sending half of fsutil: tells the list, and the contents of what the other side asks for.
-import type { SharedFiles } from "../../../api/index.ts";
+import type { SharedFiles, TakeChunk } from "../../../api/index.ts";
 import { abortReason, type Call, KilnError } from "../../../base/index.ts";
 import { MessageParts, type OutgoingMessage } from "../../grpc/index.ts";
 import { Outbox } from "./outbox.ts";
@@ -140,25 +140,31 @@ class Sender {
   }
 
   async #send(id: number): Promise<void> {
-    const take = (chunk: Uint8Array): void | Promise<void> => {
-      if (chunk.length <= pieceSize) return this.#outbox.push(dataPacket(id, chunk));
-      return this.#sendPieces(id, chunk);
+    const take: TakeChunk = (chunk, release) => {
+      if (chunk.length <= pieceSize) return this.#outbox.push(dataPacket(id, chunk, release));
+      return this.#sendPieces(id, chunk, release);
     };
     await this.#files.read(id, take, this.#call);
     const full = this.#outbox.push(encodeData(id, endOfList));
     if (full !== undefined) await full;
   }
 
-  async #sendPieces(id: number, chunk: Uint8Array): Promise<void> {
-    for (let at = 0; at < chunk.length; at += pieceSize)
-      await this.#outbox.push(dataPacket(id, chunk.subarray(at, at + pieceSize)));
+  async #sendPieces(id: number, chunk: Uint8Array, release?: () => void): Promise<void> {
+    for (let at = 0; at < chunk.length; at += pieceSize) {
+      const last = at + pieceSize >= chunk.length;
+      const piece = chunk.subarray(at, at + pieceSize);
+      await this.#outbox.push(dataPacket(id, piece, last ? release : undefined));
+    }
   }
 }
 
 /** `chunk` is not empty. */
-function dataPacket(id: number, chunk: Uint8Array): OutgoingMessage {
-  if (chunk.length < largeChunk) return encodeData(id, chunk);
-  return new MessageParts([encodeDataHead(id, chunk.length), chunk]);
+function dataPacket(id: number, chunk: Uint8Array, release?: () => void): OutgoingMessage {
+  if (chunk.length >= largeChunk)
+    return new MessageParts([encodeDataHead(id, chunk.length), chunk], release);
+  const copy = encodeData(id, chunk);
+  release?.();
+  return copy;
 }
 
 /** What the other side says went wrong there. */
