@@ -2,7 +2,7 @@
 import type { FileStep } from "../../llb/index.ts";
 import type { AddInstruction } from "../instructions/index.ts";
 import { addCopies, copyPlan } from "./copy-layer.ts";
-import { type CopyPlan, inlineSteps, localStep } from "./copy-steps.ts";
+import { inlineSteps, localStep } from "./copy-steps.ts";
 import type { Converter } from "./environment.ts";
 import { toSlash } from "./paths.ts";
 import { dockerfileError } from "./problem.ts";
@@ -10,7 +10,7 @@ import { gitReferenceOf, gitStep, httpStep, isGitSource, isHttpSource } from "./
 
 export const convertAdd: Converter<AddInstruction> = (stage, add, env) => {
   checkChecksum(add);
-  const plan: CopyPlan = { ...copyPlan(stage, add, env), parents: false, fromContext: true };
+  const plan = copyPlan(stage, add, env, { parents: false, fromContext: true });
   const steps = [
     ...add.sources.map((source): FileStep => {
       const repository = gitReferenceOf(source);
@@ -25,7 +25,7 @@ export const convertAdd: Converter<AddInstruction> = (stage, add, env) => {
     if (/^https?:\/\//.test(source)) continue;
     env.context.used.add(toSlash(source, stage.platform.os));
   }
-  return addCopies(plan, steps, []);
+  addCopies(plan, steps, []);
 };
 
 function checkChecksum({ checksum, sources }: AddInstruction): void {

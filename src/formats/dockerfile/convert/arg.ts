@@ -1,24 +1,21 @@
 // ARG: variables that the build's caller may set.
 import type { ArgInstruction, BuildArg } from "../instructions/index.ts";
 import type { ConvertEnv, Converter } from "./environment.ts";
-import { recorded } from "./history.ts";
 import { steeringArgs, warnOfSecret } from "./lint-variables.ts";
-import { changed, type Stage } from "./stage.ts";
+import type { Stage } from "./stage.ts";
 
 export const convertArg: Converter<ArgInstruction> = (stage, arg, env) => {
-  let next = stage;
   const words: string[] = [];
   for (const declared of arg.args) {
     warnOfSecret("ARG", declared.name, arg.lines, env.linter);
-    const { value, inherited } = chosenValue(next, declared, arg, env);
+    const { value, inherited } = chosenValue(stage, declared, arg, env);
     const { name } = declared;
     env.outline.arg(name, { doc: declared.doc, value, lines: arg.lines, inherited });
-    const files =
-      value === undefined || steeringArgs.has(name) ? next.files : next.files.env(name, value);
-    next = changed(next, { files, args: [...next.args, { name, value }] });
+    if (value !== undefined && !steeringArgs.has(name)) stage.files = stage.files.env(name, value);
+    stage.args.push({ name, value });
     words.push(value === undefined ? name : `${name}=${value}`);
   }
-  return recorded(next, `ARG ${words.join(" ")}`, false);
+  stage.record(`ARG ${words.join(" ")}`, false);
 };
 
 /** The caller's value, else the default, else what was declared before the first FROM. */

@@ -1,7 +1,7 @@
 // What stages begin with: nothing, an image that is looked up, or a named context.
 
 import type { SourceFile } from "../../llb/index.ts";
-import { image, type State, scratch } from "../../llb/index.ts";
+import { image, scratch } from "../../llb/index.ts";
 import {
   formatPlatformFully,
   formatReference,
@@ -18,19 +18,9 @@ import type { FindNamedContext } from "./named-context.ts";
 import type { ConvertIo, ConvertOptions } from "./options.ts";
 import type { PlannedStage } from "./plan.ts";
 import type { BuildPlatforms } from "./platforms.ts";
+import type { StageStart } from "./stage.ts";
 import { placesOf } from "./step.ts";
 import { stepName } from "./step-name.ts";
-
-/** Files and configuration that a stage begins with. */
-export interface BaseFiles {
-  readonly files: State;
-  readonly image: ImageConfig;
-  readonly platform: Platform;
-  /** The image's configuration as it was found; none for scratch. */
-  readonly baseImage: ImageConfig | undefined;
-  /** How many steps of the stage the base was. */
-  readonly steps: number;
-}
 
 export interface BaseScope {
   readonly options: ConvertOptions;
@@ -45,7 +35,7 @@ export interface BaseScope {
 export const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** Looks up what the stage begins with. Only for stages that stand on no other stage of the file. */
-export async function findBase(stage: PlannedStage, scope: BaseScope): Promise<BaseFiles> {
+export async function findBase(stage: PlannedStage, scope: BaseScope): Promise<StageStart> {
   const { target } = scope.platforms;
   if (stage.namedContext !== undefined)
     return await namedBase(stage.namedContext, stage.platform ?? target);
@@ -94,7 +84,7 @@ export function emptyImage(platform: Platform): ImageConfig {
 async function namedBase(
   context: NonNullable<PlannedStage["namedContext"]>,
   wanted: Platform,
-): Promise<BaseFiles> {
+): Promise<StageStart> {
   const { files, image } = await context.load();
   const config = image ?? emptyImage(wanted);
   const platform = image === undefined ? wanted : platformOfConfig(image);
@@ -106,7 +96,7 @@ async function imageBase(
   name: string,
   platform: Platform,
   scope: BaseScope,
-): Promise<BaseFiles> {
+): Promise<StageStart> {
   const { options, io, linter } = scope;
   const mode = options.imageResolveMode ?? "default";
   const where = options.multiPlatform ? `${formatPlatformFully(platform)} ` : "";

@@ -2,15 +2,15 @@
 import type { CmdInstruction } from "../instructions/cmd.ts";
 import type { Converter } from "./environment.ts";
 import { goQuoteList } from "./go-format.ts";
-import { recorded } from "./history.ts";
 import { noteLast, warnOfShellForm } from "./last-instruction.ts";
-import { commandLine, configured } from "./stage.ts";
+import { commandLine } from "./stage.ts";
 
 export const convertCmd: Converter<CmdInstruction> = (stage, cmd, env) => {
-  const noted = noteLast(stage, "cmd", cmd, env.linter);
+  noteLast(stage, "cmd", cmd, env.linter);
   warnOfShellForm(stage, cmd, env.linter);
   const args = commandLine(stage, cmd.command, cmd.shell);
   // BuildKit sets ArgsEscaped for CMD on every platform.
-  const changed = configured(noted, { Cmd: args, ArgsEscaped: true });
-  return recorded(changed, `CMD ${goQuoteList(args)}`, false);
+  stage.config.Cmd = args;
+  stage.config.ArgsEscaped = true;
+  stage.record(`CMD ${goQuoteList(args)}`, false);
 };

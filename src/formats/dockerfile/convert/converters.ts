@@ -11,6 +11,7 @@ import {
   expandWorkdir,
   type StageInstruction,
 } from "../instructions/index.ts";
+import { isPlain } from "../shell-words.ts";
 import { convertAdd } from "./add.ts";
 import { convertArg } from "./arg.ts";
 import { convertCmd } from "./cmd.ts";
@@ -54,44 +55,44 @@ const converters: { readonly [K in Kind]: Converter<InstructionOf<K>> } = {
   workdir: convertWorkdir,
 };
 
-/** The stage after an instruction, whose words are expanded already. */
+/** Changes the stage as an instruction says, whose words are expanded already. */
 export function convertInstruction(
   stage: Stage,
   instruction: StageInstruction,
   env: ConvertEnv,
-): Stage {
+): void {
   const convert = converters[instruction.kind] as Converter<StageInstruction>;
-  return convert(stage, instruction, env);
-}
-
-/** How the words of an instruction are expanded; contents of inline files have their own rules. */
-export interface InstructionExpander {
-  readonly word: ExpandWord;
-  readonly content: ExpandWord;
+  convert(stage, instruction, env);
 }
 
 /** The instruction with its variables replaced, as far as that does not depend on more than the stage's variables. */
 export function expandInstruction(
   instruction: StageInstruction,
-  expand: InstructionExpander,
+  stage: Stage,
+  env: ConvertEnv,
 ): StageInstruction {
+  const hasFiles = "inline" in instruction && instruction.inline.length > 0;
+  // Most instructions have neither variables nor quotes, which makes all their words plain.
+  if (!hasFiles && isPlain(instruction.code)) return instruction;
+  const expand: ExpandWord = (word) => env.expandNoted(word, stage, instruction);
+  const content: ExpandWord = (text) => env.expandContentNoted(text, stage, instruction);
   switch (instruction.kind) {
     case "add":
-      return withContents(instruction, (files) => expandAdd(files, expand.word), expand.content);
+      return withContents(instruction, (files) => expandAdd(files, expand), content);
     case "copy":
-      return withContents(instruction, (files) => expandCopy(files, expand.word), expand.content);
+      return withContents(instruction, (files) => expandCopy(files, expand), content);
     case "env":
-      return expandEnv(instruction, expand.word);
+      return expandEnv(instruction, expand);
     case "label":
-      return expandLabel(instruction, expand.word);
+      return expandLabel(instruction, expand);
     case "stopsignal":
-      return expandStopSignal(instruction, expand.word);
+      return expandStopSignal(instruction, expand);
     case "user":
-      return expandUser(instruction, expand.word);
+      return expandUser(instruction, expand);
     case "volume":
-      return expandVolume(instruction, expand.word);
+      return expandVolume(instruction, expand);
     case "workdir":
-      return expandWorkdir(instruction, expand.word);
+      return expandWorkdir(instruction, expand);
     default:
       return instruction;
   }
@@ -99,6 +100,7 @@ export function expandInstruction(
 
 type WithInline = InstructionOf<"add"> | InstructionOf<"copy">;
 
+/** Contents of inline files have rules of their own. */
 function withContents<I extends WithInline>(
   instruction: I,
   expandWords: (files: I) => I,

@@ -4,10 +4,9 @@ import type { AddInstruction, CopyInstruction } from "../instructions/index.ts";
 import { parseMode } from "./chmod.ts";
 import type { CopyPlan } from "./copy-steps.ts";
 import type { ConvertEnv } from "./environment.ts";
-import { recordedStep } from "./history.ts";
 import { parseOwner } from "./owner.ts";
 import { destinationPath } from "./paths.ts";
-import { changed, type Stage } from "./stage.ts";
+import type { Stage } from "./stage.ts";
 import { nameOf, nextStep, processedName } from "./step.ts";
 
 /** Checks the flags and counts the step. */
@@ -15,14 +14,15 @@ export function copyPlan(
   stage: Stage,
   copy: CopyInstruction | AddInstruction,
   env: ConvertEnv,
-): Omit<CopyPlan, "parents" | "fromContext"> {
+  { parents, fromContext }: Pick<CopyPlan, "parents" | "fromContext">,
+): CopyPlan {
   const { chown, chmod, exclude } = copy;
   const destination = destinationPath(stage.files.workingDir, copy.destination, stage.platform.os);
   const mode = chmod === "" ? undefined : parseMode(chmod);
   const words = processedName(stage, copy, env);
-  const { stage: counted, constraints } = nextStep(stage, words, copy, env);
+  const constraints = nextStep(stage, words, copy, env);
   return {
-    stage: counted,
+    stage,
     instruction: copy,
     env,
     words,
@@ -35,15 +35,17 @@ export function copyPlan(
       owner: chown === "" ? undefined : parseOwner(chown),
       excludePatterns: exclude,
     },
+    parents,
+    fromContext,
   };
 }
 
-/** The stage with the steps done, and a word of it in the history. */
+/** Does the steps in the stage, with a word of it in the history. */
 export function addCopies(
   plan: CopyPlan,
   steps: readonly FileStep[],
   flags: readonly string[],
-): Stage {
+): void {
   const { instruction, stage } = plan;
   const { chown, chmod, sources, inline, destination } = instruction;
   const words = [
@@ -56,11 +58,11 @@ export function addCopies(
     destination,
   ];
   // BuildKit: a changed mode must know what it lands on.
-  const files =
+  stage.files =
     instruction.link && chmod === ""
       ? linked(plan, steps)
       : stage.files.file(steps, plan.constraints);
-  return recordedStep(changed(stage, { files }), words.join(" "));
+  stage.recordStep(words.join(" "));
 }
 
 /** The copies as a layer that does not depend on what is below it, laid over the files so far. */

@@ -14,7 +14,6 @@ import type { Stage } from "./stage.ts";
 
 /** A COPY or ADD whose flags are checked. */
 export interface CopyPlan {
-  /** With the step counted. */
   readonly stage: Stage;
   readonly instruction: CopyInstruction | AddInstruction;
   readonly env: ConvertEnv;

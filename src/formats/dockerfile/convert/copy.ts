@@ -1,7 +1,7 @@
 // COPY: files of the build context, a stage or an image on top of the files so far.
 import type { CopyInstruction } from "../instructions/index.ts";
 import { addCopies, copyPlan } from "./copy-layer.ts";
-import { type CopyPlan, inlineSteps, localStep } from "./copy-steps.ts";
+import { inlineSteps, localStep } from "./copy-steps.ts";
 import type { Converter } from "./environment.ts";
 import { toSlash } from "./paths.ts";
 import { dockerfileError } from "./problem.ts";
@@ -10,11 +10,10 @@ import { gitReferenceOf, isHttpSource } from "./remote-source.ts";
 export const convertCopy: Converter<CopyInstruction> = (stage, copy, env) => {
   const [from] = env.sources;
   const files = from?.files ?? env.context.files;
-  const plan: CopyPlan = {
-    ...copyPlan(stage, copy, env),
+  const plan = copyPlan(stage, copy, env, {
     parents: copy.parents,
     fromContext: from === undefined,
-  };
+  });
   for (const source of copy.sources) {
     if (gitReferenceOf(source) !== undefined)
       throw dockerfileError("source can't be a git ref for COPY", "Use ADD instead.");
@@ -27,5 +26,5 @@ export const convertCopy: Converter<CopyInstruction> = (stage, copy, env) => {
   ];
   const used = from?.used ?? env.context.used;
   for (const source of copy.sources) used.add(toSlash(source, stage.platform.os));
-  return addCopies(plan, steps, copy.parents ? ["--parents"] : []);
+  addCopies(plan, steps, copy.parents ? ["--parents"] : []);
 };

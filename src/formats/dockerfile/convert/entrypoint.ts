@@ -2,19 +2,15 @@
 import type { EntrypointInstruction } from "../instructions/entrypoint.ts";
 import type { Converter } from "./environment.ts";
 import { goQuoteList } from "./go-format.ts";
-import { recorded } from "./history.ts";
 import { noteLast, warnOfShellForm } from "./last-instruction.ts";
-import { commandLine, configured } from "./stage.ts";
+import { commandLine } from "./stage.ts";
 
 export const convertEntrypoint: Converter<EntrypointInstruction> = (stage, entrypoint, env) => {
-  const noted = noteLast(stage, "entrypoint", entrypoint, env.linter);
+  noteLast(stage, "entrypoint", entrypoint, env.linter);
   warnOfShellForm(stage, entrypoint, env.linter);
   const args = commandLine(stage, entrypoint.command, entrypoint.shell);
+  stage.config.Entrypoint = args;
   // A CMD of the base image was meant for the base's entrypoint.
-  const cmd = stage.last.cmd === undefined ? { Cmd: [] } : {};
-  return recorded(
-    configured(noted, { Entrypoint: args, ...cmd }),
-    `ENTRYPOINT ${goQuoteList(args)}`,
-    false,
-  );
+  if (stage.last.cmd === undefined) stage.config.Cmd = [];
+  stage.record(`ENTRYPOINT ${goQuoteList(args)}`, false);
 };

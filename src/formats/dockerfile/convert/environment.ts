@@ -62,5 +62,5 @@ export interface OutlineNotes {
   ssh(id: string, ssh: { readonly lines: LineRange; readonly required: boolean }): void;
 }
 
-/** Turns one kind of instruction into changes of a stage. Pure but for what it notes in the environment. */
-export type Converter<I> = (stage: Stage, instruction: I, env: ConvertEnv) => Stage;
+/** Does to a stage what one kind of instruction says. */
+export type Converter<I> = (stage: Stage, instruction: I, env: ConvertEnv) => void;

@@ -6,9 +6,7 @@ import { exposeProtoCasing } from "../lint/expose-proto-casing.ts";
 import type { Linter } from "../lint/linter.ts";
 import type { Converter } from "./environment.ts";
 import { goList } from "./go-format.ts";
-import { recorded } from "./history.ts";
 import { dockerfileError } from "./problem.ts";
-import { configured } from "./stage.ts";
 
 export const convertExpose: Converter<ExposeInstruction> = (stage, expose, env) => {
   const words = expose.ports.flatMap((port) => env.expandListNoted(port, stage, expose));
@@ -19,10 +17,8 @@ export const convertExpose: Converter<ExposeInstruction> = (stage, expose, env) 
       throw dockerfileError(`EXPOSE lists more than ${MAX_PORTS} ports`);
   }
   const exposed = Object.fromEntries(ports.map((port) => [port, {}]));
-  const changed = configured(stage, {
-    ExposedPorts: { ...stage.config.ExposedPorts, ...exposed },
-  });
-  return recorded(changed, `EXPOSE ${goList(ports)}`, false);
+  stage.config.ExposedPorts = { ...stage.config.ExposedPorts, ...exposed };
+  stage.record(`EXPOSE ${goList(ports)}`, false);
 };
 
 const LAST_PORT = 65535;

@@ -4,7 +4,7 @@ import { type BaseScope, baseReference, findBase } from "./bases.ts";
 import { addTriggers } from "./onbuild.ts";
 import { type PlannedStage, reachableStages, type StagePlan } from "./plan.ts";
 import { type ErrorFile, placed } from "./problem.ts";
-import { stageOn } from "./stage.ts";
+import { Stage } from "./stage.ts";
 
 export async function findBases(
   plan: StagePlan,
@@ -54,7 +54,7 @@ const noImage: ReadonlySet<ErrorCode> = new Set(["IMAGE_NOT_FOUND", "REGISTRY_DE
 function endAsFound(stage: PlannedStage, epoch: Date | undefined): void {
   if (stage.start === undefined || (stage.from !== undefined && stage.namedContext === undefined))
     return;
-  stage.end = stageOn({ ...stage.start, epoch }, stage.start.image);
+  stage.end = new Stage(stage.start, epoch);
 }
 
 /** Names must be right in stages that nobody needs, too. */

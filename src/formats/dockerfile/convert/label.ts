@@ -2,9 +2,7 @@
 import type { LabelInstruction } from "../instructions/label.ts";
 import { legacyKeyValueFormat } from "../lint/legacy-key-value-format.ts";
 import type { Converter } from "./environment.ts";
-import { recorded } from "./history.ts";
 import { goPairs } from "./pairs.ts";
-import { configured } from "./stage.ts";
 
 export const convertLabel: Converter<LabelInstruction> = (
   stage,
@@ -13,6 +11,6 @@ export const convertLabel: Converter<LabelInstruction> = (
 ) => {
   for (const { legacy } of pairs) if (legacy) env.linter.warn(legacyKeyValueFormat, lines, keyword);
   const labels = Object.fromEntries(pairs.map(({ key, value }) => [key, value]));
-  const changed = configured(stage, { Labels: { ...stage.config.Labels, ...labels } });
-  return recorded(changed, `LABEL${goPairs(pairs)}`, false);
+  stage.config.Labels = { ...stage.config.Labels, ...labels };
+  stage.record(`LABEL${goPairs(pairs)}`, false);
 };

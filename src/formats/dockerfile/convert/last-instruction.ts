@@ -3,19 +3,19 @@ import type { CommandLine, InstructionBase } from "../instructions/index.ts";
 import { jsonArgsRecommended } from "../lint/json-args-recommended.ts";
 import type { Linter } from "../lint/linter.ts";
 import { multipleInstructionsDisallowed } from "../lint/multiple-instructions-disallowed.ts";
-import { changed, type Stage } from "./stage.ts";
+import type { LastKind, Stage } from "./stage.ts";
 
 /** Notes where the instruction stands, and warns of the one before that is now without effect. */
 export function noteLast(
   stage: Stage,
-  kind: keyof Stage["last"],
+  kind: LastKind,
   instruction: InstructionBase,
   linter: Linter,
-): Stage {
+): void {
   const before = stage.last[kind];
   if (before !== undefined)
     linter.warn(multipleInstructionsDisallowed, before, instruction.keyword);
-  return changed(stage, { last: { ...stage.last, [kind]: instruction.lines } });
+  stage.last[kind] = instruction.lines;
 }
 
 /** Warns of a shell form, whose shell gets the signals instead of the program; whoever sets SHELL means it. */

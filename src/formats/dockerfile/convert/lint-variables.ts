@@ -3,8 +3,7 @@ import type { LineRange } from "../ast.ts";
 import type { Linter } from "../lint/linter.ts";
 import { secretsUsedInArgOrEnv } from "../lint/secrets-used-in-arg-or-env.ts";
 import { undefinedVar } from "../lint/undefined-var.ts";
-import type { Variables } from "./env.ts";
-import type { DeclaredArg } from "./stage.ts";
+import type { Stage } from "./stage.ts";
 
 /** Arguments that steer the build and are never variables of a step. */
 export const steeringArgs: ReadonlySet<string> = new Set([
@@ -15,23 +14,16 @@ export const steeringArgs: ReadonlySet<string> = new Set([
 /** Warns of names that were looked up in vain, unless an ARG without a value declares them. */
 export function warnOfUndefined(
   unmatched: ReadonlySet<string>,
-  scope: {
-    readonly variables: Variables;
-    readonly args: readonly DeclaredArg[];
-    readonly lines: LineRange;
-  },
+  { files: { variables }, args }: Stage,
+  lines: LineRange,
   linter: Linter,
 ): void {
-  const names = [...unmatched].filter(
-    (name) => !steeringArgs.has(name) && !scope.args.some((arg) => arg.name === name),
-  );
-  for (const name of names) {
-    linter.warn(
-      undefinedVar,
-      scope.lines,
-      name,
-      nearestName(name, [...scope.variables.keys()].reverse()) ?? "",
-    );
+  if (unmatched.size === 0) return;
+  const declared = new Set(args.toArray().map(({ name }) => name));
+  for (const name of unmatched) {
+    if (steeringArgs.has(name) || declared.has(name)) continue;
+    const near = nearestName(name, [...variables.keys()].reverse());
+    linter.warn(undefinedVar, lines, name, near ?? "");
   }
 }
 

@@ -5,12 +5,11 @@ import type { LineRange } from "../ast.ts";
 import { csvFields } from "../instructions/csv.ts";
 import type { StageInstruction } from "../instructions/index.ts";
 import type { Stage as WrittenStage } from "../stages.ts";
-import type { BaseFiles } from "./bases.ts";
 import { UsedPaths } from "./build-context.ts";
 import type { NamedContext } from "./named-context.ts";
 import { OutlineRecord } from "./outline-record.ts";
 import { dockerfileError, suggesting } from "./problem.ts";
-import type { Stage } from "./stage.ts";
+import type { Stage, StageStart } from "./stage.ts";
 
 /** One instruction of a stage with the stages that it reads from. */
 export interface PlannedInstruction {
@@ -47,7 +46,7 @@ export class PlannedStage {
   /** The base's triggers were added. */
   triggered = false;
   /** What a stage on an image begins with, once looked up. */
-  start: BaseFiles | undefined;
+  start: StageStart | undefined;
   /** What it ends as, once converted. */
   end: Stage | undefined;
   readonly outline: OutlineRecord = new OutlineRecord();

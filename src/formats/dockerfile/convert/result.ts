@@ -11,7 +11,7 @@ import type { Variables } from "./env.ts";
 import type { ConvertOptions, ConvertResult } from "./options.ts";
 import { type PlannedStage, reachableStages } from "./plan.ts";
 import type { BuildPlatforms } from "./platforms.ts";
-import { configured, imageOf, type Stage } from "./stage.ts";
+import { imageOf, type Stage } from "./stage.ts";
 
 export interface ResultScope {
   readonly options: ConvertOptions;
@@ -57,10 +57,11 @@ function marshaller({ options, platforms }: ResultScope): (files: State) => Defi
 /** The configuration with the caller's labels, and with the target's platform where one was asked for. */
 function finishImage(end: Stage, { options, platforms }: ResultScope): ImageConfig {
   const { labels = {} } = options;
+  const image = imageOf(end);
   const labelled =
     Object.keys(labels).length === 0
-      ? imageOf(end)
-      : imageOf(configured(end, { Labels: { ...end.config.Labels, ...labels } }));
+      ? image
+      : { ...image, config: { ...image.config, Labels: { ...end.config.Labels, ...labels } } };
   const platform = platforms.implicit
     ? platformOfConfig(labelled)
     : targetOf(labelled, platforms.target);
@@ -91,9 +92,9 @@ function isScanned(stage: PlannedStage, scope: ResultScope): boolean {
 
 /** Whether a steering argument, declared for all or in the stage, is true or names the stage. */
 function wants(name: string, stage: PlannedStage, { globalArgs }: ResultScope): boolean {
-  const own = stage.end?.args.findLast(
-    (arg) => arg.name === name && arg.value !== undefined,
-  )?.value;
+  const own = stage.end?.args
+    .toArray()
+    .findLast((arg) => arg.name === name && arg.value !== undefined)?.value;
   const value = own ?? globalArgs.get(name);
   if (value === undefined) return false;
   if (/^(1|t|true)$/i.test(value)) return true;

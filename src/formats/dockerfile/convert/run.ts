@@ -3,12 +3,11 @@ import type { RunOptions } from "../../llb/index.ts";
 import { type RunInstruction, type RunMount, readMounts } from "../instructions/index.ts";
 import type { Variables } from "./env.ts";
 import type { ConvertEnv, Converter } from "./environment.ts";
-import { recordedStep } from "./history.ts";
 import type { ConvertOptions } from "./options.ts";
 import { proxyEnvOf } from "./proxy.ts";
 import { runScript } from "./run-heredoc.ts";
 import { convertMounts } from "./run-mounts.ts";
-import { changed, commandLine, type Stage } from "./stage.ts";
+import { commandLine, type Stage } from "./stage.ts";
 import { nextStep } from "./step.ts";
 import { withUpperKeyword } from "./step-name.ts";
 
@@ -22,28 +21,23 @@ export const convertRun: Converter<RunInstruction> = (stage, run, env) => {
   const masked = withMasks(variables, mounts);
   // BuildKit: files that never were for a platform do not show one here, though in COPY's name they do.
   const hidden = env.naming.showPlatform && stage.files.ownPlatform === undefined;
-  const name = runName(script.words, masked, env);
-  const { stage: counted, constraints } = nextStep(
-    stage,
-    name,
-    run,
-    hidden ? { ...env, naming: { ...env.naming, showPlatform: false } } : env,
-  );
+  const naming = hidden ? { ...env.naming, showPlatform: false } : env.naming;
+  const { name, locations } = nextStep(stage, runName(script.words, masked, env), run, env, naming);
   const converted = convertMounts(stage, run, mounts, env);
   const { runSettings } = env;
-  const files = counted.files.run(args, {
-    name: constraints.name,
-    locations: constraints.locations ?? [],
+  stage.files = stage.files.run(args, {
+    ...runSettings,
+    name,
+    locations,
     description: { "com.docker.dockerfile.v1.command": run.code },
     secrets: converted.secrets,
     ssh: converted.ssh,
     network: networkOf(run, env),
     security: run.security,
     devices: run.devices.map(({ name, required }) => ({ name, optional: !required })),
-    ...runSettings,
     mounts: [...script.mounts, ...converted.mounts, ...(runSettings.mounts ?? [])],
   });
-  return recordedStep(changed(counted, { files }), `RUN ${historyWords(stage, args)}`);
+  stage.recordStep(`RUN ${historyWords(stage, args)}`);
 };
 
 /** Variables with marks in the place of secrets, whose values are nowhere yet. */
@@ -94,7 +88,8 @@ function historyWords(stage: Stage, args: readonly string[]): string {
   if (stage.args.length === 0) return args.join(" ");
   const { variables } = stage.files;
   const seen = new Map<string, string>();
-  for (const { name, value } of stage.args) seen.set(name, variables.get(name) ?? value ?? "");
+  for (const { name, value } of stage.args.toArray())
+    seen.set(name, variables.get(name) ?? value ?? "");
   let words = `|${seen.size}`;
   for (const [name, value] of seen) words += ` ${name}=${value}`;
   return `${words} ${args.join(" ")}`;

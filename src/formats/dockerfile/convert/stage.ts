@@ -1,7 +1,14 @@
-// What a stage is so far: files, configuration, and what later instructions must know. Instructions make new values.
+// What a stage is so far: files, configuration, and what later instructions must know. Instructions change it.
 import type { State } from "../../llb/index.ts";
 import type { ContainerConfig, HistoryEntry, ImageConfig, Platform } from "../../oci/index.ts";
 import type { LineRange } from "../ast.ts";
+import { GrowingList } from "./growing-list.ts";
+import { dockerfileError } from "./problem.ts";
+
+/** Longest history of a stage, in UTF-16 units: every value that instructions set stands in it. */
+export const MAX_HISTORY: number = 32 * 1024 * 1024;
+
+const comment = "buildkit.dockerfile.v0";
 
 /** An argument that the stage declared; the value is what it was then. */
 export interface DeclaredArg {
@@ -9,94 +16,100 @@ export interface DeclaredArg {
   readonly value: string | undefined;
 }
 
-export interface Stage {
+/** What a stage begins as that stands on an image. */
+export interface StageStart {
   readonly files: State;
-  /** What of the image's configuration is in none of the next two. */
-  readonly image: Omit<ImageConfig, "config" | "history">;
-  readonly config: ContainerConfig;
-  readonly history: HistoryList;
+  readonly image: ImageConfig;
   readonly platform: Platform;
-  readonly args: readonly DeclaredArg[];
-  /** How long its own history entries are together. */
-  readonly historyLength: number;
-  /** How many steps it has had. */
+  /** Configuration of the image as it was found; none for scratch. */
+  readonly baseImage: ImageConfig | undefined;
+  /** How many steps of the stage the image was. */
   readonly steps: number;
+}
+
+/** Instructions whose places are kept, since of several in one stage only the last counts. */
+export type LastKind = "cmd" | "entrypoint" | "healthcheck";
+
+export class Stage {
+  files: State;
+  /** What of the image's configuration is in none of the next two. */
+  image: Omit<ImageConfig, "config" | "history">;
+  /** Its own; the values are not. */
+  readonly config: { -readonly [Key in keyof ContainerConfig]: ContainerConfig[Key] };
+  readonly history: GrowingList<HistoryEntry>;
+  readonly platform: Platform;
+  readonly args: GrowingList<DeclaredArg>;
+  /** How many steps it has had. */
+  steps: number;
   /** A WORKDIR of this file has set the directory. */
-  readonly workdirSet: boolean;
-  /** Where instructions stand of which only the last counts. */
-  readonly last: {
-    readonly cmd?: LineRange;
-    readonly entrypoint?: LineRange;
-    readonly healthcheck?: LineRange;
+  workdirSet: boolean;
+  /** Where the last one of each stands. */
+  readonly last: { [Kind in LastKind]: LineRange | undefined } = {
+    cmd: undefined,
+    entrypoint: undefined,
+    healthcheck: undefined,
   };
-  /** Time for history entries. */
-  readonly epoch: Date | undefined;
   /** Configuration of the image that it stands on. */
   readonly baseImage: ImageConfig | undefined;
+  /** Time for history entries. */
+  readonly epoch: Date | undefined;
+  /** How long its own history entries are together. */
+  #historyLength: number;
+
+  /** Begins on an image, or where another stage has ended. */
+  constructor(base: StageStart | Stage, epoch: Date | undefined) {
+    this.files = base.files;
+    this.platform = base.platform;
+    this.baseImage = base.baseImage;
+    this.epoch = epoch;
+    if (base instanceof Stage) {
+      this.image = base.image;
+      this.config = { ...base.config };
+      this.history = base.history.copy();
+      this.args = base.args.copy();
+      this.workdirSet = base.workdirSet;
+      this.steps = 0;
+      this.#historyLength = base.#historyLength;
+    } else {
+      const { config, history, ...image } = base.image;
+      this.image = image;
+      this.config = { ...config };
+      this.history = new GrowingList(history);
+      this.args = new GrowingList();
+      this.workdirSet = false;
+      this.steps = base.steps;
+      this.#historyLength = 0;
+    }
+  }
+
+  /** Adds a history entry for an instruction; `layer` says whether it made one. Words and order are the reference's. */
+  record(words: string, layer: boolean): void {
+    this.#historyLength += words.length;
+    if (this.#historyLength > MAX_HISTORY) {
+      throw dockerfileError(`the stage's history has more than ${MAX_HISTORY} characters`);
+    }
+    const entry: { -readonly [Key in keyof HistoryEntry]: HistoryEntry[Key] } =
+      this.epoch === undefined
+        ? { created_by: words, comment }
+        : { created: goTime(this.epoch), created_by: words, comment };
+    if (!layer) entry.empty_layer = true;
+    this.history.push(entry);
+  }
+
+  /** As `record`, for instructions that change files by a step of their own. */
+  recordStep(words: string): void {
+    this.record(`${words} # buildkit`, true);
+  }
 }
 
-/** Entries of a history; longer ones share the entries of those that they were made from. */
-export interface HistoryList {
-  readonly entries: HistoryEntry[];
-  /** How many of the entries count. */
-  readonly length: number;
-}
-
-/** The history with one entry more. Entries behind the end of one list belong to another, and are not touched. */
-export function withEntry({ entries, length }: HistoryList, entry: HistoryEntry): HistoryList {
-  const own = entries.length === length ? entries : entries.slice(0, length);
-  own.push(entry);
-  return { entries: own, length: length + 1 };
-}
-
-/** What a stage begins as that stands on an image. */
-export function stageOn(
-  base: Pick<Stage, "files" | "platform" | "baseImage" | "steps" | "epoch">,
-  { config = {}, history = [], ...image }: ImageConfig,
-): Stage {
-  const { files, platform, baseImage, steps, epoch } = base;
-  return {
-    files,
-    image,
-    config,
-    history: { entries: [...history], length: history.length },
-    platform,
-    args: [],
-    historyLength: 0,
-    steps,
-    workdirSet: false,
-    last: {},
-    epoch,
-    baseImage,
-  };
+/** RFC 3339 without the fraction that JavaScript writes. */
+function goTime(time: Date): string {
+  return time.toISOString().replace(/\.\d+Z$/, "Z");
 }
 
 /** The stage's image configuration as a whole. */
-export function imageOf({ image, config, history: { entries, length } }: Stage): ImageConfig {
-  return { ...image, config, ...(length === 0 ? {} : { history: entries.slice(0, length) }) };
-}
-
-/** The stage with parts replaced. Written out, so that all stages are made alike, which engines know how to do fast. */
-export function changed(stage: Stage, changes: Partial<Stage>): Stage {
-  return {
-    files: changes.files ?? stage.files,
-    image: changes.image ?? stage.image,
-    config: changes.config ?? stage.config,
-    history: changes.history ?? stage.history,
-    platform: stage.platform,
-    args: changes.args ?? stage.args,
-    historyLength: changes.historyLength ?? stage.historyLength,
-    steps: changes.steps ?? stage.steps,
-    workdirSet: changes.workdirSet ?? stage.workdirSet,
-    last: changes.last ?? stage.last,
-    epoch: stage.epoch,
-    baseImage: stage.baseImage,
-  };
-}
-
-/** The stage with parts of its container configuration replaced. */
-export function configured(stage: Stage, changes: Partial<ContainerConfig>): Stage {
-  return changed(stage, { config: { ...stage.config, ...changes } });
+export function imageOf({ image, config, history }: Stage): ImageConfig {
+  return { ...image, config, ...(history.length === 0 ? {} : { history: history.toArray() }) };
 }
 
 /** The shell that shell forms are given to. */

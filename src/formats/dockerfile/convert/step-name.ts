@@ -39,9 +39,9 @@ export function stepName(words: string, naming: StepNaming, step: NamedStep): st
 /** The words with the first in upper case: instructions may be written in any. */
 export function withUpperKeyword(words: string): string {
   const blank = words.indexOf(" ");
-  return blank === -1
-    ? words.toUpperCase()
-    : words.slice(0, blank).toUpperCase() + words.slice(blank);
+  const keyword = blank === -1 ? words : words.slice(0, blank);
+  const upper = keyword.toUpperCase();
+  return upper === keyword ? words : upper + words.slice(keyword.length);
 }
 
 /** The step's platform, with the target's after an arrow where a stage builds for another: `linux/amd64->arm64`. */

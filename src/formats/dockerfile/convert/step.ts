@@ -3,25 +3,33 @@ import type { Constraints, SourceLocation, SourceRange } from "../../llb/index.t
 import type { LineRange } from "../ast.ts";
 import type { InstructionBase } from "../instructions/instruction.ts";
 import type { ConvertEnv } from "./environment.ts";
-import { changed, type Stage } from "./stage.ts";
-import { stepName, withUpperKeyword } from "./step-name.ts";
+import type { Stage } from "./stage.ts";
+import { type StepNaming, stepName, withUpperKeyword } from "./step-name.ts";
 
-/** The stage with one more step counted, and that step's name and place. */
+/** Where a step stands, and what it is called. */
+export type StepConstraints = Required<Pick<Constraints, "name" | "locations">>;
+
+/** Counts one more step of the stage, and names it. */
 export function nextStep(
   stage: Stage,
   words: string,
   instruction: InstructionBase,
   env: ConvertEnv,
-): { readonly stage: Stage; readonly constraints: Constraints & { readonly name: string } } {
-  const counted = env.naming.total === 0 ? stage : changed(stage, { steps: stage.steps + 1 });
-  const name = nameOf(counted, words, env);
-  return { stage: counted, constraints: { name, locations: placesOf(instruction.lines, env) } };
+  naming: StepNaming = env.naming,
+): StepConstraints {
+  if (naming.total !== 0) stage.steps++;
+  return { name: nameOf(stage, words, env, naming), locations: placesOf(instruction.lines, env) };
 }
 
 /** The name of the step that was counted last, in other words. */
-export function nameOf(stage: Stage, words: string, env: ConvertEnv): string {
+export function nameOf(
+  stage: Stage,
+  words: string,
+  env: ConvertEnv,
+  naming: StepNaming = env.naming,
+): string {
   const { platform, files } = stage;
-  return stepName(words, env.naming, {
+  return stepName(words, naming, {
     index: stage.steps,
     platform,
     variables: files.variables,

@@ -2,13 +2,12 @@
 import { closest } from "../../../base/index.ts";
 import type { StopSignalInstruction } from "../instructions/stop-signal.ts";
 import type { Converter } from "./environment.ts";
-import { recorded } from "./history.ts";
 import { dockerfileError } from "./problem.ts";
-import { configured } from "./stage.ts";
 
 export const convertStopSignal: Converter<StopSignalInstruction> = (stage, { signal }) => {
   checkSignal(signal);
-  return recorded(configured(stage, { StopSignal: signal }), `STOPSIGNAL ${signal}`, false);
+  stage.config.StopSignal = signal;
+  stage.record(`STOPSIGNAL ${signal}`, false);
 };
 
 // Linux: signal(7), and the real-time signals by offset.

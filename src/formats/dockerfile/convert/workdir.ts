@@ -2,10 +2,9 @@
 import type { WorkdirInstruction } from "../instructions/workdir.ts";
 import { workdirRelativePath } from "../lint/workdir-relative-path.ts";
 import type { Converter } from "./environment.ts";
-import { recorded } from "./history.ts";
 import { parseOwner } from "./owner.ts";
 import { isAbsolute, toSlash, workingDirectory } from "./paths.ts";
-import { changed, type Stage } from "./stage.ts";
+import type { Stage } from "./stage.ts";
 import { nextStep, processedName } from "./step.ts";
 
 export const convertWorkdir: Converter<WorkdirInstruction> = (stage, workdir, env) => {
@@ -13,15 +12,14 @@ export const convertWorkdir: Converter<WorkdirInstruction> = (stage, workdir, en
   if (!stage.workdirSet && !isAbsolute(workdir.path, stage.platform.os)) {
     env.linter.warn(workdirRelativePath, workdir.lines, workdir.path);
   }
-  const moved = changed(withWorkingDir(stage, workdir.path), { workdirSet: true });
-  const dir = moved.files.workingDir;
-  if (dir === "/") return recorded(moved, `WORKDIR ${dir}`, false);
-  const { stage: counted, constraints } = nextStep(
-    moved,
-    processedName(moved, workdir, env),
-    workdir,
-    env,
-  );
+  setWorkingDir(stage, workdir.path);
+  stage.workdirSet = true;
+  const dir = stage.files.workingDir;
+  if (dir === "/") {
+    stage.record(`WORKDIR ${dir}`, false);
+    return;
+  }
+  const constraints = nextStep(stage, processedName(stage, workdir, env), workdir, env);
   const user = stage.config.User ?? "";
   const owner = user === "" ? {} : { owner: parseOwner(user) };
   const time =
@@ -35,21 +33,14 @@ export const convertWorkdir: Converter<WorkdirInstruction> = (stage, workdir, en
     ...time,
   } as const;
   // BuildKit does not name the instruction or its cache setting here.
-  return recorded(
-    changed(counted, {
-      files: counted.files.file([step], { ...constraints, platform: stage.platform }),
-    }),
-    `WORKDIR ${dir}`,
-    true,
-  );
+  stage.files = stage.files.file([step], { ...constraints, platform: stage.platform });
+  stage.record(`WORKDIR ${dir}`, true);
 };
 
-/** The stage in another directory, without a word in the history: also for what a base image says. */
-export function withWorkingDir(stage: Stage, path: string): Stage {
+/** Moves the stage to another directory without a word in the history: also for what a base image says. */
+export function setWorkingDir(stage: Stage, path: string): void {
   const { os } = stage.platform;
   const dir = workingDirectory(stage.config.WorkingDir ?? "", path, os);
-  return changed(stage, {
-    files: stage.files.dir(toSlash(dir, os)),
-    config: { ...stage.config, WorkingDir: dir },
-  });
+  stage.files = stage.files.dir(toSlash(dir, os));
+  stage.config.WorkingDir = dir;
 }
