@@ -28,6 +28,7 @@ import { type Network, type NetworkMode, Networks } from "./network/networks.ts"
 import type { StepNetworks } from "./network/step-networks.ts";
 import { environmentValue, ociSpec, type SpecMount } from "./oci-spec.ts";
 import { checkProgram, explainProgram, findProgram, type Program } from "./program.ts";
+import type { StepPrograms } from "./programs/step-programs.ts";
 import type { PrefixedStep, PrefixFiles } from "./proot/prefix-files.ts";
 import { askInnermost, startTold } from "./proot/start-told.ts";
 import {
@@ -36,7 +37,9 @@ import {
   type ReadyMount,
   type RootFileSystem,
 } from "./root-file-system.ts";
-import { type Runtime, runCommand } from "./runtime.ts";
+import { rootFlags, rootHook } from "./root-hook.ts";
+import { type Leash, runCommand } from "./run-command.ts";
+import type { Runtime } from "./runtime.ts";
 import { runtimeError } from "./runtime-log.ts";
 import { StepFilter } from "./step-filter.ts";
 import { supervise } from "./supervise.ts";
@@ -46,6 +49,9 @@ import { removeWork, type WorkDirectory } from "./work-directory.ts";
 
 export interface OciExecutorOptions {
   readonly runtime: Runtime;
+  readonly leash: Leash;
+  /** Below `directory`. */
+  readonly programs: StepPrograms;
   /** Becomes the executor's. */
   readonly directory: WorkDirectory;
   /** On disk, kept between processes. */
@@ -186,11 +192,16 @@ export class OciExecutor implements Executor {
       nsenter !== undefined && network.setting.type === "join"
         ? [nsenter, `--net=${network.setting.path}`, "--"]
         : [];
+    const { runtime, programs } = this.#options;
+    const hook = rootHook(files.path, rootFlags(process, files.readonly), {
+      programs,
+      mount: runtime.mount,
+    });
     const spec = ociSpec(
       { ...process, cwd, args: init.args },
       {
-        rootfs: { path: files.path, readonly: files.readonly },
-        mountProgram: this.#options.runtime.mount,
+        rootfs: files.path,
+        ...(hook === undefined ? {} : { rootHook: hook }),
         user,
         rlimits: this.#rlimits(process, call),
         mounts: [...files.mounts, ...init.mounts, ...(apt === undefined ? [] : [apt])],
@@ -209,7 +220,7 @@ export class OciExecutor implements Executor {
     const logFile = join(directory, "runtime.log");
     const id = `kiln-${number}`;
     const stateDir = join(this.#options.directory.path, "state");
-    const command = runCommand(this.#options.runtime, {
+    const command = runCommand(runtime, this.#options.leash, {
       stateDir,
       bundle: directory,
       logFile,

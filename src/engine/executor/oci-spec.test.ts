@@ -13,8 +13,7 @@ const process: ProcessSpec = {
 };
 
 const setting: SpecSetting = {
-  rootfs: { path: "/run/root", readonly: false },
-  mountProgram: "/usr/bin/mount",
+  rootfs: "/run/root",
   user: { uid: 1, gid: 2, additionalGids: [2, 3], home: "/home/one" },
   rlimits: [],
   mounts: [],
@@ -27,8 +26,10 @@ const setting: SpecSetting = {
   terminal: false,
 };
 
+const rootHook = { path: "/run/remount", args: ["remount", "/run/root"] };
+
 it.each([
-  ["default", process, setting],
+  ["default", process, { ...setting, rootHook }],
   [
     "insecure",
     { ...process, security: "insecure" },

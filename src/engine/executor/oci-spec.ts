@@ -9,10 +9,10 @@ import type { User } from "./user.ts";
 
 /** What this machine allows and the step's surroundings, found out before. */
 export interface SpecSetting {
-  /** The assembled root file system: its host path, and whether the step may not write to it. */
-  readonly rootfs: { readonly path: string; readonly readonly: boolean };
-  /** mount(8) of the host, absolute. */
-  readonly mountProgram: string;
+  /** Host path of the assembled root file system. */
+  readonly rootfs: string;
+  /** Runs before those of devices. */
+  readonly rootHook?: Hook;
   readonly user: User;
   readonly rlimits: readonly Rlimit[];
   /** What lies below /dev, /proc or /sys, which only the runtime can mount upon. */
@@ -177,8 +177,8 @@ export function ociSpec(process: ProcessSpec, setting: SpecSetting): OciSpec {
       capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
       rlimits: setting.rlimits,
     },
-    root: { path: setting.rootfs.path },
-    ...allHooks(process, sandboxed || setting.rootfs.readonly ? rootHooks(setting, sandboxed) : []),
+    root: { path: setting.rootfs },
+    ...allHooks(process, setting.rootHook),
     hostname: process.hostname || defaultHostname,
     mounts: [...kernelMounts(process, setting, sandboxed), ...setting.mounts],
     ...(compiled === undefined ? {} : { annotations: filterAnnotations(compiled) }),
@@ -235,19 +235,9 @@ function environment(given: readonly string[], setting: SpecSetting): readonly s
   ];
 }
 
-/** crun mounts the root anew without the flags that it had, so they are set again after that. */
-function rootHooks({ rootfs, mountProgram }: SpecSetting, sandboxed: boolean): readonly Hook[] {
-  const flags = [...(sandboxed ? ["nodev"] : []), ...(rootfs.readonly ? ["ro"] : [])];
-  const remount = [mountProgram, "-o", ["remount", "bind", ...flags].join(","), rootfs.path];
-  // A hook must take the state that the runtime writes to it: one that ends before fails the step, now and then. The shell
-  // would read it byte by byte, and the filter in it has thousands.
-  const args = ["sh", "-c", 'cat >/dev/null; exec "$@"', "sh", ...remount];
-  return [{ path: "/bin/sh", args }];
-}
-
 /** Our own first, then those of devices, each at its moment. */
-function allHooks({ hooks = [] }: ProcessSpec, own: readonly Hook[]): Pick<OciSpec, "hooks"> {
-  const all = new Map<string, Hook[]>(own.length === 0 ? [] : [["createContainer", [...own]]]);
+function allHooks({ hooks = [] }: ProcessSpec, own: Hook | undefined): Pick<OciSpec, "hooks"> {
+  const all = new Map<string, Hook[]>(own === undefined ? [] : [["createContainer", [own]]]);
   for (const { name, path, args, env, timeout } of hooks) {
     const hook = { path, args, env, ...(timeout === undefined ? {} : { timeout }) };
     all.set(name, [...(all.get(name) ?? []), hook]);

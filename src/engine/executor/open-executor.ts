@@ -1,6 +1,7 @@
 // Finds a container runtime and makes the executor that runs steps with it.
 import { existsSync } from "node:fs";
 import { KilnError } from "../../base/index.ts";
+import { hostPlatform } from "../../formats/oci/index.ts";
 import { enterMountNamespace } from "../../storage/snapshot/index.ts";
 import type { Standing } from "../isolation/index.ts";
 import { openCgroupView, sweepGroups } from "./cgroup.ts";
@@ -20,8 +21,10 @@ import type { DnsSettings } from "./network/dns.ts";
 import { type NetworkMode, networkModes } from "./network/networks.ts";
 import { openUserNetworks } from "./network/user-networks.ts";
 import { OciExecutor } from "./oci-executor.ts";
+import { StepPrograms } from "./programs/step-programs.ts";
 import { PrefixFiles } from "./proot/prefix-files.ts";
 import { ProotExecutor } from "./proot/proot-executor.ts";
+import { findLeash } from "./run-command.ts";
 import { findInPath, findRuntime } from "./runtime.ts";
 import { openPlainWorkDirectory, openWorkDirectory } from "./work-directory.ts";
 
@@ -53,10 +56,13 @@ export async function openExecutor(options: ExecutorOptions): Promise<Executor> 
   const runtime = findRuntime(options.runtime, path);
   enterMountNamespace();
   const directory = openWorkDirectory(options.stateDir);
+  const programs = new StepPrograms(directory.path, hostPlatform(process.arch).architecture);
   const cgroups = openCgroupView(runtime.name);
   if (runtime.name === "runc") sweepGroups((pid) => existsSync(`/proc/${pid}`));
   return new OciExecutor({
     runtime,
+    leash: findLeash(runtime, programs, path),
+    programs,
     directory,
     cgroups,
     stateDir: options.stateDir,
