@@ -55,10 +55,7 @@ export interface Lexer {
 
 export function createLexer(options: LexerOptions): Lexer {
   const replace = (word: string, lookup: Lookup, list?: WordList): Replacement => {
-    if (!(list === undefined ? changing : special).test(word)) {
-      if (word !== "") list?.addQuoted(word);
-      return { word, matched: none, unmatched: none };
-    }
+    if (list === undefined && isPlain(word)) return { word, matched: none, unmatched: none };
     const run = new WordRun(word, options, lookup, list);
     try {
       const value = run.run();
@@ -70,8 +67,12 @@ export function createLexer(options: LexerOptions): Lexer {
     }
   };
   const expand = (word: string, lookup: Lookup): Expansion => {
+    if (!special.test(word)) {
+      return { word, words: word === "" ? [] : [word], matched: none, unmatched: none };
+    }
     const list = new WordList();
-    return { ...replace(word, lookup, list), words: list.finish() };
+    const { word: value, matched, unmatched } = replace(word, lookup, list);
+    return { word: value, words: list.finish(), matched, unmatched };
   };
   return {
     expand,

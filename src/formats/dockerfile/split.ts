@@ -1,6 +1,6 @@
 // Splitting an instruction's line: keyword, flags, and what remains for the keyword's own rules.
 import type { EscapeToken } from "./directives.ts";
-import { isSpace, splitBlanks, trimSpace } from "./text.ts";
+import { isBlank, isSpace, trimSpace } from "./text.ts";
 
 /** A line in its three parts. */
 export interface SplitLine {
@@ -10,24 +10,34 @@ export interface SplitLine {
 }
 
 export function splitLine(line: string): SplitLine {
-  const [keyword = "", after = ""] = splitBlanks(trimSpace(line), 2);
-  const { flags, rest } = splitFlags(after);
-  return { keyword, flags, rest: trimSpace(rest) };
+  const text = trimSpace(line);
+  let end = 0;
+  while (end < text.length && !isBlank(text.charCodeAt(end))) end++;
+  let at = end;
+  while (at < text.length && isBlank(text.charCodeAt(at))) at++;
+  const { flags, end: rest } = splitFlags(text, at);
+  return { keyword: text.slice(0, end), flags, rest: trimSpace(text.slice(rest)) };
 }
 
 /** Takes words that begin with `--` from the front, up to a word `--` alone; quotes and backslashes are resolved. */
-function splitFlags(line: string): { flags: readonly string[]; rest: string } {
-  const flags: string[] = [];
-  for (let at = 0; ; ) {
+function splitFlags(
+  line: string,
+  from: number,
+): { readonly flags: readonly string[]; readonly end: number } {
+  let flags: string[] | undefined;
+  for (let at = from; ; ) {
     while (at < line.length && isSpace(line.charCodeAt(at))) at++;
-    if (at >= line.length) return { flags, rest: "" };
-    if (!line.startsWith("--", at)) return { flags, rest: line.slice(at) };
+    if (!line.startsWith("--", at)) return { flags: flags ?? none, end: at };
     const word = flagWord(line, at);
-    if (word.value === "--") return { flags, rest: line.slice(word.end) };
-    flags.push(word.value);
     at = word.end;
+    if (word.value === "--") return { flags: flags ?? none, end: at };
+    if (flags === undefined) flags = [word.value];
+    else flags.push(word.value);
   }
 }
+
+/** Shared by all lines without flags. */
+const none: readonly never[] = [];
 
 function flagWord(line: string, from: number): { value: string; end: number } {
   let at = from;

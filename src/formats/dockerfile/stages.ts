@@ -3,6 +3,7 @@ import { closest } from "../../base/index.ts";
 import type { InstructionNode, LineRange, Problem } from "./ast.ts";
 import {
   type ArgInstruction,
+  type FromInstruction,
   type Instruction,
   type InstructionBase,
   instructionParsers,
@@ -10,7 +11,7 @@ import {
   Mistake,
   type StageInstruction,
 } from "./instructions/index.ts";
-import type { Request } from "./instructions/instruction.ts";
+import { Request } from "./instructions/instruction.ts";
 import { createLinter, type Linter } from "./lint/index.ts";
 import { skippedByComments } from "./lint/options.ts";
 import { MAX_PROBLEMS } from "./parse.ts";
@@ -38,18 +39,25 @@ export interface Instructions {
   readonly problems: readonly Problem[];
 }
 
+/** A stage that instructions are still added to. */
+interface OpenStage extends Stage {
+  readonly instructions: StageInstruction[];
+}
+
 /** Types every instruction and sorts them into stages. Instructions with mistakes are left out and noted. */
 export function readInstructions(
   nodes: readonly InstructionNode[],
   linter: Linter = createLinter(),
 ): Instructions {
-  const stages: (Stage & { readonly instructions: StageInstruction[] })[] = [];
+  const stages: OpenStage[] = [];
   const metaArgs: ArgInstruction[] = [];
   const problems: Problem[] = [];
   let orphaned = false;
-  for (const [index, node] of nodes.entries()) {
+  let before: InstructionNode | undefined;
+  for (const node of nodes) {
     if (problems.length >= MAX_PROBLEMS) break;
-    const instruction = typed(node, linter, nodes[index - 1], problems);
+    const instruction = typed(node, linter, before, problems);
+    before = node;
     if (!instruction) {
       // A broken FROM still ends the stage before it, but nothing more can be said of what follows.
       if (node.keyword.toLowerCase() === "from") orphaned = true;
@@ -57,8 +65,7 @@ export function readInstructions(
     }
     const stage = stages.at(-1);
     if (instruction.kind === "from") {
-      const { kind: _, ...from } = instruction;
-      stages.push({ ...from, instructions: [] });
+      stages.push(stageOf(instruction));
       orphaned = false;
     } else if (stage && !orphaned) stage.instructions.push(instruction);
     else if (instruction.kind === "arg") metaArgs.push(instruction);
@@ -94,18 +101,32 @@ function typed(
     problems.push(unknownInstruction(node, before));
     return undefined;
   }
-  const known = problems.length;
-  const note = (mistake: Mistake) => problems.push(toProblem(mistake, node.lines));
-  const args = node.trigger ? [node.trigger.keyword, ...node.trigger.args] : node.args;
-  const request: Request = { node, args, heredocs: node.heredocs, linter, note };
+  const request = new Request(node, linter);
+  let value: Instruction | undefined;
+  let thrown: Error | undefined;
   try {
-    const value = instructionParsers[kind](request);
-    return problems.length === known ? value : undefined;
+    value = instructionParsers[kind](request);
   } catch (error) {
     if (!(error instanceof Mistake || error instanceof ExpansionError)) throw error;
-    problems.push(toProblem(error, node.lines));
-    return undefined;
+    thrown = error;
   }
+  const { mistakes } = request;
+  for (const mistake of mistakes) problems.push(toProblem(mistake, node.lines));
+  if (thrown !== undefined) problems.push(toProblem(thrown, node.lines));
+  return mistakes.length === 0 ? value : undefined;
+}
+
+function stageOf({
+  keyword,
+  code,
+  lines,
+  comments,
+  name,
+  base,
+  platform,
+  doc,
+}: FromInstruction): OpenStage {
+  return { keyword, code, lines, comments, name, base, platform, doc, instructions: [] };
 }
 
 /** What an instruction's parser or an expansion threw, with its place. */

@@ -66,8 +66,12 @@ export function trimSpace(text: string): string {
   return trimStart(text.slice(0, end));
 }
 
+const otherBlanks = /[\t\v\f\r]| {2}/;
+
 /** The parts of `text` between runs of tabs, blanks, carriage returns, form feeds and vertical tabs; at most `limit`. */
 export function splitBlanks(text: string, limit: number = Number.POSITIVE_INFINITY): string[] {
+  // Mostly there is one blank between two words.
+  if (limit === Number.POSITIVE_INFINITY && !otherBlanks.test(text)) return text.split(" ");
   const parts: string[] = [];
   let from = 0;
   for (let at = 0; at < text.length && parts.length < limit - 1; at++) {
@@ -80,7 +84,8 @@ export function splitBlanks(text: string, limit: number = Number.POSITIVE_INFINI
   return parts;
 }
 
-function isBlank(char: number): boolean {
+/** What separates words of an instruction: tabs, blanks, carriage returns, form feeds and vertical tabs. */
+export function isBlank(char: number): boolean {
   return char === 0x20 || char === 0x09 || (char >= 0x0b && char <= 0x0d);
 }
 

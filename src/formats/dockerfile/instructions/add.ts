@@ -1,6 +1,6 @@
 // ADD: copies files of the build context, archives, and what http and git URLs hold.
 import { readFlags } from "./flags.ts";
-import { baseOf, type ExpandWord, type InstructionBase, type Request } from "./instruction.ts";
+import type { ExpandWord, InstructionBase, Request } from "./instruction.ts";
 import { expandSources, readSources, type Sources } from "./sources.ts";
 
 /** `ADD [flags] <source>... <destination>`. */
@@ -32,7 +32,10 @@ export function parseAdd(request: Request): AddInstruction {
   const sources = readSources(request);
   return {
     kind: "add",
-    ...baseOf(request.node),
+    keyword: request.node.keyword,
+    code: request.code,
+    lines: request.node.lines,
+    comments: request.node.comments,
     ...sources,
     chown: flags.chown,
     chmod: flags.chmod,

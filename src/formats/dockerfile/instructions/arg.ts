@@ -1,7 +1,6 @@
 // ARG: declares variables that the build's caller may set.
 import { checkDescription } from "./description.ts";
 import {
-  baseOf,
   docComment,
   type InstructionBase,
   Mistake,
@@ -38,5 +37,12 @@ export function parseArg(request: Request): ArgInstruction {
     request,
     args.map((one) => one.name),
   );
-  return { kind: "arg", ...baseOf(request.node), args };
+  return {
+    kind: "arg",
+    keyword: request.node.keyword,
+    code: request.code,
+    lines: request.node.lines,
+    comments: request.node.comments,
+    args,
+  };
 }

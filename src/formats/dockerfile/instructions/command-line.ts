@@ -18,13 +18,9 @@ export interface CommandLine {
   readonly files: readonly InlineFile[];
 }
 
-export function readCommandLine(request: Request): CommandLine {
-  const files = request.heredocs.map(({ name, content, chomp }) => ({
-    name,
-    data: content,
-    chomp,
-  }));
-  return { command: commandWords(request, request.args), shell: !request.node.json, files };
+/** The instruction's heredocs. */
+export function inlineFiles({ node }: Request): readonly InlineFile[] {
+  return node.heredocs.map(({ name, content, chomp }) => ({ name, data: content, chomp }));
 }
 
 /** The words of the JSON form, or the shell form's words as one; for HEALTHCHECK's command too. */

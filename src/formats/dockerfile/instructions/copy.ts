@@ -1,6 +1,6 @@
 // COPY: copies files of the build context, of a stage, of a named context or of an image.
 import { readFlags } from "./flags.ts";
-import { baseOf, type ExpandWord, type InstructionBase, type Request } from "./instruction.ts";
+import type { ExpandWord, InstructionBase, Request } from "./instruction.ts";
 import { expandSources, readSources, type Sources } from "./sources.ts";
 
 /** `COPY [flags] <source>... <destination>`. */
@@ -29,7 +29,10 @@ export function parseCopy(request: Request): CopyInstruction {
   const sources = readSources(request);
   return {
     kind: "copy",
-    ...baseOf(request.node),
+    keyword: request.node.keyword,
+    code: request.code,
+    lines: request.node.lines,
+    comments: request.node.comments,
     ...sources,
     from: flags.from,
     chown: flags.chown,

@@ -1,12 +1,6 @@
 // ENV: variables of the image and of all later steps of the stage.
 import { noFlags } from "./flags.ts";
-import {
-  baseOf,
-  type ExpandWord,
-  type InstructionBase,
-  type KeyValue,
-  type Request,
-} from "./instruction.ts";
+import type { ExpandWord, InstructionBase, KeyValue, Request } from "./instruction.ts";
 import { expandPairs, readPairs } from "./pairs.ts";
 
 /** `ENV <key>=<value> ...` or the legacy `ENV <key> <value>`. */
@@ -17,7 +11,14 @@ export interface EnvInstruction extends InstructionBase {
 
 export function parseEnv(request: Request): EnvInstruction {
   noFlags(request);
-  return { kind: "env", ...baseOf(request.node), pairs: readPairs(request) };
+  return {
+    kind: "env",
+    keyword: request.node.keyword,
+    code: request.code,
+    lines: request.node.lines,
+    comments: request.node.comments,
+    pairs: readPairs(request),
+  };
 }
 
 /** With variables replaced in keys and values. */

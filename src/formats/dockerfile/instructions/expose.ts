@@ -1,7 +1,7 @@
 // EXPOSE: ports that a container listens on.
 import { compareText } from "../text.ts";
 import { noFlags } from "./flags.ts";
-import { baseOf, type InstructionBase, type Request, requireArguments } from "./instruction.ts";
+import { type InstructionBase, type Request, requireArguments } from "./instruction.ts";
 
 /** `EXPOSE <port>[/<protocol>] ...`; a word may expand to several ports. */
 export interface ExposeInstruction extends InstructionBase {
@@ -13,5 +13,12 @@ export interface ExposeInstruction extends InstructionBase {
 export function parseExpose(request: Request): ExposeInstruction {
   requireArguments(request);
   noFlags(request);
-  return { kind: "expose", ...baseOf(request.node), ports: [...request.args].sort(compareText) };
+  return {
+    kind: "expose",
+    keyword: request.node.keyword,
+    code: request.code,
+    lines: request.node.lines,
+    comments: request.node.comments,
+    ports: [...request.args].sort(compareText),
+  };
 }

@@ -20,23 +20,35 @@ export function readFlags<const Table extends Readonly<Record<string, FlagKind>>
   table: Table,
 ): FlagValues<Table> {
   const unset = unsetValues(table);
-  if (request.node.flags.length === 0) return unset as FlagValues<Table>;
+  const { flags } = request.node;
+  if (flags.length === 0) return unset as FlagValues<Table>;
   const values: Record<string, FlagValue> = { ...unset };
+  // Flags that may be given once.
   const used: string[] = [];
-  for (const flag of request.node.flags) {
-    const sign = flag.indexOf("=");
-    const name = flag.slice(2, sign === -1 ? undefined : sign);
-    const value = sign === -1 ? undefined : flag.slice(sign + 1);
+  for (const flag of flags) {
+    const name = flagName(flag);
+    const value = flag.length === name.length + 2 ? undefined : flag.slice(name.length + 3);
     const kind: FlagKind | undefined = Object.hasOwn(table, name) ? table[name] : undefined;
-    const mistake = checkFlag(flag, value, kind, used, Object.keys(table));
-    used.push(name);
+    if (kind === undefined) {
+      request.note(unknownFlag(name, Object.keys(table)));
+      continue;
+    }
+    const mistake = checkFlag(flag, value, kind, used);
+    if (kind !== "list" && !used.includes(name)) used.push(name);
     if (mistake !== undefined) request.note(mistake);
     else if (kind === "boolean")
       values[name] = value === undefined || value.toLowerCase() === "true";
-    else if (kind === "list") values[name] = [...(values[name] as readonly string[]), value ?? ""];
-    else values[name] = value ?? "";
+    else if (kind === "text") values[name] = value ?? "";
+    else if (values[name] === unset[name]) values[name] = [value ?? ""];
+    else (values[name] as string[]).push(value ?? "");
   }
   return values as FlagValues<Table>;
+}
+
+/** What stands between `--` and the `=`. */
+function flagName(flag: string): string {
+  const sign = flag.indexOf("=");
+  return flag.slice(2, sign === -1 ? undefined : sign);
 }
 
 type FlagValue = string | readonly string[] | boolean | undefined;
@@ -64,31 +76,35 @@ export function noFlags(request: Request): void {
   readFlags(request, noTable);
 }
 
-/** Names of the flags that were given, each once, in the order of their first use. */
-export function usedFlags(request: Request): readonly string[] {
-  if (request.node.flags.length === 0) return [];
-  return [...new Set(request.node.flags.map((flag) => flag.slice(2).split("=", 1)[0] ?? ""))];
+/** Names of the flags of the table that were given, each once, in the order of their first use. */
+export function usedFlags(
+  { node }: Request,
+  table: Readonly<Record<string, FlagKind>>,
+): readonly string[] {
+  const used: string[] = [];
+  for (const flag of node.flags) {
+    const name = flagName(flag);
+    if (Object.hasOwn(table, name) && !used.includes(name)) used.push(name);
+  }
+  return used;
 }
 
 function checkFlag(
   flag: string,
   value: string | undefined,
-  kind: FlagKind | undefined,
+  kind: FlagKind,
   used: readonly string[],
-  known: readonly string[],
 ): Mistake | undefined {
-  const name = flag.slice(2).split("=", 1)[0] ?? "";
-  if (kind === undefined) return unknownFlag(name, known);
-  if (used.includes(name) && kind !== "list") {
+  const name = flagName(flag);
+  if (used.includes(name)) {
     return new Mistake(`duplicate flag specified: ${name}`, { word: flag });
   }
-  const lower = value?.toLowerCase();
   if (kind === "boolean" ? value === "" : value === undefined) {
     const hint =
       kind === "boolean" ? `Write --${name} or --${name}=false.` : `Write --${name}=<value>.`;
     return new Mistake(`missing a value on flag: ${name}`, { word: flag, hint });
   }
-  if (kind !== "boolean" || lower === undefined || lower === "true" || lower === "false")
+  if (kind !== "boolean" || value === undefined || /^(?:true|false)$/i.test(value))
     return undefined;
   return new Mistake(`expecting boolean value for flag ${name}, not: ${value}`, {
     word: flag,

@@ -3,7 +3,7 @@ import { fromAsCasing } from "../lint/from-as-casing.ts";
 import { stageNameCasing } from "../lint/stage-name-casing.ts";
 import { checkDescription } from "./description.ts";
 import { readFlags } from "./flags.ts";
-import { baseOf, docComment, type InstructionBase, Mistake, type Request } from "./instruction.ts";
+import { docComment, type InstructionBase, Mistake, type Request } from "./instruction.ts";
 
 /** `FROM [--platform=<platform>] <image> [AS <name>]`. */
 export interface FromInstruction extends InstructionBase {
@@ -40,7 +40,17 @@ export function parseFrom(request: Request): FromInstruction {
   const { platform } = readFlags(request, flagTable);
   if (name !== "") checkDescription(request, [name]);
   const doc = docComment(request.node.comments, name);
-  return { kind: "from", ...baseOf(request.node), base, name, platform, doc };
+  return {
+    kind: "from",
+    keyword: request.node.keyword,
+    code: request.code,
+    lines: request.node.lines,
+    comments: request.node.comments,
+    base,
+    name,
+    platform,
+    doc,
+  };
 }
 
 function checkCasing(request: Request): void {

@@ -2,13 +2,7 @@
 import { MINIMUM_INTERVAL, parseDuration } from "../duration.ts";
 import { commandWords } from "./command-line.ts";
 import { readFlags } from "./flags.ts";
-import {
-  baseOf,
-  type InstructionBase,
-  Mistake,
-  type Request,
-  requireArguments,
-} from "./instruction.ts";
+import { type InstructionBase, Mistake, type Request, requireArguments } from "./instruction.ts";
 
 /** `HEALTHCHECK [flags] CMD command` or `HEALTHCHECK NONE`. */
 export interface HealthcheckInstruction extends InstructionBase {
@@ -35,7 +29,13 @@ export function parseHealthcheck(request: Request): HealthcheckInstruction {
   requireArguments(request);
   const [word = "", ...args] = request.args;
   const type = word.toUpperCase();
-  const base = { kind: "healthcheck", ...baseOf(request.node) } as const;
+  const base = {
+    kind: "healthcheck",
+    keyword: request.node.keyword,
+    code: request.code,
+    lines: request.node.lines,
+    comments: request.node.comments,
+  } as const;
   if (type === "NONE") {
     if (args.length > 0)
       throw new Mistake("HEALTHCHECK NONE takes no arguments", { word: args[0] });

@@ -1,5 +1,5 @@
 // What all instructions have in common, and how their parsers are called and complain.
-import type { Heredoc, InstructionNode, LineRange } from "../ast.ts";
+import type { InstructionNode, LineRange } from "../ast.ts";
 import type { Linter } from "../lint/linter.ts";
 import { trimSpace } from "../text.ts";
 
@@ -26,14 +26,33 @@ export interface KeyValue {
 export type ExpandWord = (word: string) => string;
 
 /** What an instruction's parser gets: the node, its words, and where to complain. */
-export interface Request {
+export class Request {
   readonly node: InstructionNode;
   /** Arguments; ONBUILD's start with its trigger's keyword. */
   readonly args: readonly string[];
-  readonly heredocs: readonly Heredoc[];
   readonly linter: Linter;
+  readonly #mistakes: Mistake[] = [];
+
+  constructor(node: InstructionNode, linter: Linter) {
+    const { args, trigger } = node;
+    this.node = node;
+    this.args = trigger === undefined ? args : [trigger.keyword, ...trigger.args];
+    this.linter = linter;
+  }
+
+  /** The whole instruction as one line, without heredocs. */
+  get code(): string {
+    return trimSpace(this.node.original);
+  }
+
+  get mistakes(): readonly Mistake[] {
+    return this.#mistakes;
+  }
+
   /** Notes a mistake and goes on with the instruction. */
-  readonly note: (mistake: Mistake) => void;
+  note(mistake: Mistake): void {
+    this.#mistakes.push(mistake);
+  }
 }
 
 /** A mistake in an instruction, to be thrown; `readInstructions` makes a `Problem` of it. */
@@ -52,20 +71,10 @@ export class Mistake extends Error {
   }
 }
 
-/** The common part of `node`'s instruction. */
-export function baseOf(node: InstructionNode): InstructionBase {
-  return {
-    keyword: node.keyword,
-    code: trimSpace(node.original),
-    lines: node.lines,
-    comments: node.comments,
-  };
-}
-
 /** The only argument, or a mistake. */
 export function onlyArgument(request: Request): string {
-  const [only, ...more] = request.args;
-  if (only !== undefined && more.length === 0) return only;
+  const [only] = request.args;
+  if (only !== undefined && request.args.length === 1) return only;
   throw new Mistake(`${request.node.keyword.toUpperCase()} requires exactly one argument`);
 }
 

@@ -1,12 +1,6 @@
 // LABEL: annotations in the image's configuration.
 import { noFlags } from "./flags.ts";
-import {
-  baseOf,
-  type ExpandWord,
-  type InstructionBase,
-  type KeyValue,
-  type Request,
-} from "./instruction.ts";
+import type { ExpandWord, InstructionBase, KeyValue, Request } from "./instruction.ts";
 import { expandPairs, readPairs } from "./pairs.ts";
 
 /** `LABEL <key>=<value> ...` or the legacy `LABEL <key> <value>`. */
@@ -17,7 +11,14 @@ export interface LabelInstruction extends InstructionBase {
 
 export function parseLabel(request: Request): LabelInstruction {
   noFlags(request);
-  return { kind: "label", ...baseOf(request.node), pairs: readPairs(request) };
+  return {
+    kind: "label",
+    keyword: request.node.keyword,
+    code: request.code,
+    lines: request.node.lines,
+    comments: request.node.comments,
+    pairs: readPairs(request),
+  };
 }
 
 /** With variables replaced in keys and values. */

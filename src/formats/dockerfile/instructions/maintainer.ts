@@ -1,7 +1,7 @@
 // MAINTAINER: the image's author; deprecated in favour of a label.
 import { maintainerDeprecated } from "../lint/maintainer-deprecated.ts";
 import { noFlags } from "./flags.ts";
-import { baseOf, type InstructionBase, onlyArgument, type Request } from "./instruction.ts";
+import { type InstructionBase, onlyArgument, type Request } from "./instruction.ts";
 
 /** `MAINTAINER <name>`. */
 export interface MaintainerInstruction extends InstructionBase {
@@ -13,5 +13,12 @@ export function parseMaintainer(request: Request): MaintainerInstruction {
   const author = onlyArgument(request);
   noFlags(request);
   request.linter.warn(maintainerDeprecated, request.node.lines);
-  return { kind: "maintainer", ...baseOf(request.node), author };
+  return {
+    kind: "maintainer",
+    keyword: request.node.keyword,
+    code: request.code,
+    lines: request.node.lines,
+    comments: request.node.comments,
+    author,
+  };
 }

@@ -31,14 +31,14 @@ export interface RunMount {
 
 type Draft = { -readonly [Key in keyof RunMount]: RunMount[Key] };
 
-/** What a key does to the mount; `value` is undefined for a key without `=`. */
+/** A mount and the option that is being read. */
 interface State {
   readonly mount: Draft;
   /** True until ro or rw is given. */
   automatic: boolean;
-  readonly field: string;
-  readonly key: string;
-  readonly value: string;
+  field: string;
+  key: string;
+  value: string;
 }
 
 /** Reads a `--mount` value after replacing variables in each option's value. Throws a `Mistake`. */
@@ -54,24 +54,25 @@ export function parseMount(text: string, expand: ExpandWord): RunMount {
     sharing: "",
     required: false,
   };
-  let automatic = true;
+  const state: State = { mount, automatic: true, field: "", key: "", value: "" };
   for (const field of mountFields(text)) {
     const sign = field.indexOf("=");
     const key = (sign === -1 ? field : field.slice(0, sign)).toLowerCase();
-    const value = sign === -1 ? bareValue(key, field) : expand(field.slice(sign + 1));
-    const state: State = { mount, automatic, field, key, value };
     const apply = Object.hasOwn(options, key) ? options[key] : undefined;
+    state.field = field;
+    state.key = key;
+    state.value = sign === -1 ? bareValue(key, field) : expand(field.slice(sign + 1));
     if (!apply) throw unknownOption(key, field);
     apply(state);
-    automatic = state.automatic;
   }
-  if (automatic) mount.readOnly = mount.type !== "cache" && mount.type !== "tmpfs";
+  if (state.automatic) mount.readOnly = mount.type !== "cache" && mount.type !== "tmpfs";
   checkMount(mount);
   return mount;
 }
 
 /** What can be said of a `--mount` value before its variables are known. Throws a `Mistake`. */
 export function precheckMount(text: string): void {
+  if (!/["$]/.test(text)) return;
   for (const field of mountFields(text)) {
     const sign = field.indexOf("=");
     if (sign === -1 || field.slice(0, sign).toLowerCase() !== "from") continue;

@@ -1,13 +1,7 @@
 // ONBUILD: an instruction that is kept in the image and runs right after a FROM of it.
 import { isSpace, trimStart } from "../text.ts";
 import { noFlags } from "./flags.ts";
-import {
-  baseOf,
-  type InstructionBase,
-  Mistake,
-  type Request,
-  requireArguments,
-} from "./instruction.ts";
+import { type InstructionBase, Mistake, type Request, requireArguments } from "./instruction.ts";
 
 /** `ONBUILD <instruction>`. */
 export interface OnbuildInstruction extends InstructionBase {
@@ -28,10 +22,13 @@ export function parseOnbuild(request: Request): OnbuildInstruction {
   if (trigger === "MAINTAINER" || trigger === "FROM") {
     throw new Mistake(`${trigger} isn't allowed as an ONBUILD trigger`, { word: request.args[0] });
   }
-  const files = request.heredocs.map((file) => `\n${file.content}${file.name}`);
+  const files = request.node.heredocs.map((file) => `\n${file.content}${file.name}`);
   return {
     kind: "onbuild",
-    ...baseOf(request.node),
+    keyword: request.node.keyword,
+    code: request.code,
+    lines: request.node.lines,
+    comments: request.node.comments,
     expression: withoutKeyword(request.node.original) + files.join(""),
   };
 }

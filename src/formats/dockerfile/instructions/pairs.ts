@@ -12,7 +12,7 @@ export function readPairs(request: Request): readonly KeyValue[] {
   requireArguments(request);
   const pairs: KeyValue[] = [];
   for (let at = 0; at + 2 < request.args.length; at += 3) {
-    const [key = "", value = "", sign] = request.args.slice(at, at + 3);
+    const { [at]: key = "", [at + 1]: value = "", [at + 2]: sign } = request.args;
     if (key === "") {
       throw new Mistake(`${request.node.keyword.toUpperCase()} names can not be blank`, {
         word: `=${value}`,
@@ -27,6 +27,6 @@ export function readPairs(request: Request): readonly KeyValue[] {
 export function expandPairs(pairs: readonly KeyValue[], expand: ExpandWord): readonly KeyValue[] {
   return pairs.map((pair) => {
     const key = expand(pair.key);
-    return { ...pair, key, value: expand(pair.value) };
+    return { key, value: expand(pair.value), legacy: pair.legacy };
   });
 }

@@ -1,15 +1,9 @@
 // RUN: runs a command on top of the stage so far.
 import { closest } from "../../../base/index.ts";
-import { type CommandLine, readCommandLine } from "./command-line.ts";
+import { type CommandLine, commandWords, inlineFiles } from "./command-line.ts";
 import { parseDevice, type RunDevice } from "./device.ts";
 import { readFlags, usedFlags } from "./flags.ts";
-import {
-  baseOf,
-  type ExpandWord,
-  type InstructionBase,
-  Mistake,
-  type Request,
-} from "./instruction.ts";
+import { type ExpandWord, type InstructionBase, Mistake, type Request } from "./instruction.ts";
 import { parseMount, precheckMount, type RunMount } from "./mount.ts";
 
 const networks = ["default", "none", "host"] as const;
@@ -39,12 +33,17 @@ const flagTable = {
 
 export function parseRun(request: Request): RunInstruction {
   const flags = readFlags(request, flagTable);
-  const flagsUsed = usedFlags(request);
+  const flagsUsed = usedFlags(request, flagTable);
   for (const mount of flags.mount) precheckMount(mount);
   return {
     kind: "run",
-    ...baseOf(request.node),
-    ...readCommandLine(request),
+    keyword: request.node.keyword,
+    code: request.code,
+    lines: request.node.lines,
+    comments: request.node.comments,
+    command: commandWords(request, request.args),
+    shell: !request.node.json,
+    files: inlineFiles(request),
     flagsUsed,
     mounts: flags.mount,
     network: flagsUsed.includes("network")

@@ -1,12 +1,6 @@
 // SHELL: the words that go before every later line in shell form.
 import { noFlags } from "./flags.ts";
-import {
-  baseOf,
-  type InstructionBase,
-  Mistake,
-  type Request,
-  requireArguments,
-} from "./instruction.ts";
+import { type InstructionBase, Mistake, type Request, requireArguments } from "./instruction.ts";
 
 /** `SHELL ["program", "argument", ...]`. */
 export interface ShellInstruction extends InstructionBase {
@@ -23,5 +17,12 @@ export function parseShell(request: Request): ShellInstruction {
       hint: 'Write a JSON array with double quotes: SHELL ["/bin/bash", "-c"].',
     });
   }
-  return { kind: "shell", ...baseOf(request.node), shell: request.args };
+  return {
+    kind: "shell",
+    keyword: request.node.keyword,
+    code: request.code,
+    lines: request.node.lines,
+    comments: request.node.comments,
+    shell: request.args,
+  };
 }

@@ -43,7 +43,8 @@ export function readSources(request: Request): Sources {
       continue;
     }
     // Of two files with one name, the last one written is meant by both words.
-    const content = request.heredocs.findLast((file) => file.name === heredoc.name)?.content ?? "";
+    const content =
+      request.node.heredocs.findLast((file) => file.name === heredoc.name)?.content ?? "";
     const data = heredoc.chomp ? chompHeredoc(content) : content;
     inline.push({ path: heredoc.name, data, expand: heredoc.expand });
   }

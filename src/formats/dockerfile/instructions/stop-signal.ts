@@ -1,6 +1,5 @@
 // STOPSIGNAL: the signal that asks a container to end.
 import {
-  baseOf,
   type ExpandWord,
   type InstructionBase,
   onlyArgument,
@@ -16,7 +15,14 @@ export interface StopSignalInstruction extends InstructionBase {
 /** Flags are not looked at, as in the reference. */
 export function parseStopSignal(request: Request): StopSignalInstruction {
   const signal = onlyArgument(request);
-  return { kind: "stopsignal", ...baseOf(request.node), signal };
+  return {
+    kind: "stopsignal",
+    keyword: request.node.keyword,
+    code: request.code,
+    lines: request.node.lines,
+    comments: request.node.comments,
+    signal,
+  };
 }
 
 /** With variables replaced. */

@@ -1,7 +1,6 @@
 // USER: who later steps and containers run as.
 import { noFlags } from "./flags.ts";
 import {
-  baseOf,
   type ExpandWord,
   type InstructionBase,
   onlyArgument,
@@ -17,7 +16,14 @@ export interface UserInstruction extends InstructionBase {
 export function parseUser(request: Request): UserInstruction {
   const user = onlyArgument(request);
   noFlags(request);
-  return { kind: "user", ...baseOf(request.node), user };
+  return {
+    kind: "user",
+    keyword: request.node.keyword,
+    code: request.code,
+    lines: request.node.lines,
+    comments: request.node.comments,
+    user,
+  };
 }
 
 /** With variables replaced. */

@@ -2,7 +2,6 @@
 import { trimSpace } from "../text.ts";
 import { noFlags } from "./flags.ts";
 import {
-  baseOf,
   type ExpandWord,
   type InstructionBase,
   Mistake,
@@ -22,7 +21,14 @@ export function parseVolume(request: Request): VolumeInstruction {
   const paths = request.args.map(trimSpace);
   if (paths.includes(""))
     throw new Mistake("VOLUME specified can not be an empty string", { word: '""' });
-  return { kind: "volume", ...baseOf(request.node), paths };
+  return {
+    kind: "volume",
+    keyword: request.node.keyword,
+    code: request.code,
+    lines: request.node.lines,
+    comments: request.node.comments,
+    paths,
+  };
 }
 
 /** With variables replaced. */

@@ -1,7 +1,6 @@
 // WORKDIR: the directory of later steps and of containers.
 import { noFlags } from "./flags.ts";
 import {
-  baseOf,
   type ExpandWord,
   type InstructionBase,
   onlyArgument,
@@ -17,7 +16,14 @@ export interface WorkdirInstruction extends InstructionBase {
 export function parseWorkdir(request: Request): WorkdirInstruction {
   const path = onlyArgument(request);
   noFlags(request);
-  return { kind: "workdir", ...baseOf(request.node), path };
+  return {
+    kind: "workdir",
+    keyword: request.node.keyword,
+    code: request.code,
+    lines: request.node.lines,
+    comments: request.node.comments,
+    path,
+  };
 }
 
 /** With variables replaced. */

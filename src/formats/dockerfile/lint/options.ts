@@ -39,6 +39,7 @@ export function ruleNames(list: string): readonly string[] | "all" {
 export function skippedByComments(
   comments: readonly string[],
 ): readonly string[] | "all" | undefined {
+  if (comments.length === 0) return undefined;
   const found = comments.flatMap((comment) => {
     const match = /^check\s*=\s*(.+)$/i.exec(comment);
     const options = match?.[1] === undefined ? noLintOptions : parseLintOptions(match[1]);
