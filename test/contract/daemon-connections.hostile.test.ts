@@ -122,7 +122,7 @@ describeWith(["root"], "a daemon and connections that mean no good", () => {
           await new Promise((done) => gone.signal.addEventListener("abort", done, { once: true }));
           yield* [];
         })();
-        const answers = client.session(silent, { signal: gone.signal, metadata });
+        const answers = client.session(silent, { signal: gone.signal, sendMetadata: metadata });
         await answers[Symbol.asyncIterator]().next();
       });
     });

@@ -180,7 +180,7 @@ describeWith(["root"], "a daemon and requests that mean no good", () => {
       ? setTimeout(() => gone.abort(abortReason("left")), 60)
       : undefined;
     const metadata = new Map([["buildkit-controlapi-buildid", [build]]]);
-    const call = { signal: gone.signal, metadata };
+    const call = { signal: gone.signal, sendMetadata: metadata };
     const asked = method.requestStream
       ? (async function* () {
           yield bytes;

@@ -139,7 +139,7 @@ async function openSession({ running, id, channel, stack }: Opening, call: Call)
   const client = createClient(sessionDefinition, channel);
   const socket = options.connectSession
     ? await options.connectSession(metadata, call)
-    : openTunnel((outgoing) => client.session(outgoing, { ...call, metadata }));
+    : openTunnel((outgoing) => client.session(outgoing, { ...call, sendMetadata: metadata }));
   socket.on("error", (error) => debug.debug("session ended", { error: String(error) }));
   stack.defer(() => socket.destroy());
   void server.accept(socket);

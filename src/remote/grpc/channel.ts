@@ -53,7 +53,7 @@ interface Asked {
 }
 
 function requestFields(path: string, authority: string, call: ClientCall): string[] {
-  const metadata: Metadata = call.metadata ?? new Map();
+  const metadata: Metadata = call.sendMetadata ?? new Map();
   return [
     ...[":method", "POST", ":scheme", "http", ":path", path, ":authority", authority],
     ...["content-type", "application/grpc", "te", "trailers", "user-agent", "grpc-kiln"],
@@ -106,8 +106,9 @@ class OutgoingCall implements StreamEvents {
   headers(fields: readonly string[]): void {
     this.#headers = metadataOf(fields);
     const status = Number(fields[fields.indexOf(":status") + 1]);
-    if (status !== 200) this.#settle(new StatusError(codeOfHttp(status), `HTTP status ${status}`));
-    else this.#call.onHeaders?.(this.#headers);
+    if (status === 200) this.#call.onHeaders?.(this.#headers);
+    else if (this.#headers.has("grpc-status")) this.#settle(statusOf(this.#headers));
+    else this.#settle(new StatusError(codeOfHttp(status), `HTTP status ${status}`));
   }
 
   data(piece: Uint8Array): void {

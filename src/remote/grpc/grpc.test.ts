@@ -179,8 +179,22 @@ it("metadata, headers and trailers pass", async () => {
   const onHeaders = (headers: ReadonlyMap<string, readonly string[]>) =>
     seen.push(headers.get("x-head"));
   const metadata = new Map([["x-many", ["a", "b"]]]);
-  await client.one(bytes(""), { ...uncancelled, metadata, onHeaders });
+  await client.one(bytes(""), { ...uncancelled, sendMetadata: metadata, onHeaders });
   expect(seen).toEqual([["a", "b"], "test.Echo", "One", ["h"]]);
+});
+
+it("a call that is passed on takes nothing along that its caller sent", async () => {
+  const seen: unknown[] = [];
+  const inner = await open({
+    one: async (request, { metadata }) => {
+      seen.push([...metadata.keys()].filter((name) => name === "te" || name.startsWith("x-")));
+      return request;
+    },
+  });
+  const outer = await open({ one: (request, call) => inner.client.one(request, call) });
+  const sendMetadata = new Map([["x-secret", ["s"]]]);
+  await outer.client.one(bytes(""), { ...uncancelled, sendMetadata });
+  expect(seen).toEqual([["te"]]);
 });
 
 it("a caller that cancels ends the call on the other side", async () => {
@@ -229,7 +243,9 @@ it("a time limit ends the call with DEADLINE_EXCEEDED", async () => {
     one: async (request, call) => delay(5000, call).then(() => request),
   });
   const metadata = new Map([["grpc-timeout", ["50m"]]]);
-  await expect(client.one(bytes(""), { ...uncancelled, metadata })).rejects.toMatchObject({
+  await expect(
+    client.one(bytes(""), { ...uncancelled, sendMetadata: metadata }),
+  ).rejects.toMatchObject({
     code: statusCodes.DEADLINE_EXCEEDED,
   });
 });

@@ -51,7 +51,8 @@ export interface ServerCall extends Call {
 
 /** A call as the asking side makes it. */
 export interface ClientCall extends Call {
-  readonly metadata?: Metadata | undefined;
+  /** Goes to the other side. Named apart from what a `ServerCall` has received: a call that is passed on takes none of it along. */
+  readonly sendMetadata?: Metadata | undefined;
   /** Told once, when the other side's headers have come. */
   readonly onHeaders?: (metadata: Metadata) => void;
 }

@@ -12,7 +12,7 @@ export type GatewayCap = "gateway.evaluate" | "gateway.exec" | "gateway.exec.fil
 export interface Gateway {
   readonly bridge: Client<typeof gateway.LLBBridgeDefinition>;
   /** The call with the metadata that say which build is meant. */
-  about(call: Call): Call & { readonly metadata: Metadata };
+  about(call: Call): Call & { readonly sendMetadata: Metadata };
   /** Asked once. */
   pong(call: Call): Promise<gateway.PongResponse>;
   can(cap: GatewayCap, call: Call): Promise<boolean>;
@@ -21,8 +21,8 @@ export interface Gateway {
 /** Costs nothing until it is called. */
 export function openGateway(channel: Channel, ref: string): Gateway {
   const bridge = createClient(gateway.LLBBridgeDefinition, channel);
-  const metadata: Metadata = new Map([[buildIdKey, [ref]]]);
-  const about = (call: Call) => ({ ...call, metadata });
+  const sendMetadata: Metadata = new Map([[buildIdKey, [ref]]]);
+  const about = (call: Call) => ({ ...call, sendMetadata });
   let asked: Promise<gateway.PongResponse> | undefined;
   const pong = (call: Call) => {
     asked ??= bridge.ping({}, about(call));

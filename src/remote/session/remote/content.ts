@@ -20,7 +20,7 @@ const pieceSize = 1 << 20;
 export function remoteStore(channel: Channel, id: string, place: string): LentStore {
   const client = createClient(content.ContentDefinition, channel);
   const metadata = new Map([[metadataKeys.store, [id]]]);
-  const withStore = ({ signal }: Call) => ({ signal, metadata });
+  const withStore = ({ signal }: Call) => ({ signal, sendMetadata: metadata });
   return {
     place,
     async size(digest, call) {

@@ -5,6 +5,7 @@ import { KilnError, limited, readAll } from "../../../base/index.ts";
 import { filesync, secrets, sshforward, upload } from "../../../formats/proto/index.ts";
 import {
   type Channel,
+  type ClientCall,
   createClient,
   fromStatus,
   type Metadata,
@@ -56,8 +57,11 @@ export function remoteSession(channel: Channel, info: SessionInfo): Session & As
   const secretsClient = createClient(secrets.SecretsDefinition, channel);
   const ssh = createClient(sshforward.SSHDefinition, channel);
   const uploads = createClient(upload.UploadDefinition, channel);
-  const sendTo = ({ index, response = {} }: ExportTarget): { readonly metadata: Metadata } => ({
-    metadata: new Map([...responseMetadata(response), [metadataKeys.exporter, [String(index)]]]),
+  const sendTo = ({ index, response = {} }: ExportTarget): Pick<ClientCall, "sendMetadata"> => ({
+    sendMetadata: new Map([
+      ...responseMetadata(response),
+      [metadataKeys.exporter, [String(index)]],
+    ]),
   });
   return {
     sharedKey: info.sharedKey,
@@ -67,7 +71,8 @@ export function remoteSession(channel: Channel, info: SessionInfo): Session & As
         throw notOffered("no local sources enabled");
       const metadata = encodeFilesRequest({ name, filter });
       return receiveFiles(
-        (outgoing, { signal }) => named(files.diffCopy(outgoing, { signal, metadata })),
+        (outgoing, { signal }) =>
+          named(files.diffCopy(outgoing, { signal, sendMetadata: metadata })),
         call,
       );
     },
@@ -94,7 +99,7 @@ export function remoteSession(channel: Channel, info: SessionInfo): Session & As
         [metadataKeys.uploadPath, [`/${id}`]],
         [metadataKeys.uploadHost, ["buildkit-session"]],
       ]);
-      return bytesOf(uploads.pull(nothing(), { ...call, metadata }));
+      return bytesOf(uploads.pull(nothing(), { ...call, sendMetadata: metadata }));
     },
     layout: (name) =>
       offers("/containerd.services.content.v1.Content/Read")
@@ -118,7 +123,7 @@ export function remoteSession(channel: Channel, info: SessionInfo): Session & As
       if (!found) return undefined;
       const metadata = new Map([[metadataKeys.sshAgent, [id]]]);
       const connect = (): Duplex =>
-        openTunnel((outgoing) => ssh.forwardAgent(outgoing, { ...call, metadata }));
+        openTunnel((outgoing) => ssh.forwardAgent(outgoing, { ...call, sendMetadata: metadata }));
       return { connect };
     },
     ...remoteExporters(channel, offers),
