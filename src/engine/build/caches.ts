@@ -13,13 +13,14 @@ export interface CacheParts {
 
 /** What is wanted of caches in one build. */
 export interface WantedCaches {
-  readonly imports: readonly WantedCache[];
+  /** Types that do not exist are passed over when they are imported, as by the reference. */
+  readonly imports: readonly ExportRequest[];
   readonly exports: readonly WantedCache[];
   /** The image shall carry its own cache. */
   readonly inline: boolean;
 }
 
-/** Throws `UNSUPPORTED` and `FLAG_INVALID` for what cannot be. */
+/** Throws `UNSUPPORTED` for exports to types that do not exist, and `FLAG_INVALID`. */
 export function findCaches(
   request: Pick<BuildRequest, "attrs" | "cacheImports" | "cacheExports">,
   caches: RemoteCaches,
@@ -29,10 +30,8 @@ export function findCaches(
   const isInline = ({ type }: ExportRequest) => type === "inline";
   return {
     // An image's own cache is read as a registry's.
-    imports: caches.find(
-      [...(request.cacheImports ?? []), ...attrImports(request.attrs)].map((one) =>
-        isInline(one) ? { ...one, type: "registry" } : one,
-      ),
+    imports: [...(request.cacheImports ?? []), ...attrImports(request.attrs)].map((one) =>
+      isInline(one) ? { ...one, type: "registry" } : one,
     ),
     exports: caches.find(exports.filter((one) => !isInline(one))),
     inline: asked || exports.some(isInline),
@@ -87,14 +86,18 @@ export async function importCaches(
 ): Promise<AsyncDisposable> {
   const opened: Disposable[] = [];
   await runAll(
-    imports.map((wanted, index) => ({ wanted, index })),
-    async ({ wanted, index }, importing) => {
-      const place = wanted.backend.place(wanted.attrs) || wanted.backend.type;
+    imports.map((request, index) => ({ request, index, wanted: caches.known(request) })),
+    async ({ request, index, wanted }, importing) => {
+      const place = wanted?.backend.place(wanted.attrs) || request.type;
       const name = `importing cache manifest from ${place}`;
       try {
         await runStep(
           { name, key: `cache import ${index}`, emit, now },
-          async (step) => void opened.push(await caches.import(wanted, session, step)),
+          async (step) => {
+            if (!wanted)
+              throw new KilnError("UNSUPPORTED", `unknown cache importer: ${request.type}`);
+            opened.push(await caches.import(wanted, session, step));
+          },
           importing,
         );
       } catch (error) {

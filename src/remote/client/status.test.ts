@@ -25,3 +25,26 @@ it.each([
   expect(event).toMatchObject({ type: "warning", warning: { message, at: { line: 2 } } });
   expect(event?.type === "warning" ? event.warning.rule : "none").toBe(rule);
 });
+
+it("what a step says comes before its end, also where one answer tells of both", () => {
+  const vertex = `sha256:${"a".repeat(64)}`;
+  const [started, completed] = [new Date(1000), new Date(2000)];
+  const response = control.StatusResponse.create({
+    vertexes: [
+      { digest: vertex, name: "again", started, completed },
+      { digest: vertex, name: "again", started },
+      { digest: vertex, name: "again", started, completed },
+    ].map((one) => control.Vertex.create(one)),
+    statuses: [control.VertexStatus.create({ vertex, ID: "transferring", completed })],
+    logs: [control.VertexLog.create({ vertex, stream: 1, msg: bytes("text") })],
+  });
+  const events = [...new StatusReader(() => new Date(0)).events(response)];
+  expect(events.map((event) => (event.type === "step" ? event.state : event.type))).toEqual([
+    "started",
+    "done",
+    "started",
+    "progress",
+    "log",
+    "done",
+  ]);
+});

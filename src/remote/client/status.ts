@@ -3,6 +3,8 @@ import type { BuildEvent, ProgressGroup, StepState, Warning } from "../../api/in
 import { type Digest, isDigest, parseDigest, type SourcePlace } from "../../base/index.ts";
 import type { control, pb } from "../../formats/proto/index.ts";
 
+type StepEvent = Extract<BuildEvent, { type: "step" }>;
+
 /** Remembers which steps have been told of, so that every one that ends has begun. */
 export class StatusReader {
   readonly #began = new Set<string>();
@@ -12,9 +14,23 @@ export class StatusReader {
     this.#now = now;
   }
 
-  /** In the order in which they are told: steps, then what they say. */
+  /** In the order in which they happened: steps begin, say something, and end. */
   *events(response: control.StatusResponse): Iterable<BuildEvent> {
-    for (const vertex of response.vertexes) yield* this.#step(vertex);
+    const ends = new Map<Digest, BuildEvent>();
+    for (const vertex of response.vertexes) {
+      for (const event of this.#step(vertex)) {
+        const earlier = ends.get(event.step);
+        if (earlier) yield earlier;
+        ends.delete(event.step);
+        if (event.state === "planned" || event.state === "started") yield event;
+        else ends.set(event.step, event);
+      }
+    }
+    yield* this.#said(response);
+    yield* ends.values();
+  }
+
+  *#said(response: control.StatusResponse): Iterable<BuildEvent> {
     for (const status of response.statuses) yield* this.#progress(status);
     for (const { vertex, stream, msg, timestamp } of response.logs) {
       const step = digestOf(vertex);
@@ -29,13 +45,13 @@ export class StatusReader {
     }
   }
 
-  *#step(vertex: control.Vertex): Iterable<BuildEvent> {
+  *#step(vertex: control.Vertex): Iterable<StepEvent> {
     const step = digestOf(vertex.digest);
     if (step === undefined) return;
     const { name, started, completed, cached, error } = vertex;
     const inputs = vertex.inputs.map(digestOf).filter((one) => one !== undefined);
     const group = groupOf(vertex.progressGroup);
-    const event = (state: StepState, at: Date): BuildEvent => ({
+    const event = (state: StepState, at: Date): StepEvent => ({
       type: "step",
       step,
       name,

@@ -53,6 +53,8 @@ export interface BuildOutcome {
 export interface RemoteCaches {
   /** Throws `UNSUPPORTED` for types that do not exist. */
   find(requests: readonly ExportRequest[]): readonly WantedCache[];
+  /** Undefined for types that do not exist. */
+  known(request: ExportRequest): WantedCache | undefined;
   /** Looks into what was found until disposed. */
   import(wanted: WantedCache, session: Session, call: Call): Promise<Disposable>;
   export(wanted: WantedCache, outcome: BuildOutcome, call: StepCall): Promise<Attrs>;
@@ -70,11 +72,17 @@ export interface RemoteCaches {
 
 export function createRemoteCaches(parts: RemoteCacheParts): RemoteCaches {
   const types = new Map(parts.backends.map((backend) => [backend.type, backend]));
+  const known = ({ type, attrs }: ExportRequest): WantedCache | undefined => {
+    const backend = types.get(type);
+    return backend && { backend, attrs };
+  };
   return {
+    known,
     find: (requests) =>
-      requests.map(({ type, attrs }) => {
-        const backend = types.get(type);
-        if (backend) return { backend, attrs };
+      requests.map((request) => {
+        const found = known(request);
+        if (found) return found;
+        const { type } = request;
         const near = closest(type, types.keys());
         throw new KilnError("UNSUPPORTED", `there is no cache type ${JSON.stringify(type)}`, {
           hint: near
