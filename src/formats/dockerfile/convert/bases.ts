@@ -1,31 +1,23 @@
 // What stages begin with: nothing, an image that is looked up, or a named context.
 
 import type { SourceFile } from "../../llb/index.ts";
-import { image, scratch } from "../../llb/index.ts";
-import {
-  formatPlatformFully,
-  formatReference,
-  type ImageConfig,
-  type Platform,
-  parseReference,
-  platformOfConfig,
-  withDefaultTag,
-} from "../../oci/index.ts";
+import { image, type State, scratch } from "../../llb/index.ts";
+import { type ImageConfig, type Platform, platformOfConfig } from "../../oci/index.ts";
 import type { Linter } from "../lint/linter.ts";
+import type { BaseImages } from "./base-images.ts";
 import { warnOfBasePlatform } from "./lint-stages.ts";
-import { configOf } from "./lookups.ts";
 import type { FindNamedContext } from "./named-context.ts";
-import type { ConvertIo, ConvertOptions } from "./options.ts";
+import type { ConvertOptions } from "./options.ts";
 import type { PlannedStage } from "./plan.ts";
 import type { BuildPlatforms } from "./platforms.ts";
-import type { StageStart } from "./stage.ts";
+import { imageParts, type StageStart } from "./stage.ts";
 import { placesOf } from "./step.ts";
 import { stepName } from "./step-name.ts";
 
 export interface BaseScope {
   readonly options: ConvertOptions;
   readonly platforms: BuildPlatforms;
-  readonly io: ConvertIo;
+  readonly images: BaseImages;
   readonly linter: Linter;
   readonly sourceFile: SourceFile;
   readonly namedContext: FindNamedContext;
@@ -37,37 +29,29 @@ export const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/b
 /** Looks up what the stage begins with. Only for stages that stand on no other stage of the file. */
 export async function findBase(stage: PlannedStage, scope: BaseScope): Promise<StageStart> {
   const { target } = scope.platforms;
-  if (stage.namedContext !== undefined)
-    return await namedBase(stage.namedContext, stage.platform ?? target);
-  if (stage.baseName === "scratch") {
-    return {
-      files: scratch(),
-      image: emptyImage(target),
-      platform: target,
-      baseImage: undefined,
-      steps: 0,
-    };
-  }
   const platform = stage.platform ?? target;
-  const name = baseReference(stage.baseName);
-  const context = await scope.namedContext(name, { platform, used: stage.used });
-  if (context !== undefined) {
-    const found = await context.load();
-    const config = found.image ?? emptyImage(platform);
-    return {
-      files: found.files.platform(platform),
-      image: withoutTime(config),
-      platform,
-      baseImage: config,
-      steps: 0,
-    };
+  if (stage.namedContext !== undefined) {
+    const { files, image } = await stage.namedContext.load();
+    const actual = image === undefined ? platform : platformOfConfig(image);
+    return startOn(files, actual, image ?? emptyImage(platform), undefined);
   }
-  return await imageBase(stage, name, platform, scope);
+  if (stage.baseName === "scratch")
+    return startOn(scratch(), target, emptyImage(target), undefined);
+  const name = scope.images.name(stage.baseName);
+  const context = scope.namedContext(name, { platform, used: stage.used });
+  if (context === undefined) return await imageBase(stage, name, platform, scope);
+  const { files, image } = await context.load();
+  const config = image ?? emptyImage(platform);
+  return startOn(files.platform(platform), platform, config, config);
 }
 
-/** The normalised name of a base image. Throws `REFERENCE_INVALID`. */
-export function baseReference(name: string): string {
-  return formatReference(withDefaultTag(parseReference(name)));
+function startOn(
+  files: State,
+  platform: Platform,
+  config: ImageConfig,
+  baseImage: ImageConfig | undefined,
+): StageStart {
+  return { files, ...imageParts(config), platform, baseImage, steps: 0 };
 }
 
 /** The configuration of an image without layers. */
@@ -81,35 +65,23 @@ export function emptyImage(platform: Platform): ImageConfig {
   };
 }
 
-async function namedBase(
-  context: NonNullable<PlannedStage["namedContext"]>,
-  wanted: Platform,
-): Promise<StageStart> {
-  const { files, image } = await context.load();
-  const config = image ?? emptyImage(wanted);
-  const platform = image === undefined ? wanted : platformOfConfig(image);
-  return { files, image: withoutTime(config), platform, baseImage: undefined, steps: 0 };
-}
-
 async function imageBase(
   stage: PlannedStage,
   name: string,
   platform: Platform,
   scope: BaseScope,
 ): Promise<StageStart> {
-  const { options, io, linter } = scope;
-  const mode = options.imageResolveMode ?? "default";
-  const where = options.multiPlatform ? `${formatPlatformFully(platform)} ` : "";
-  const logName = `[${where}internal] load metadata for ${name}`;
-  const answer = await io.resolveImage(name, { platform, mode, logName });
-  const config = configOf(answer);
+  const { options, linter } = scope;
+  const { reference, config, parts, isEmpty } = await scope.images.find(name, platform);
   const actual = implicitPlatform(stage, config, platform, scope);
-  const reference = parseReference(answer.reference ?? name);
-  const full = formatReference(
-    answer.digest === undefined ? reference : { ...reference, digest: answer.digest },
-  );
-  const base = { image: withoutTime(config), platform: actual, baseImage: config };
-  if (isEmpty(config)) return { ...base, files: scratch(), steps: 0 };
+  const begun = {
+    image: parts.image,
+    config: parts.config,
+    history: parts.history,
+    platform: actual,
+    baseImage: config,
+  };
+  if (isEmpty) return { ...begun, files: scratch(), steps: 0 };
   warnOfBasePlatform(stage, actual, config, linter);
   const naming = {
     stageName: stage.shownName,
@@ -118,16 +90,18 @@ async function imageBase(
     hostPlatform: scope.platforms.build[0],
   };
   const index = stage.passedOver + 1;
-  const step = { index, platform: actual, variables: new Map<string, string>(), onBuild: false };
-  const files = image(full, {
+  const step = { index, platform: actual, variables: noVariables, onBuild: false };
+  const files = image(reference, {
     platform: actual,
-    name: stepName(`FROM ${full}`, naming, step),
+    name: stepName(`FROM ${reference}`, naming, step),
     description: { "com.docker.dockerfile.v1.command": stage.from?.code ?? "" },
     locations: placesOf(stage.lines, scope),
-    resolveMode: mode,
+    resolveMode: options.imageResolveMode ?? "default",
   });
-  return { ...base, files, steps: stage.steps === 0 ? 0 : index };
+  return { ...begun, files, steps: stage.steps === 0 ? 0 : index };
 }
+
+const noVariables: ReadonlyMap<string, string> = new Map();
 
 /** With no platform asked for, an image for another platform that runs here is taken as it is. */
 function implicitPlatform(
@@ -140,15 +114,4 @@ function implicitPlatform(
   const { os, architecture } = config;
   const fits = (one: Platform): boolean => one.os === os && one.architecture === architecture;
   return fits(wanted) ? wanted : (scope.platforms.build.find(fits) ?? wanted);
-}
-
-/** An image without layers is scratch. Very old images do not list layers, but their history does. */
-function isEmpty({ rootfs, history }: ImageConfig): boolean {
-  return (
-    rootfs.diff_ids.length === 0 && !(history ?? []).some((entry) => entry.empty_layer !== true)
-  );
-}
-
-function withoutTime({ created: _, ...image }: ImageConfig): ImageConfig {
-  return image;
 }

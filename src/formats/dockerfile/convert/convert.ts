@@ -12,6 +12,7 @@ import {
 import { parseDockerfile } from "../parse.ts";
 import { readInstructions } from "../stages.ts";
 import { detectCheck } from "../syntax.ts";
+import { BaseImages } from "./base-images.ts";
 import { createBuildContext } from "./build-context.ts";
 import { readConversionArgs } from "./conversion-args.ts";
 import { createExpander } from "./expand.ts";
@@ -102,10 +103,12 @@ export async function runConversion(
   const context = createBuildContext(options.context);
   const namedContext = createContextFinder(options, io);
   const expander = createExpander(tree.escape);
+  const images = new BaseImages(options, io);
   const shared = { platforms, context, expander, linter, namedContext, io, errorFile };
   const { globalArgs, epoch, ...args } = await readConversionArgs(written, { ...shared, options });
   const scope = {
     ...shared,
+    images,
     sourceFile,
     epoch,
     options: args.options,

@@ -1,6 +1,6 @@
 // Looks up all that stages stand on and read from, at once; again, when triggers of a base need more.
 import { closest, type ErrorCode, isKilnError, KilnError } from "../../../base/index.ts";
-import { type BaseScope, baseReference, findBase } from "./bases.ts";
+import { type BaseScope, findBase } from "./bases.ts";
 import { addTriggers } from "./onbuild.ts";
 import { type PlannedStage, reachableStages, type StagePlan } from "./plan.ts";
 import { type ErrorFile, placed } from "./problem.ts";
@@ -20,7 +20,7 @@ export async function findBases(
     const lookups = await Promise.allSettled(
       wanted.map(async (stage) => {
         try {
-          if (!reachable.has(stage) && !scope.options.allStages) return passOver(stage);
+          if (!reachable.has(stage) && !scope.options.allStages) return passOver(stage, scope);
           asked.add(stage);
           stage.start = await findBase(stage, scope);
           endAsFound(stage, scope.epoch);
@@ -58,9 +58,9 @@ function endAsFound(stage: PlannedStage, epoch: Date | undefined): void {
 }
 
 /** Names must be right in stages that nobody needs, too. */
-function passOver(stage: PlannedStage): void {
+function passOver(stage: PlannedStage, scope: BaseScope): void {
   if (stage.baseName === "scratch" && stage.namedContext === undefined) return;
-  baseReference(stage.baseName);
+  scope.images.name(stage.baseName);
   if (stage.steps > 0) stage.passedOver++;
 }
 

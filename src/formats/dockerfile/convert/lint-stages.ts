@@ -23,6 +23,7 @@ import {
 import type { Replacement } from "../shell-words.ts";
 import type { Stage as WrittenStage } from "../stages.ts";
 import type { Variables } from "./env.ts";
+import type { GlobalArgs } from "./global-args.ts";
 import { nearestName } from "./lint-variables.ts";
 import type { PlannedStage } from "./plan.ts";
 
@@ -40,22 +41,25 @@ export function warnOfStageNames(stages: readonly WrittenStage[], linter: Linter
 /** Warns of keywords that are not in the case of most others. */
 export function warnOfCasing(stages: readonly WrittenStage[], linter: Linter): void {
   const counts = { lowercase: 0, uppercase: 0, all: 0 };
-  for (const { keyword } of keywordsOf(stages)) {
+  visitInstructions(stages, ({ keyword }) => {
     counts.all++;
     if (isIn("lowercase", keyword)) counts.lowercase++;
     if (isIn("uppercase", keyword)) counts.uppercase++;
-  }
+  });
   const casing = counts.lowercase > counts.uppercase ? "lowercase" : "uppercase";
   if (counts[casing] === counts.all) return;
-  for (const { lines, keyword } of keywordsOf(stages)) {
+  visitInstructions(stages, ({ lines, keyword }) => {
     if (!isIn(casing, keyword)) linter.warn(consistentInstructionCasing, lines, keyword, casing);
-  }
+  });
 }
 
-function* keywordsOf(stages: readonly WrittenStage[]): Iterable<InstructionBase> {
+function visitInstructions(
+  stages: readonly WrittenStage[],
+  visit: (instruction: InstructionBase) => void,
+): void {
   for (const stage of stages) {
-    yield stage;
-    yield* stage.instructions;
+    visit(stage);
+    for (const instruction of stage.instructions) visit(instruction);
   }
 }
 
@@ -79,10 +83,12 @@ export function warnOfDefaultBases(
 /** Warns of variables in FROM that no ARG before the first FROM declares. */
 export function warnOfUndeclared(
   unmatched: ReadonlySet<string>,
-  known: readonly string[],
+  { declared, variables }: GlobalArgs,
   lines: LineRange,
   linter: Linter,
 ): void {
+  if (unmatched.size === 0) return;
+  const known = [...declared.keys(), ...variables.keys()];
   for (const name of unmatched) {
     if (!known.includes(name))
       linter.warn(undefinedArgInFrom, lines, name, nearestName(name, known) ?? "");

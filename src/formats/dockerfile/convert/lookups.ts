@@ -1,5 +1,5 @@
 // Asks for every image once, however many stages stand on it.
-import { formatPlatformFully, type ImageConfig, parseImageConfig } from "../../oci/index.ts";
+import { formatPlatformFully } from "../../oci/index.ts";
 import type { ConvertIo, ImageAnswer } from "./options.ts";
 
 /** The same questions get the same answer, also while that is still on its way. */
@@ -17,15 +17,4 @@ export function askingOnce(io: ConvertIo): ConvertIo {
       return answer;
     },
   };
-}
-
-const configs = new WeakMap<ImageAnswer, ImageConfig>();
-
-/** The configuration in an answer, which is read once. Throws `IMAGE_INVALID`. */
-export function configOf(answer: ImageAnswer): ImageConfig {
-  const known = configs.get(answer);
-  if (known !== undefined) return known;
-  const config = parseImageConfig(answer.config);
-  configs.set(answer, config);
-  return config;
 }

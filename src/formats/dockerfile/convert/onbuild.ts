@@ -11,8 +11,7 @@ import { dockerfileError } from "./problem.ts";
  */
 export function addTriggers(stage: PlannedStage, plan: StagePlan): boolean {
   if (stage.triggered) return false;
-  const triggers =
-    stage.base === undefined ? stage.start?.image.config?.OnBuild : triggersOf(stage.base);
+  const triggers = stage.base === undefined ? stage.start?.config.OnBuild : triggersOf(stage.base);
   if (triggers === undefined) return false;
   stage.triggered = true;
   const added = triggers.map((trigger) => plan.plan(stage, parseTrigger(trigger, stage), true));

@@ -15,12 +15,23 @@ export interface OutlineNeed {
   readonly lines: LineRange;
 }
 
+/** Shared by all stages, of which most need neither. */
+const none: ReadonlyMap<string, OutlineNeed> = new Map();
+
 export class OutlineRecord implements OutlineNotes {
   /** Arguments that stages use, whether declared in them or before the first FROM. */
   readonly usedArgs: Set<string> = new Set();
   readonly args: Map<string, OutlineArg> = new Map();
-  readonly secrets: Map<string, OutlineNeed> = new Map();
-  readonly agents: Map<string, OutlineNeed> = new Map();
+  #secrets: Map<string, OutlineNeed> | undefined;
+  #agents: Map<string, OutlineNeed> | undefined;
+
+  get secrets(): ReadonlyMap<string, OutlineNeed> {
+    return this.#secrets ?? none;
+  }
+
+  get agents(): ReadonlyMap<string, OutlineNeed> {
+    return this.#agents ?? none;
+  }
 
   arg(...[name, { doc, value, lines, inherited }]: Parameters<OutlineNotes["arg"]>): void {
     this.usedArgs.add(name);
@@ -28,10 +39,12 @@ export class OutlineRecord implements OutlineNotes {
   }
 
   secret(...[id, need]: Parameters<OutlineNotes["secret"]>): void {
-    if (!this.secrets.has(id)) this.secrets.set(id, { id, ...need });
+    this.#secrets ??= new Map();
+    if (!this.#secrets.has(id)) this.#secrets.set(id, { id, ...need });
   }
 
   ssh(...[id, need]: Parameters<OutlineNotes["ssh"]>): void {
-    if (!this.agents.has(id)) this.agents.set(id, { id, ...need });
+    this.#agents ??= new Map();
+    if (!this.#agents.has(id)) this.#agents.set(id, { id, ...need });
   }
 }

@@ -34,7 +34,8 @@ export function planStages(stages: readonly WrittenStage[], scope: PlanScope): S
   });
   // Instructions may read from stages further down: then the error is about that, not about a missing image.
   for (const [index, stage] of planned.entries()) {
-    stage.instructions = (stages[index]?.instructions ?? []).map((instruction) => {
+    const { instructions = [] } = stages[index] ?? {};
+    stage.instructions = instructions.map((instruction) => {
       try {
         if (instruction.kind === "copy") checkFrom(instruction.from, scope);
         return plan.plan(stage, instruction, false);
@@ -56,16 +57,15 @@ function planStage(
   index: number,
   scope: PlanScope,
 ): PlannedStage {
-  const { globalArgs, options } = scope;
-  const known = [...globalArgs.declared.keys(), ...globalArgs.variables.keys()];
-  const base = expandNoted(written.base, written, known, scope);
+  const { options } = scope;
+  const base = expandNoted(written.base, written, scope);
   if (base.word === "") {
     throw dockerfileError(
       `base name (${written.base}) should not be blank`,
       "Give the ARG a default before the first FROM, or pass it with --build-arg.",
     );
   }
-  const platform = written.platform === "" ? undefined : readPlatform(written, known, scope);
+  const platform = written.platform === "" ? undefined : readPlatform(written, scope);
   const stage = new PlannedStage({
     baseName: base.word,
     name: written.name,
@@ -74,8 +74,8 @@ function planStage(
     from: written,
     platform: platform?.platform,
   });
-  for (const name of [...base.matched, ...(platform?.expansion.matched ?? [])])
-    stage.outline.usedArgs.add(name);
+  for (const name of base.matched) stage.outline.usedArgs.add(name);
+  for (const name of platform?.expansion.matched ?? []) stage.outline.usedArgs.add(name);
   if (written.name !== "") {
     stage.namedContext = scope.namedContext(written.name, {
       platform: stage.platform ?? scope.platforms.target,
@@ -90,11 +90,10 @@ function planStage(
 
 function readPlatform(
   written: WrittenStage,
-  known: readonly string[],
   scope: PlanScope,
 ): { readonly platform: Platform; readonly expansion: Replacement } {
   const { globalArgs, linter, platforms } = scope;
-  const expansion = expandNoted(written.platform, written, known, scope);
+  const expansion = expandNoted(written.platform, written, scope);
   warnOfPlatformFlag(written, expansion, globalArgs.variables, linter);
   if (expansion.word === "") {
     throw new KilnError(
@@ -121,24 +120,25 @@ function checkFrom(from: string, { expander }: PlanScope): void {
 function expandNoted(
   word: string,
   { lines }: WrittenStage,
-  known: readonly string[],
   { globalArgs, expander, linter }: PlanScope,
 ): Replacement {
   try {
     const expansion = expander.expand(word, globalArgs.variables);
-    warnOfUndeclared(expansion.unmatched, known, lines, linter);
+    warnOfUndeclared(expansion.unmatched, globalArgs, lines, linter);
     return expansion;
   } catch (error) {
-    if (error instanceof ExpansionError) warnOfUndeclared(error.unmatched, known, lines, linter);
+    if (error instanceof ExpansionError)
+      warnOfUndeclared(error.unmatched, globalArgs, lines, linter);
     throw error;
   }
 }
 
+const changing: ReadonlySet<string> = new Set(["add", "copy", "run", "workdir"]);
+
 /** How many steps the names of steps count: the base, where it is an image, and what may change files. */
 function countSteps(stage: PlannedStage, { instructions }: WrittenStage): number {
   const base = stage.baseName !== "scratch" && stage.base === undefined ? 1 : 0;
-  const changing = ["add", "copy", "run", "workdir"];
-  return base + instructions.filter(({ kind }) => changing.includes(kind)).length;
+  return base + instructions.filter(({ kind }) => changing.has(kind)).length;
 }
 
 /** The reference knows stages by their written name alone here; a number, as in --target, and `stage-1` say more. */

@@ -107,7 +107,9 @@ export class StagePlan {
 
   /** Plans an instruction: finds the stages that it reads from, or adds the images. */
   plan(stage: PlannedStage, instruction: StageInstruction, onBuild: boolean): PlannedInstruction {
-    const sources = sourceNames(instruction).map((name) => this.#source(name, instruction));
+    const names = sourceNames(instruction);
+    const sources =
+      names.length === 0 ? none : names.map((name) => this.#source(name, instruction));
     for (const source of sources) stage.reads.set(source, instruction.lines);
     return { instruction, sources, onBuild };
   }
@@ -131,6 +133,8 @@ export class StagePlan {
     return image;
   }
 }
+
+const none: readonly never[] = [];
 
 /** The target and all that it needs. */
 export function reachableStages(target: PlannedStage): ReadonlySet<PlannedStage> {
@@ -195,8 +199,8 @@ function circleFrom(
 
 /** What `--from` or each mount's `from` names; a mount without one has a source all the same, as in the reference. */
 function sourceNames(instruction: StageInstruction): readonly string[] {
-  if (instruction.kind === "copy") return instruction.from === "" ? [] : [instruction.from];
-  if (instruction.kind !== "run") return [];
+  if (instruction.kind === "copy") return instruction.from === "" ? none : [instruction.from];
+  if (instruction.kind !== "run") return none;
   return instruction.mounts.map((mount) => {
     if (!/from=/i.test(mount)) return "scratch";
     const fields = csvFields(mount) ?? [];

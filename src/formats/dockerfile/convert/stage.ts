@@ -16,10 +16,20 @@ export interface DeclaredArg {
   readonly value: string | undefined;
 }
 
+/** An image's configuration in the parts that instructions change; without the time when it was made. */
+export interface ImageParts {
+  readonly image: Omit<ImageConfig, "config" | "history">;
+  readonly config: ContainerConfig;
+  readonly history: GrowingList<HistoryEntry>;
+}
+
+export function imageParts({ created: _, config, history, ...image }: ImageConfig): ImageParts {
+  return { image, config: config ?? {}, history: new GrowingList(history) };
+}
+
 /** What a stage begins as that stands on an image. */
-export interface StageStart {
+export interface StageStart extends ImageParts {
   readonly files: State;
-  readonly image: ImageConfig;
   readonly platform: Platform;
   /** Configuration of the image as it was found; none for scratch. */
   readonly baseImage: ImageConfig | undefined;
@@ -32,8 +42,7 @@ export type LastKind = "cmd" | "entrypoint" | "healthcheck";
 
 export class Stage {
   files: State;
-  /** What of the image's configuration is in none of the next two. */
-  image: Omit<ImageConfig, "config" | "history">;
+  image: ImageParts["image"];
   /** Its own; the values are not. */
   readonly config: { -readonly [Key in keyof ContainerConfig]: ContainerConfig[Key] };
   readonly history: GrowingList<HistoryEntry>;
@@ -58,28 +67,18 @@ export class Stage {
 
   /** Begins on an image, or where another stage has ended. */
   constructor(base: StageStart | Stage, epoch: Date | undefined) {
+    const before = base instanceof Stage ? base : undefined;
     this.files = base.files;
+    this.image = base.image;
+    this.config = { ...base.config };
+    this.history = base.history.copy();
     this.platform = base.platform;
-    this.baseImage = base.baseImage;
+    this.args = before?.args.copy() ?? new GrowingList();
+    this.steps = before === undefined ? base.steps : 0;
+    this.workdirSet = before?.workdirSet ?? false;
     this.epoch = epoch;
-    if (base instanceof Stage) {
-      this.image = base.image;
-      this.config = { ...base.config };
-      this.history = base.history.copy();
-      this.args = base.args.copy();
-      this.workdirSet = base.workdirSet;
-      this.steps = 0;
-      this.#historyLength = base.#historyLength;
-    } else {
-      const { config, history, ...image } = base.image;
-      this.image = image;
-      this.config = { ...config };
-      this.history = new GrowingList(history);
-      this.args = new GrowingList();
-      this.workdirSet = false;
-      this.steps = base.steps;
-      this.#historyLength = 0;
-    }
+    this.baseImage = base.baseImage;
+    this.#historyLength = before === undefined ? 0 : before.#historyLength;
   }
 
   /** Adds a history entry for an instruction; `layer` says whether it made one. Words and order are the reference's. */
