@@ -51,6 +51,7 @@ find_packages() {
   need newuidmap uidmap 'users without privilege: many ids'
   need fuse-overlayfs fuse-overlayfs 'users without privilege: overlays where the kernel has none for them'
   need slirp4netns slirp4netns 'users without privilege: networks of steps'
+  need pasta passt 'users without privilege: networks of steps, by the other program'
   need ip iproute2 'users without privilege: networks of steps'
   need proot proot 'users without privilege: steps where there are no namespaces'
   need unshare util-linux 'ends the steps with the command'

@@ -18,7 +18,9 @@ const probes: Readonly<Record<Need, Probe>> = {
   emulation: () => ["aarch64", "arm"].map(handlerMissing).find((one) => one !== undefined),
   qemu: () => (onPath("qemu-aarch64-static") ? undefined : "qemu-user-static"),
   users: () =>
-    ["useradd", "newuidmap", "proot", "fuse-overlayfs", "slirp4netns"].find((one) => !onPath(one)),
+    ["useradd", "newuidmap", "proot", "fuse-overlayfs", "slirp4netns", "pasta"].find(
+      (one) => !onPath(one),
+    ),
   busybox: () => (existsSync("/bin/busybox") ? undefined : "busybox-static"),
   apt: () => (onPath("apt-get") ? undefined : "apt-get"),
   gpg: () => (onPath("gpg") ? undefined : "gnupg"),

@@ -43,6 +43,7 @@ const installers: Readonly<Record<Distribution["family"], string>> = {
 /** Names of packages where they are not those of Debian. */
 const packageNames: Readonly<Record<string, Partial<Record<Distribution["family"], string>>>> = {
   "fuse-overlayfs": {},
+  iproute2: { fedora: "iproute" },
   "openssh-client": { fedora: "openssh-clients", arch: "openssh", suse: "openssh-clients" },
   "qemu-user-static": {
     alpine: "qemu-aarch64 qemu-arm qemu-riscv64 qemu-s390x qemu-ppc64le qemu-x86_64",

@@ -9,6 +9,7 @@ import { judgeIsolation } from "./isolation.ts";
 import { isAtLeast, judgeMachine } from "./machine.ts";
 import { clock } from "./network.ts";
 import { judgeResources } from "./resources.ts";
+import { judgeStepNetwork } from "./step-network.ts";
 import { judgeTools } from "./tools.ts";
 
 const rung = (isolation: IsolationReport["rungs"][number]["isolation"], works: boolean) => ({
@@ -45,6 +46,8 @@ const healthy: Facts = {
     git: { name: "git", path: "/usr/bin/git", version: "2.39" },
     ssh: { name: "ssh", path: "/usr/bin/ssh", version: "9.2p1" },
     newuidmap: { name: "newuidmap", path: "/usr/bin/newuidmap", version: undefined },
+    pasta: { name: "pasta", path: "/usr/bin/pasta", version: undefined },
+    ip: { name: "ip", path: "/usr/bin/ip", version: undefined },
   },
   handlers: { mounted: false, enabled: false, handlers: [] },
   emulators: ["arm64", "arm", "riscv64", "ppc64le", "s390x"].map((architecture) => ({
@@ -57,6 +60,7 @@ const healthy: Facts = {
   groups: "0::/user.slice\n",
   controllers: "cpu memory pids",
   groupWritable: true,
+  tun: true,
   disk: {
     root: "/home/ann/.local/share/kiln",
     writable: true,
@@ -70,9 +74,8 @@ const healthy: Facts = {
 
 const judge = (more: Partial<Facts> = {}): readonly Finding[] => {
   const facts = { ...healthy, ...more };
-  return [judgeMachine, judgeIsolation, judgeEmulation, judgeResources, judgeTools].flatMap((one) =>
-    one(facts),
-  );
+  const judges = [judgeMachine, judgeIsolation, judgeEmulation, judgeResources, judgeStepNetwork];
+  return [...judges, judgeTools].flatMap((one) => one(facts));
 };
 const find = (id: string, more: Partial<Facts> = {}) => judge(more).find((one) => one.id === id);
 
@@ -118,6 +121,21 @@ it("knows which processors nothing here runs, and how to get there", () => {
   expect(find("emulators", { isolation: old })?.fix?.commands).toEqual([
     "kiln binfmt --install all",
   ]);
+});
+
+it("says whose network steps get, and what a network of their own lacks", () => {
+  expect(find("step-network")?.found).toBe("one for each step, by pasta");
+  const { pasta: _, ...neither } = healthy.tools;
+  const install = find("step-network", { tools: neither });
+  expect(install?.fix?.commands).toEqual(["apt-get install -y slirp4netns"]);
+  const { ip: __, ...noIp } = healthy.tools;
+  expect(find("step-network", { tools: noIp })?.fix?.commands).toEqual([
+    "apt-get install -y iproute2",
+  ]);
+  expect(find("step-network", { tun: false })?.found).toContain("/dev/net/tun");
+  const on = (chosen: IsolationReport["chosen"]) => ({ isolation: { ...isolation, chosen } });
+  expect(find("step-network", on("proot"))?.status).toBe("info");
+  expect(find("step-network", on("root"))).toBeUndefined();
 });
 
 it("misses a container runtime where there is none, and prefers crun", () => {

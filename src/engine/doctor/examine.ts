@@ -8,6 +8,7 @@ import { judgeIsolation } from "./isolation.ts";
 import { judgeMachine } from "./machine.ts";
 import { judgeNetwork } from "./network.ts";
 import { judgeResources } from "./resources.ts";
+import { judgeStepNetwork } from "./step-network.ts";
 import { judgeTools } from "./tools.ts";
 
 export interface Examination {
@@ -34,6 +35,7 @@ export async function examine(
     ...judgeIsolation(facts),
     ...judgeEmulation(facts),
     ...judgeResources(facts),
+    ...judgeStepNetwork(facts),
     ...network,
     ...judgeTools(facts),
   ];

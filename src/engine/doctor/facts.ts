@@ -56,6 +56,8 @@ export interface Facts {
   /** Of this process's own version 2 group; undefined where it has none. */
   readonly controllers: string | undefined;
   readonly groupWritable: boolean;
+  /** Whether this user may make virtual network devices. */
+  readonly tun: boolean;
   readonly disk: Disk;
 }
 
@@ -75,6 +77,9 @@ const toolNames = [
   "git",
   "ssh",
   "unshare",
+  "slirp4netns",
+  "pasta",
+  "ip",
 ] as const;
 
 /** Looks at everything; a few tenths of a second. `root` is where the store is or will be. */
@@ -114,6 +119,7 @@ export async function gatherFacts(
     groups,
     controllers: readText(`${own}/cgroup.controllers`)?.trim(),
     groupWritable: canWrite(`${own}/cgroup.procs`),
+    tun: canWrite("/dev/net/tun"),
     disk: lookAtDisk(root),
   };
 }

@@ -20,7 +20,7 @@ import type { Executor } from "./executor.ts";
 import type { DnsSettings } from "./network/dns.ts";
 import { type NetworkMode, networkModes } from "./network/networks.ts";
 import { openUserNetworks } from "./network/user-networks.ts";
-import { OciExecutor } from "./oci-executor.ts";
+import { OciExecutor, type OciExecutorOptions } from "./oci-executor.ts";
 import { StepPrograms } from "./programs/step-programs.ts";
 import { PrefixFiles } from "./proot/prefix-files.ts";
 import { ProotExecutor } from "./proot/proot-executor.ts";
@@ -59,6 +59,7 @@ export async function openExecutor(options: ExecutorOptions): Promise<Executor> 
   const programs = new StepPrograms(directory.path, hostPlatform(process.arch).architecture);
   const cgroups = openCgroupView(runtime.name);
   if (runtime.name === "runc") sweepGroups((pid) => existsSync(`/proc/${pid}`));
+  const network = options.network ?? networkFromEnvironment(process.env["KILN_NETWORK"]);
   return new OciExecutor({
     runtime,
     leash: findLeash(runtime, programs, path),
@@ -66,14 +67,9 @@ export async function openExecutor(options: ExecutorOptions): Promise<Executor> 
     directory,
     cgroups,
     stateDir: options.stateDir,
-    ...(inUserNamespace(options)
-      ? {
-          openNetworks: (at: string) =>
-            openUserNetworks({ directory: at, find: (name) => findInPath(name, path) }),
-        }
-      : {}),
+    ...networksOf(options, network, path),
     ...(options.dns === undefined ? {} : { dns: options.dns }),
-    network: options.network ?? networkFromEnvironment(process.env["KILN_NETWORK"]),
+    network,
     platforms: new Platforms(platformsOptions(options, directory.path)),
     prefix: new PrefixFiles(directory.path, findInPath("proot", path)),
     owners: options.standing?.owners ?? "many",
@@ -148,6 +144,24 @@ function platformsOptions(options: ExecutorOptions, directory: string): Platform
 /** What somebody has named, as in PATH: the variable before the configuration file. */
 function chosenEmulators({ emulators }: ExecutorOptions): string {
   return [process.env["KILN_QEMU"], emulators].filter(Boolean).join(":");
+}
+
+/** How steps' networks are made: root's own way where nothing else is said. */
+function networksOf(
+  options: ExecutorOptions,
+  mode: NetworkMode,
+  path: string,
+): Pick<OciExecutorOptions, "openNetworks"> {
+  const carrier = mode === "slirp4netns" || mode === "pasta" ? mode : undefined;
+  const find = (name: string) => findInPath(name, path);
+  if (inUserNamespace(options))
+    return {
+      openNetworks: (directory) =>
+        openUserNetworks({ directory, find, ...(carrier === undefined ? {} : { carrier }) }),
+    };
+  if (carrier === undefined) return {};
+  const reason = `${carrier} carries the packets of builds in a user namespace`;
+  return { openNetworks: () => Promise.reject(new Error(reason)) };
 }
 
 function inUserNamespace({ standing }: ExecutorOptions): boolean {

@@ -6,8 +6,11 @@ import type { SpecSetting } from "../oci-spec.ts";
 import { type DnsSettings, withDns } from "./dns.ts";
 import { openStepNetworks, type StepNetworks } from "./step-networks.ts";
 
-/** What `network: "default"` means: a network of the step's own or the machine's; `auto` takes the first that works. */
-export const networkModes = ["auto", "sandbox", "host"] as const;
+/**
+ * What `network: "default"` means: a network of the step's own or the machine's; `auto` takes the first that works. The names of
+ * carriers stand for a sandbox by that one alone.
+ */
+export const networkModes = ["auto", "sandbox", "slirp4netns", "pasta", "host"] as const;
 export type NetworkMode = (typeof networkModes)[number];
 
 /** The network of one step; dispose it when the step's processes are gone. */
