@@ -60,7 +60,7 @@ const healthy: Facts = {
   groups: "0::/user.slice\n",
   controllers: "cpu memory pids",
   groupWritable: true,
-  tun: true,
+  tun: "open",
   disk: {
     root: "/home/ann/.local/share/kiln",
     writable: true,
@@ -132,7 +132,9 @@ it("says whose network steps get, and what a network of their own lacks", () => 
   expect(find("step-network", { tools: noIp })?.fix?.commands).toEqual([
     "apt-get install -y iproute2",
   ]);
-  expect(find("step-network", { tun: false })?.found).toContain("/dev/net/tun");
+  expect(find("step-network", { tun: "absent" })?.advice).toContain("modprobe tun");
+  const closed = find("step-network", { tun: "closed" });
+  expect(closed?.fix?.commands).toEqual(["chmod 0666 /dev/net/tun"]);
   const on = (chosen: IsolationReport["chosen"]) => ({ isolation: { ...isolation, chosen } });
   expect(find("step-network", on("proot"))?.status).toBe("info");
   expect(find("step-network", on("root"))).toBeUndefined();

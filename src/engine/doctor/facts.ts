@@ -56,8 +56,8 @@ export interface Facts {
   /** Of this process's own version 2 group; undefined where it has none. */
   readonly controllers: string | undefined;
   readonly groupWritable: boolean;
-  /** Whether this user may make virtual network devices. */
-  readonly tun: boolean;
+  /** /dev/net/tun, by which programs carry packets. */
+  readonly tun: "open" | "closed" | "absent";
   readonly disk: Disk;
 }
 
@@ -119,7 +119,7 @@ export async function gatherFacts(
     groups,
     controllers: readText(`${own}/cgroup.controllers`)?.trim(),
     groupWritable: canWrite(`${own}/cgroup.procs`),
-    tun: canWrite("/dev/net/tun"),
+    tun: lookAtTun("/dev/net/tun"),
     disk: lookAtDisk(root),
   };
 }
@@ -160,6 +160,11 @@ function lookAtDisk(root: string): Disk {
     freeInodes: ffree,
     inodes: files,
   };
+}
+
+function lookAtTun(path: string): Facts["tun"] {
+  if (!existsSync(path)) return "absent";
+  return canWrite(path) ? "open" : "closed";
 }
 
 function canWrite(path: string): boolean {

@@ -35,7 +35,10 @@ function ladder({ rungs, chosen, owners: kept }: IsolationReport): Finding {
     status: chosen === "proot" ? "warning" : "ok",
     found: `${chosen}${single}${also}`,
     ...(chosen === "proot"
-      ? { consequence: "steps are slow and not kept apart from what this user can reach" }
+      ? {
+          consequence:
+            "steps are slow and not kept apart from what this user can reach; chown in RUN is forgotten",
+        }
       : {}),
   };
 }
@@ -86,7 +89,7 @@ function owners({ uid, isolation, tools, distribution }: Facts): readonly Findin
   if (ownersObstacle === undefined)
     return [{ ...base, status: "ok", found: "ranges in /etc/subuid and /etc/subgid" }];
   const consequence =
-    "steps see root as every file's owner; who they give files to is noted, and is right in the image";
+    "steps stay root, with USER too, and see root as every file's owner; the image has the right owners all the same";
   if (tools["newuidmap"]?.path === undefined) {
     const fix = installFix("uidmap", distribution);
     return [

@@ -25,13 +25,16 @@ export function judgeStepNetwork({
   };
   if (carrier === undefined) return [install("slirp4netns")];
   if (tools["ip"]?.path === undefined) return [install("iproute2")];
-  if (!tun)
-    return [
-      {
-        ...shared("this user cannot open /dev/net/tun"),
-        advice: "Load the module (modprobe tun); in a container, give it the device /dev/net/tun.",
-      },
-    ];
+  if (tun === "absent") {
+    const advice =
+      "Load the module (modprobe tun); in a container, give it the device /dev/net/tun.";
+    return [{ ...shared("there is no /dev/net/tun"), advice }];
+  }
+  if (tun === "closed") {
+    // As udev sets it; an administrator may have meant otherwise.
+    const fix = { commands: ["chmod 0666 /dev/net/tun"], root: true, harmless: false };
+    return [{ ...shared("this user cannot open /dev/net/tun"), fix }];
+  }
   const by = [carrier.name, carrier.version].filter(Boolean).join(" ");
   return [{ ...base, status: "ok", found: `one for each step, by ${by}` }];
 }
