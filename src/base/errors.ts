@@ -160,6 +160,8 @@ export interface SourcePlace {
   readonly column?: number;
   readonly endLine?: number;
   readonly endColumn?: number;
+  /** First and last line of the statement that the place is a part of, where that is known and has more lines. */
+  readonly statement?: readonly [first: number, last: number];
   /** The file's whole text, when the thrower has it: the command prints the excerpt from it. */
   readonly text?: string;
 }

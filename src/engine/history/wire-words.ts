@@ -42,9 +42,16 @@ const wordings: readonly Wording[] = [
   },
   {
     code: "DOCKERFILE_INVALID",
+    ours: /^build checks failed, and this file asks for that to be an error: (.*)$/,
+    theirs: ([, rules]) => `lint violation found for rules: ${rules}`,
+  },
+  {
+    code: "DOCKERFILE_INVALID",
     ours: /^/,
     theirs: (_, { message, at, details }) =>
-      details["parsing"] && at ? `dockerfile parse error on line ${at.line}: ${message}` : message,
+      details["parsing"] && at
+        ? `dockerfile parse error on line ${at.statement?.[0] ?? at.line}: ${message}`
+        : message,
   },
 ];
 

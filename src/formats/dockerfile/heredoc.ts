@@ -1,6 +1,6 @@
 // Heredocs: inline files whose end is a line with their name.
 import type { Heredoc } from "./ast.ts";
-import { createLexer } from "./shell-words.ts";
+import { createLexer, ExpansionError } from "./shell-words.ts";
 
 /** What the word `<<NAME` says of the file that follows. */
 export type HeredocStart = Omit<Heredoc, "content">;
@@ -25,9 +25,31 @@ export function parseHeredoc(word: string): HeredocStart | undefined {
   return { name, fileDescriptor: Number(word.slice(0, at)), expand, chomp };
 }
 
-/** The heredocs that a line starts, in order. Throws on a broken quote. */
+/**
+ * The heredocs that a line starts, in order. After `<<` the name may be the next word (BuildKit 0.22), though not after
+ * `<<-`. A line that is no list of words, such as one with a broken quote, starts none.
+ */
 export function heredocsOf(line: string): readonly HeredocStart[] {
-  return raw.words(line, noVariables).flatMap((word) => parseHeredoc(word) ?? []);
+  const found: HeredocStart[] = [];
+  const words = wordsOf(line);
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at] ?? "";
+    const isAlone = aloneSign.test(word) && at + 1 < words.length;
+    const start = parseHeredoc(isAlone ? `${word} ${words[++at]}` : word);
+    if (start !== undefined) found.push(start);
+  }
+  return found;
+}
+
+const aloneSign = /^[0-9]*<<$/;
+
+function wordsOf(line: string): readonly string[] {
+  try {
+    return raw.words(line, noVariables);
+  } catch (error) {
+    if (error instanceof ExpansionError) return [];
+    throw error;
+  }
 }
 
 /** `content` without the tabs that begin each line. */

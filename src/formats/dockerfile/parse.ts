@@ -16,7 +16,6 @@ import {
 } from "./directives.ts";
 import { type HeredocStart, heredocsOf } from "./heredoc.ts";
 import { createLineReader, isTooLong, type LineReader, MAX_LINE_BYTES } from "./lines.ts";
-import { ExpansionError } from "./shell-words.ts";
 import { splitLine } from "./split.ts";
 import { decodeText, trimSpace, trimStart } from "./text.ts";
 
@@ -195,16 +194,8 @@ class FileParser {
   /** Undefined when a heredoc is broken. */
   #heredocs(node: InstructionNode, lines: LineRange): readonly Heredoc[] | undefined {
     if (!node.original.includes("<<") || !mayHaveHeredocs(node)) return [];
-    let starts: readonly HeredocStart[];
-    try {
-      starts = heredocsOf(node.original);
-    } catch (error) {
-      if (!(error instanceof ExpansionError)) throw error;
-      this.problems.push({ message: error.message, at: [lines] });
-      return undefined;
-    }
     const heredocs: Heredoc[] = [];
-    for (const start of starts) {
+    for (const start of heredocsOf(node.original)) {
       const content = this.#heredocContent(start);
       if (content === undefined) {
         this.#unterminated(start, { start: lines.start, end: this.#lines.number });

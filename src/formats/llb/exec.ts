@@ -1,4 +1,5 @@
 // The vertex that runs a process.
+import { KilnError } from "../../base/index.ts";
 import type { Platform } from "../oci/index.ts";
 import { capsOf } from "./exec-caps.ts";
 import type { OpWriter } from "./op-writer.ts";
@@ -98,6 +99,7 @@ export function execVertex(spec: ExecSpec): Vertex {
 // Numbers of fields and the order in which they stand are those of solver/pb/ops.proto.
 
 function writeExec(spec: ExecSpec, mounts: readonly MountSpec[], op: OpScope): void {
+  if (spec.args.length === 0) throw noArguments(spec.options);
   const { secrets, ssh, network, security, devices } = spec.options;
   const inputs = mounts.map(({ source }) => op.input(source));
   const to = op.begin("exec", true);
@@ -127,6 +129,26 @@ function writeExec(spec: ExecSpec, mounts: readonly MountSpec[], op: OpScope): v
     to.flag(2, optional);
     to.end();
   }
+}
+
+/** A process must be some program: told as soon as the definition is written, as by BuildKit. */
+function noArguments({ locations = [] }: RunOptions): KilnError {
+  const [place] = locations;
+  const line = place?.ranges[0]?.start.line;
+  const at =
+    place === undefined || line === undefined
+      ? {}
+      : {
+          at: {
+            file: place.file.filename,
+            line,
+            text: new TextDecoder().decode(place.file.data),
+          },
+        };
+  return new KilnError("DOCKERFILE_INVALID", "a step has no arguments: there is nothing to run", {
+    ...at,
+    hint: "Give it a command.",
+  });
 }
 
 const networks = { sandbox: 0, host: 1, none: 2 } as const;

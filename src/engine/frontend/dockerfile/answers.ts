@@ -1,4 +1,5 @@
 // Sub-requests: answers about a Dockerfile instead of a build (BuildKit's frontend/subrequests).
+import { Buffer } from "node:buffer";
 import type { Attrs } from "../../../api/index.ts";
 import { closest, goJson, KilnError } from "../../../base/index.ts";
 import {
@@ -30,11 +31,11 @@ const answerers: Readonly<Record<string, Answerer>> = {
   },
   "frontend.outline": async (data, options, io) => {
     const outline = await outlineDockerfile(data, options, io);
-    return { json: outline, text: outlineText(outline) };
+    return { json: { ...outline, sources: [base64(data)] }, text: outlineText(outline) };
   },
   "frontend.targets": async (data, options) => {
     const list = listTargets(data, options.filename);
-    return { json: list, text: targetsText(list) };
+    return { json: { ...list, sources: [base64(data)] }, text: targetsText(list) };
   },
   "frontend.convertllb": async (data, options, io) => ({
     json: await dumpDockerfile(data, options, io),
@@ -44,6 +45,11 @@ const answerers: Readonly<Record<string, Answerer>> = {
     text: describeText(requestDescriptions),
   }),
 };
+
+/** The file that places are in, as Go writes bytes in JSON. */
+function base64(data: Uint8Array): string {
+  return Buffer.from(data).toString("base64");
+}
 
 /** Response keys `result.json`, `result.txt`, the answer's `version` and, for checks, `result.statuscode`: 1 where they found something. */
 export async function answer(

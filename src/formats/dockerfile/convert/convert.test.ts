@@ -330,6 +330,14 @@ describe("a mistake", () => {
     expect(error.at?.line).toBe(2);
   });
 
+  it("of nothing to run is told where the step is needed", async () => {
+    expect(await refused("FROM scratch\nRUN []")).toMatchObject({
+      message: expect.stringContaining("no arguments"),
+      at: { line: 2 },
+    });
+    await convert("FROM scratch AS a\nRUN []\nFROM scratch\nWORKDIR /x");
+  });
+
   it("is a warning too many, where the file asks for that", async () => {
     expect(await refused("# check=error=true\nFROM scratch\nmaintainer me")).toMatchObject({
       message: expect.stringContaining("build checks failed"),
@@ -359,4 +367,24 @@ it("an image that many stages stand on is asked for once", async () => {
   const text =
     "FROM busybox AS a\nFROM busybox AS b\nCOPY --from=a / /\nCOPY --from=busybox / /\nFROM b";
   expect((await convert(text)).asked).toHaveLength(1);
+});
+
+describe("what a base image says", () => {
+  it("of its directory is absolute in the end", async () => {
+    const { result } = await convert("FROM base\nRUN x", {}, { WorkingDir: "a" });
+    expect(result.image.config?.WorkingDir).toBe("/a/a");
+  });
+
+  it("of its user is gone where USER says nothing", async () => {
+    const { result } = await convert("FROM base\nUSER $NONE", {}, { User: "me" });
+    expect(result.image.config).not.toHaveProperty("User");
+  });
+});
+
+it("of names that are as near, the one that was set first is suggested", async () => {
+  const text = "FROM scratch\nENV XA=1\nENV XB=2\nENV XC=3\nENV XA=4\nCOPY $XD /";
+  const { result } = await convert(text);
+  expect(result.warnings.map(({ message }) => message)).toEqual([
+    "Usage of undefined variable '$XD' (did you mean $XB?)",
+  ]);
 });

@@ -49,17 +49,18 @@ export async function convertDockerfile(
   const found = { linter: openLinter(data, options) };
   const { target, scope } = await runConversion(data, options, io, found);
   const result = finishResult(target, scope);
-  const { linter } = found;
-  if (linter.options.error && linter.warnings.length > 0) {
-    throw new KilnError(
-      "DOCKERFILE_INVALID",
-      "build checks failed, and this file asks for that to be an error",
-      {
-        hint: "Run `kiln build --check` to see them.",
-      },
-    );
-  }
-  return { ...result, warnings: linter.warnings };
+  return { ...result, warnings: found.linter.warnings };
+}
+
+/** Throws where the file, or the caller, wants warnings of checks to be an error. */
+function refuseWarnings({ options, warnings }: Linter): void {
+  if (!options.error || warnings.length === 0) return;
+  const rules = [...new Set(warnings.map(({ rule }) => rule))].join(", ");
+  throw new KilnError(
+    "DOCKERFILE_INVALID",
+    `build checks failed, and this file asks for that to be an error: ${rules}`,
+    { hint: "Run `kiln build --check` to see them." },
+  );
 }
 
 /** A linter with the options of the file or, before these, of the caller. */
@@ -122,6 +123,7 @@ export async function runConversion(
     if (stage.end === undefined && (options.allStages || wanted.has(stage)))
       stage.end = convertStage(stage, scope);
   }
+  refuseWarnings(linter);
   return { target, plan, globalArgs, scope };
 }
 

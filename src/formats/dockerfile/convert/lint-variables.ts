@@ -22,7 +22,7 @@ export function warnOfUndefined(
   const declared = new Set(args.toArray().map(({ name }) => name));
   for (const name of unmatched) {
     if (steeringArgs.has(name) || declared.has(name)) continue;
-    const near = nearestName(name, [...variables.keys()].reverse());
+    const near = nearestName(name, [...variables.keys()]);
     linter.warn(undefinedVar, lines, name, near ?? "");
   }
 }

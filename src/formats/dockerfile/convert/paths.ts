@@ -38,7 +38,7 @@ export function isAbsolute(path: string, os: string): boolean {
 export function normalizePath(parent: string, path: string, os: string, keepSlash = false): string {
   const written = withoutDrive(toSlash(path, os), os);
   const base = withoutDrive(toSlash(parent, os), os) || "/";
-  const clean = written.startsWith("/") ? cleanPath(written) : joinPaths(base, written);
+  const clean = written.startsWith("/") ? cleanPath(written) : joinPaths("/", base, written);
   if (!keepSlash) return clean;
   if (written.endsWith("/") && !clean.endsWith("/")) return `${clean}/`;
   if (written.endsWith("/.")) return clean === "/" ? "/." : `${clean}/.`;

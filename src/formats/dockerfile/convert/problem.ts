@@ -54,7 +54,8 @@ function spanOf(word: string | undefined, lines: LineRange, file: ErrorFile): Pa
   for (let line = lines.start; line <= lines.end; line++) {
     const column = source[line - 1]?.indexOf(word) ?? -1;
     if (column === -1) continue;
-    return { line, endLine: line, column: column + 1, endColumn: column + 1 + word.length };
+    const span = { line, endLine: line, column: column + 1, endColumn: column + 1 + word.length };
+    return lines.start === lines.end ? span : { ...span, statement: [lines.start, lines.end] };
   }
   return {};
 }

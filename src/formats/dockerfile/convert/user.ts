@@ -11,5 +11,6 @@ export const convertUser: Converter<UserInstruction> = (stage, { user }) => {
 /** Sets the stage's user without a word in the history: also for what a base image says. */
 export function setUser(stage: Stage, user: string): void {
   stage.files = stage.files.user(user);
-  stage.config.User = user;
+  if (user === "") delete stage.config.User;
+  else stage.config.User = user;
 }

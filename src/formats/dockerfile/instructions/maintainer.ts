@@ -10,9 +10,9 @@ export interface MaintainerInstruction extends InstructionBase {
 }
 
 export function parseMaintainer(request: Request): MaintainerInstruction {
+  request.linter.warn(maintainerDeprecated, request.node.lines);
   const author = onlyArgument(request);
   noFlags(request);
-  request.linter.warn(maintainerDeprecated, request.node.lines);
   return {
     kind: "maintainer",
     keyword: request.node.keyword,

@@ -53,8 +53,8 @@ export function readSources(request: Request): Sources {
 
 /** With variables replaced. An inline file's last line end is not part of what is expanded. */
 export function expandSources(from: Sources, expand: ExpandWord): Sources {
-  const destination = expand(from.destination);
   const sources = from.sources.map(expand);
+  const destination = expand(from.destination);
   const inline = from.inline.map((file) =>
     file.expand ? { ...file, data: expand(file.data) } : file,
   );

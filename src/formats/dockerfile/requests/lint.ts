@@ -95,14 +95,20 @@ function warningJson({ rule, description, url, message, at }: LintWarning): Warn
   return { ruleName: rule, description, url, detail: message, location: locationJson(at) };
 }
 
-function errorJson({ message, at, others }: KilnError): NonNullable<LintResult["buildError"]> {
-  const places = [
-    at,
-    ...others.filter((other) => other.message === message).map((other) => other.at),
-  ];
-  const lines = places.flatMap((place): LineRange[] =>
-    place === undefined ? [] : [{ start: place.line, end: place.endLine ?? place.line }],
-  );
+function errorJson({
+  message,
+  at,
+  others,
+  details,
+}: KilnError): NonNullable<LintResult["buildError"]> {
+  // An error that several instructions make together; of mistakes that the parser found, only the first counts here.
+  const same =
+    details["parsing"] === undefined ? others.filter((other) => other.message === message) : [];
+  const lines = [at, ...same.map((other) => other.at)].flatMap((place): LineRange[] => {
+    if (place === undefined) return [];
+    const [start, end] = place.statement ?? [place.line, place.endLine ?? place.line];
+    return [{ start, end }];
+  });
   return { message, location: locationJson(lines.sort((a, b) => a.start - b.start)) };
 }
 

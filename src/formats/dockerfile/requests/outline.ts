@@ -1,11 +1,10 @@
 // The sub-request `frontend.outline`: what a target can be given: arguments, secrets, agents.
 
-import { runConversion } from "../convert/convert.ts";
+import { openLinter, runConversion } from "../convert/convert.ts";
 import type { GlobalArgs } from "../convert/global-args.ts";
 import type { ConvertIo, ConvertOptions } from "../convert/options.ts";
 import type { OutlineArg, OutlineNeed } from "../convert/outline-record.ts";
 import type { PlannedStage } from "../convert/plan.ts";
-import { createLinter } from "../lint/index.ts";
 import { type LocationJson, locationJson } from "./result-json.ts";
 
 /** What `frontend.outline` 1.0.0 answers; fields without a value are left out. */
@@ -36,7 +35,9 @@ export async function outlineDockerfile(
   options: ConvertOptions,
   io: ConvertIo,
 ): Promise<Outline> {
-  const { target, globalArgs } = await runConversion(data, options, io, { linter: createLinter() });
+  const { target, globalArgs } = await runConversion(data, options, io, {
+    linter: openLinter(data, options),
+  });
   const found = collect(target, globalArgs);
   const args = inOrder(found.args).map(argJson);
   const secrets = inOrder(found.secrets).map(needJson);

@@ -38,27 +38,59 @@ const data = new TextEncoder().encode(text);
 
 it("an outline tells what a target can be given", async () => {
   const outline = await outlineDockerfile(data, { ...options, target: "app" }, io);
-  expect(outlineText(outline)).toBe(`TARGET:         app
-DESCRIPTION:    is what users run
+  expect(outlineText(outline)).toBe(`TARGET:      app
+DESCRIPTION: is what users run
 
-BUILD ARG    VALUE    DESCRIPTION
-VERSION      1        of the product
-LEVEL
+BUILD ARG   VALUE   DESCRIPTION
+VERSION     1       of the product
+LEVEL               ${""}
 
-SECRET    REQUIRED
-token     true
+SECRET   REQUIRED
+token    true
 
-SSH        REQUIRED
-default
+SSH       REQUIRED
+default   ${""}
 
 `);
 });
 
 it("a target list tells which stages there are", () => {
-  expect(targetsText(listTargets(data))).toBe(`TARGET       DESCRIPTION
-app          is what users run
-(default)
+  expect(targetsText(listTargets(data))).toBe(`TARGET    DESCRIPTION
+app       is what users run
+(default) ${""}
 `);
+});
+
+it("a check places what the file cannot be built for at the whole of the first mistake", async () => {
+  const placed = async (file: string) =>
+    (await lintDockerfile(new TextEncoder().encode(file), options, io)).result.buildError?.location;
+  const lines = (...numbers: readonly number[]) => ({
+    ranges: numbers.map((line) => ({ start: { line }, end: { line } })),
+  });
+  expect(await placed("FROM scratch\nCOPY --x a /\nCOPY --x a /\n")).toEqual(lines(2));
+  expect(await placed("FROM scratch\nRUN --network=x \\\n  true\n")).toEqual(lines(2, 3));
+  expect(await placed("COPY <<E /x\nE\n")).toEqual(lines(1, 2));
+  const a = "FROM scratch AS a\nCOPY --from=b x /\nFROM scratch AS b\nCOPY --from=a x /\n";
+  expect(await placed(a)).toEqual(lines(2, 4));
+});
+
+it("a check, and an outline, fail where the file wants warnings to be errors", async () => {
+  const file = new TextEncoder().encode("# check=error=true\nFROM scratch\nMAINTAINER me\n");
+  const { result } = await lintDockerfile(file, options, io);
+  expect(result.buildError).toMatchObject({
+    message: expect.stringContaining("MaintainerDeprecated"),
+    location: {},
+  });
+  await expect(outlineDockerfile(file, options, io)).rejects.toThrow("MaintainerDeprecated");
+});
+
+it("a check tells what it found before the mistake, and about its instruction", async () => {
+  const checked = await lintDockerfile(
+    new TextEncoder().encode("FROM scratch\nMAINTAINER\n"),
+    options,
+    io,
+  );
+  expect(checked.result.warnings).toMatchObject([{ ruleName: "MaintainerDeprecated" }]);
 });
 
 it("a check tells of warnings with their lines, and whether the file fails", async () => {

@@ -13,15 +13,12 @@ export function outlineText({ name, description, args, secrets, ssh }: Outline):
       ? []
       : [[title, "REQUIRED"], ...list.map((one) => [one.name, one.required ? "true" : ""])];
   const tables = [
-    head,
     args ? [["BUILD ARG", "VALUE", "DESCRIPTION"], ...args.map(argRow)] : [],
     needs("SECRET", secrets),
     needs("SSH", ssh),
   ];
-  return tables
-    .filter((rows) => rows.length > 0)
-    .map((rows) => `${columns(rows)}\n`)
-    .join("");
+  const texts = [columns(head, 1), ...tables.map((rows) => columns(rows, 3))];
+  return texts.map((text) => (text === "" ? "" : `${text}\n`)).join("");
 }
 
 /** Which stages a file has. */
@@ -30,7 +27,7 @@ export function targetsText({ targets }: TargetList): string {
     isDefault ? `${name} (default)`.trim() : name || "-",
     description,
   ]);
-  return columns([["TARGET", "DESCRIPTION"], ...rows]);
+  return columns([["TARGET", "DESCRIPTION"], ...rows], 1);
 }
 
 function argRow({
@@ -41,14 +38,17 @@ function argRow({
   return [name, value, description];
 }
 
-const GAP = 4;
-
-/** Every column as wide as its widest cell and the gap; the last one as it is. */
-function columns(rows: readonly (readonly string[])[]): string {
+/** Every column as wide as its widest cell and the gap; the last one as it is. Go's text/tabwriter. */
+function columns(rows: readonly (readonly string[])[], gap: number): string {
+  const length = (cell = "") => [...cell].length;
   const widths = (rows[0] ?? []).map(
-    (_, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)) + GAP,
+    (_, at) => Math.max(...rows.map((row) => length(row[at]))) + gap,
   );
   const line = (row: readonly string[]): string =>
-    row.map((cell, at) => (at === row.length - 1 ? cell : cell.padEnd(widths[at] ?? 0))).join("");
-  return rows.map((row) => `${line(row).trimEnd()}\n`).join("");
+    row
+      .map((cell, at) =>
+        at === row.length - 1 ? cell : cell + " ".repeat((widths[at] ?? 0) - length(cell)),
+      )
+      .join("");
+  return rows.map((row) => `${line(row)}\n`).join("");
 }
