@@ -145,6 +145,8 @@ export interface UsageRecord {
   readonly lastUsedAt?: Date;
   readonly usageCount: number;
   readonly parents: readonly string[];
+  /** What the store itself takes: nothing that pruning could remove. */
+  readonly overhead?: true;
 }
 
 export interface PruneFilter {

@@ -622,6 +622,18 @@ export function snapshotterContract(name: string, open: () => Promise<Snapshotte
       expect(await show(reopened!)).toEqual(["a=1", "c=3"]);
     });
 
+    it("keeps what was made to show a state as long as the state, and no longer", async () => {
+      const base = await changed(undefined, (dir) => writeFileSync(`${dir}/a`, "1"));
+      const top = await changed(base, (dir) => writeFileSync(`${dir}/b`, "2"));
+      expect(await show(top)).toEqual(["a=1", "b=2"]);
+      await base[Symbol.asyncDispose]();
+      await snapshotter.removeUnused(new Set(), call);
+      expect(await show(top)).toEqual(["a=1", "b=2"]);
+      await top[Symbol.asyncDispose]();
+      await snapshotter.removeUnused(new Set(), call);
+      expect(snapshotter.contents().layers).toEqual([]);
+    });
+
     it("does not let go before the last reference", async () => {
       const one = await changed(undefined, (dir) => writeFileSync(`${dir}/a`, "1"));
       const two = one.clone();

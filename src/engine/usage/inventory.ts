@@ -291,6 +291,7 @@ function restItem({ now }: UsageParts, size: number): Item {
     derived: false,
     record: {
       id: "store",
+      overhead: true,
       type: "internal",
       description: "indexes and directories of the store",
       size,

@@ -72,6 +72,8 @@ export function controlService(parts: ControlParts): Service {
           const wanted = records.filter(
             (one) =>
               one.type !== "history" &&
+              // After everything has been pruned clients expect nothing to be there.
+              one.overhead !== true &&
               matchesFilters(one, filters, parts.now()) &&
               (request.ageLimit <= 0 || (one.lastUsedAt?.getTime() ?? 0) <= newest),
           );

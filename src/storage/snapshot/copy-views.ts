@@ -33,6 +33,10 @@ export class CopyViews implements Views {
     return [{ type: "bind", source: await this.#flat(layers, call), readonly: true }];
   }
 
+  derived(layers: readonly SnapshotLayer[]): readonly string[] {
+    return layers.length === 0 ? [] : [flatId(layers)];
+  }
+
   active(staged: string, layers: readonly SnapshotLayer[]): ActiveView {
     const flat = layers.length === 0 ? undefined : (call: Call) => this.#flat(layers, call);
     return new CopyActiveView(this.#store, staged, flat, (id) => flatId([...layers, { id }]));

@@ -181,7 +181,7 @@ export class LayerStore {
 
   /** Whether this process has ever used the layer: views made from it may be around still. */
   isLeasedHere(id: string): boolean {
-    return this.#leases.isHeldHere(id) && /^(patch|flat)-/.test(id);
+    return this.#leases.isHeldHere(id) && id.startsWith("patch-");
   }
 
   /** Ids of the layers and stacks that others use. */

@@ -76,6 +76,8 @@ export interface Views {
   readonly name: "overlay" | "fuse" | "copy";
   /** Read-only, of layers that are all unpacked. */
   view(layers: readonly SnapshotLayer[], call: Call): Promise<readonly Mount[]>;
+  /** Ids of layers that `view` makes of such layers, which nobody needs while the stack is not used. */
+  derived(layers: readonly SnapshotLayer[]): readonly string[];
   /** Writable over such layers, with what is written kept in the staged directory. */
   active(staged: string, layers: readonly SnapshotLayer[]): ActiveView;
 }
@@ -98,7 +100,11 @@ export class LayeredSnapshotter implements CollectableSnapshotter {
     this.#store = store;
     this.#views = views;
     this.#unpacker = new Unpacker(store, fetchBlob);
-    this.#stacks = new StackTable(store, (layers, call) => this.#view(layers, call));
+    this.#stacks = new StackTable(
+      store,
+      (layers, call) => this.#view(layers, call),
+      (layers) => views.derived(layers),
+    );
   }
 
   async active(parent: Snapshot | undefined, call: Call): Promise<ActiveSnapshot> {

@@ -38,6 +38,11 @@ export class OverlayViews implements Views {
     return [{ type: "overlay", lower: directories, userXattr, fuse: this.#fuse }];
   }
 
+  /** Directories that were prepared once are used for as long as this process lives: see `LayerStore.isLeasedHere`. */
+  derived(): readonly string[] {
+    return [];
+  }
+
   active(staged: string, layers: readonly SnapshotLayer[]): ActiveView {
     return new OverlayActiveView(
       this.#store,

@@ -13,11 +13,18 @@ export type StackMounter = (
 export class StackTable {
   readonly #store: LayerStore;
   readonly #mounter: StackMounter;
+  readonly #derived: (layers: readonly SnapshotLayer[]) => readonly string[];
   readonly #counts = new Map<string, number>();
 
-  constructor(store: LayerStore, mounter: StackMounter) {
+  /** `derived` names what is made of a stack's layers to show them: held as long as the stack. */
+  constructor(
+    store: LayerStore,
+    mounter: StackMounter,
+    derived: (layers: readonly SnapshotLayer[]) => readonly string[],
+  ) {
     this.#store = store;
     this.#mounter = mounter;
+    this.#derived = derived;
   }
 
   /** A new reference. Layers are leased before they are looked at, so that no other process collects them meanwhile. */
@@ -27,13 +34,13 @@ export class StackTable {
   }
 
   retain(snapshot: Snapshot): void {
-    for (const key of [snapshot.id, ...snapshot.layers.map((layer) => layer.id)]) {
+    for (const key of this.#keys(snapshot)) {
       this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
     }
   }
 
   release(snapshot: Snapshot): void {
-    for (const key of [snapshot.id, ...snapshot.layers.map((layer) => layer.id)]) {
+    for (const key of this.#keys(snapshot)) {
       const count = (this.#counts.get(key) ?? 0) - 1;
       if (count > 0) this.#counts.set(key, count);
       else this.#counts.delete(key);
@@ -43,6 +50,10 @@ export class StackTable {
   /** Whether somebody in this process holds a reference to the stack or layer of that id. */
   isHeld(id: string): boolean {
     return this.#counts.has(id);
+  }
+
+  #keys({ id, layers }: Snapshot): readonly string[] {
+    return [id, ...layers.map((layer) => layer.id), ...this.#derived(layers)];
   }
 }
 

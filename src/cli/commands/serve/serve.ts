@@ -1,6 +1,7 @@
 // kiln serve: a daemon that speaks BuildKit's protocol, with buildkitd's flags.
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 import {
   AsyncStack,
@@ -95,7 +96,7 @@ async function run(
   const services = serveBuilder(builder, {
     workerId: workerId(root),
     version,
-    labels: settings.labels,
+    labels: { ...workerLabels(settings), ...settings.labels },
     now: world.now,
     figures,
   });
@@ -139,6 +140,17 @@ async function run(
   await stopped(world);
   say("info", "stopping server");
   await farewells(server);
+}
+
+/** What the reference's worker says of its machine, besides what every builder says of itself. */
+function workerLabels({ engine }: DaemonSettings): Readonly<Record<string, string>> {
+  const label = (name: string) => `org.mobyproject.buildkit.worker.${name}`;
+  return {
+    [label("hostname")]: hostname(),
+    [label("network")]: engine.network === "host" ? "host" : "bridge",
+    [label("oci.process-mode")]: "sandbox",
+    [label("selinux.enabled")]: "false",
+  };
 }
 
 /** Resolves when the process is told to stop. */
