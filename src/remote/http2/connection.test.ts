@@ -537,3 +537,20 @@ it("requests that the other side has not begun when it leaves are refused", asyn
   expect(second.told).toEqual([`closed ${REFUSED_STREAM}`]);
   expect(first.told).toEqual(["headers :status,200", "ended", "closed"]);
 });
+
+it("a server that leaves still takes what was begun before the other side heard of it", async () => {
+  const peer = byHand();
+  await turns();
+  peer.connection.close();
+  peer.open(1, request, true);
+  await turns();
+  expect(peer.said).toEqual([`goaway ${2 ** 31 - 1} 0`, "ping false"]);
+  peer.send((frames) => frames.ping(new Uint8Array(8), true));
+  await turns();
+  peer.open(3, request, true);
+  await turns();
+  expect(peer.said.slice(2)).toEqual(["goaway 1 0", `reset 3 ${REFUSED_STREAM}`]);
+  peer.streams[0]?.stream.sendHeaders(response, true);
+  await peer.connection.closed;
+  expect(peer.said.at(-1)).toMatch(/^headers 1 /);
+});

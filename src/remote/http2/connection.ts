@@ -28,6 +28,8 @@ export interface Http2Options {
   readonly onError?: (error: Error) => void;
 }
 
+/** What a server names that still takes every stream. */
+const largestStream = 2 ** 31 - 1;
 /** Milliseconds for last words on a connection that ends. */
 const farewell = 1000;
 
@@ -52,6 +54,7 @@ export class Http2Connection {
   /** On a server. */
   readonly #hello: ClientHello | undefined;
   #tableSizeChanged = false;
+  #closing = false;
   /** No new streams: either side has said so. */
   #leaving = false;
   #ended = false;
@@ -119,12 +122,21 @@ export class Http2Connection {
     });
   }
 
-  /** Takes no new streams; ends when those that are open have ended. */
+  /**
+   * Takes no new streams; ends when those that are open have ended. A server first says that it is about to: what the other
+   * side has begun before it heard of that is still taken (RFC 9113, 6.8).
+   */
   close(): void {
-    if (!this.usable) return;
-    this.#leaving = true;
-    this.#goAway(errorCodes.NO_ERROR, "");
-    this.#endWhenIdle();
+    if (!this.usable || this.#closing) return;
+    this.#closing = true;
+    if (!this.#streams.isServer) {
+      this.#leave();
+      return;
+    }
+    this.#sender.frames.goAway(largestStream, errorCodes.NO_ERROR, "");
+    const timer = setTimeout(() => this.#leave(), farewell);
+    void this.ping().then(() => this.#leave());
+    void this.closed.then(() => clearTimeout(timer));
   }
 
   /** Ends now; streams fail with `error`. Bytes that wait are written if the other side takes them in a moment. */
@@ -300,6 +312,13 @@ export class Http2Connection {
     if (trailers) this.#sendHeaders(stream.id, trailers, true);
     else this.#sender.frames.head(frameTypes.DATA, flags.END_STREAM, stream.id, 0);
     stream.localEnds();
+  }
+
+  #leave(): void {
+    if (!this.usable) return;
+    this.#leaving = true;
+    this.#goAway(errorCodes.NO_ERROR, "");
+    this.#endWhenIdle();
   }
 
   #goAway(code: number, words: string): void {
