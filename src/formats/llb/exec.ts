@@ -82,18 +82,31 @@ export interface ExecSpec {
 }
 
 /** A vertex whose output 0 is the changed root file system. */
-export function execVertex(spec: ExecSpec): Vertex {
-  const { options, platform, root: source } = spec;
-  const root: MountSpec = { target: "/", source, readonly: options.readonlyRoot };
-  const mounts = [root, ...(options.mounts ?? [])];
-  if (mounts.length > 1) mounts.sort((a, b) => compare(a.target, b.target));
-  return {
-    constraints: options,
-    platform,
-    caps: capsOf(mounts, options),
-    inputs: distinctOutputs(mounts.map((mount) => mount.source)),
-    write: (op) => writeExec(spec, mounts, op),
-  };
+export class ExecVertex implements Vertex {
+  readonly constraints: RunOptions;
+  readonly platform: Platform | undefined;
+  readonly caps: readonly string[];
+  readonly inputs: readonly Output[];
+  readonly #spec: ExecSpec;
+  /** By target. */
+  readonly #mounts: readonly MountSpec[];
+
+  constructor(spec: ExecSpec) {
+    const { options, platform, root: source } = spec;
+    const root: MountSpec = { target: "/", source, readonly: options.readonlyRoot };
+    const mounts = [root, ...(options.mounts ?? [])];
+    if (mounts.length > 1) mounts.sort((a, b) => compare(a.target, b.target));
+    this.constraints = options;
+    this.platform = platform;
+    this.caps = capsOf(mounts, options);
+    this.inputs = distinctOutputs(mounts.map((mount) => mount.source));
+    this.#spec = spec;
+    this.#mounts = mounts;
+  }
+
+  write(op: OpScope): void {
+    writeExec(this.#spec, this.#mounts, op);
+  }
 }
 
 // Numbers of fields and the order in which they stand are those of solver/pb/ops.proto.

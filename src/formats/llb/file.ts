@@ -86,21 +86,31 @@ export interface FileSpec {
   readonly constraints: Constraints;
 }
 
-/** A vertex whose output 0 is `base` with the steps done. */
-export function fileVertex(spec: FileSpec): Vertex {
-  const sources = spec.steps.map(sourceOf);
-  return {
-    constraints: spec.constraints,
-    platform: spec.platform,
-    // BuildKit: client/llb/fileop.go notes what single actions need only after it has taken the list.
-    caps: fileCaps,
-    // The reference walks a chain of actions from its end.
-    inputs: distinctOutputs([spec.base, ...sources.reverse()]),
-    write: (op) => writeFile(spec, op),
-  };
-}
-
+// BuildKit: client/llb/fileop.go notes what single actions need only after it has taken the list.
 const fileCaps = ["file.base"] as const;
+
+/** A vertex whose output 0 is `base` with the steps done. */
+export class FileVertex implements Vertex {
+  readonly constraints: Constraints;
+  readonly platform: Platform | undefined;
+  readonly caps: readonly string[] = fileCaps;
+  readonly inputs: readonly Output[];
+  readonly #spec: FileSpec;
+
+  constructor(spec: FileSpec) {
+    this.constraints = spec.constraints;
+    this.platform = spec.platform;
+    const inputs = [spec.base];
+    // The reference walks a chain of actions from its end.
+    for (let at = spec.steps.length - 1; at >= 0; at--) inputs.push(sourceOf(spec.steps[at]));
+    this.inputs = distinctOutputs(inputs);
+    this.#spec = spec;
+  }
+
+  write(op: OpScope): void {
+    writeFile(this.#spec, op);
+  }
+}
 
 /** Absolute, without doubled or final slashes and without names that begin with a dot: most paths. */
 const cleanPath = /^(?:\/[^/.][^/]*)+$/;
@@ -115,16 +125,20 @@ export function normalizePath(dir: string, path: string, keepSlash: boolean): st
   return clean;
 }
 
-function sourceOf(step: FileStep): Output | undefined {
-  return step.kind === "copy" ? step.from : undefined;
+function sourceOf(step: FileStep | undefined): Output | undefined {
+  return step?.kind === "copy" ? step.from : undefined;
 }
 
 // Numbers of fields and the order in which they stand are those of solver/pb/ops.proto, members of a oneof last.
 
 function writeFile({ base, dir, steps }: FileSpec, op: OpScope): void {
   const baseIndex = op.input(base);
-  const sources = steps.map((step) => op.input(sourceOf(step)));
-  const inputs = Math.max(baseIndex, ...sources) + 1;
+  let inputs = baseIndex + 1;
+  const sources = steps.map((step) => {
+    const source = op.input(sourceOf(step));
+    inputs = Math.max(inputs, source + 1);
+    return source;
+  });
   const to = op.begin("file", false);
   for (const [at, step] of steps.entries()) {
     to.begin(2);

@@ -22,6 +22,12 @@ export function marshalOutput(output: Output | undefined, options: MarshalOption
   return { ops: marshaller.ops(), locations: marshaller.locations };
 }
 
+/** One output of an op that was written before. */
+interface Input {
+  readonly digest: Digest;
+  readonly index: number;
+}
+
 interface MarshalledOp {
   readonly digest: Digest;
   readonly bytes: Uint8Array;
@@ -30,7 +36,7 @@ interface MarshalledOp {
 
 /** Walks the graph and writes each op; it is itself what an op that is being written asks. */
 class Marshaller implements OpScope {
-  readonly locations: Map<Digest, readonly SourceLocation[]> = new Map();
+  readonly locations: Map<Digest, SourceLocation[]> = new Map();
   platform: Platform;
   readonly localUniqueId: string;
   readonly #own: Platform;
@@ -38,8 +44,9 @@ class Marshaller implements OpScope {
   /** In the order of the definition. */
   readonly #ops = new Map<Digest, MarshalledOp>();
   readonly #writer = new OpWriter();
-  /** Inputs of the op that is being written: how many, and what each is. */
-  readonly #inputs: { digest: Digest; index: number }[] = [];
+  /** The first so many are the inputs of the op that is being written. */
+  readonly #inputs: Input[] = [];
+  #inputCount = 0;
   #total = 0;
   #ignoresCache = false;
   #isDescribed = false;
@@ -87,14 +94,16 @@ class Marshaller implements OpScope {
   input(output: Output | undefined): number {
     if (output === undefined) return -1;
     const digest = this.#digestOf(output);
-    for (const [at, known] of this.#inputs.entries()) {
-      if (known.digest === digest && known.index === output.index) return at;
+    for (let at = 0; at < this.#inputCount; at++) {
+      const known = this.#inputs[at];
+      if (known?.digest === digest && known.index === output.index) return at;
     }
-    return this.#inputs.push({ digest, index: output.index }) - 1;
+    this.addInput(output);
+    return this.#inputCount - 1;
   }
 
   addInput(output: Output): void {
-    this.#inputs.push({ digest: this.#digestOf(output), index: output.index });
+    this.#inputs[this.#inputCount++] = { digest: this.#digestOf(output), index: output.index };
   }
 
   begin(kind: OpKind, platformSpecific: boolean): OpWriter {
@@ -127,13 +136,14 @@ class Marshaller implements OpScope {
 
   #writeInputs(): void {
     const to = this.#writer;
-    for (const { digest, index } of this.#inputs) {
+    for (let at = 0; at < this.#inputCount; at++) {
+      const { digest, index } = this.#inputs[at] as Input;
       to.begin(1);
       to.text(1, digest);
       to.number(2, index);
       to.end();
     }
-    this.#inputs.length = 0;
+    this.#inputCount = 0;
   }
 
   #finish(metadata: OpMetadata, locations: readonly SourceLocation[] | undefined): Digest {
@@ -153,14 +163,12 @@ class Marshaller implements OpScope {
     this.#ignoresCache ||= metadata.ignoreCache === true;
     this.#isDescribed ||= Object.keys(metadata.description).length > 0;
     const before = this.#ops.get(digest);
-    if (locations !== undefined) {
-      const places = before && this.locations.get(digest);
-      this.locations.set(digest, places === undefined ? locations : [...places, ...locations]);
-    }
     if (before !== undefined) {
       before.metadata = mergeMetadata(before.metadata, metadata);
+      if (locations !== undefined) this.locations.get(digest)?.push(...locations);
       return;
     }
+    if (locations !== undefined) this.locations.set(digest, [...locations]);
     this.#ops.set(digest, { digest, bytes, metadata });
     this.#total += bytes.length;
     if (this.#total > MAX_DEFINITION_BYTES) {
@@ -207,7 +215,10 @@ function mergeMetadata(before: OpMetadata, after: OpMetadata): OpMetadata {
     ...before,
     ...after,
     description: { ...before.description, ...after.description },
-    caps: [...new Set([...before.caps, ...after.caps])].sort(),
+    caps:
+      before.caps === after.caps
+        ? before.caps
+        : [...new Set([...before.caps, ...after.caps])].sort(),
   };
 }
 

@@ -1,6 +1,7 @@
 // Vertices without inputs: images, directories of the asking side, repositories, URLs, OCI layouts.
 import { goJson, sortedRecord } from "../../base/index.ts";
-import type { Constraints, OpScope, Vertex } from "./vertex.ts";
+import type { Platform } from "../oci/index.ts";
+import type { Constraints, OpScope, Output, Vertex } from "./vertex.ts";
 
 export interface ImageOptions extends Constraints {
   /** How eagerly the name is looked up again; absent is the builder's own way. */
@@ -10,15 +11,18 @@ export interface ImageOptions extends Constraints {
 /** An image by its normalised name, `docker.io/library/busybox:latest@sha256:…`. */
 export function imageVertex(reference: string, options: ImageOptions = {}): Vertex {
   const { resolveMode } = options;
-  return sourceVertex(`docker-image://${reference}`, options, {
+  return new SourceVertex(`docker-image://${reference}`, options, {
     // Only what must not be ignored is asked for.
-    caps: ["source.image", ...(resolveMode === "pull" ? ["source.image.resolvemode"] : [])],
+    caps: resolveMode === "pull" ? pulledImageCaps : imageCaps,
     attrs:
       resolveMode === undefined || resolveMode === "default"
         ? {}
         : { "image.resolvemode": resolveMode },
   });
 }
+
+const imageCaps = ["source.image"] as const;
+const pulledImageCaps = ["source.image", "source.image.resolvemode"] as const;
 
 export interface OciLayoutOptions extends Constraints {
   readonly sessionId?: string;
@@ -28,7 +32,7 @@ export interface OciLayoutOptions extends Constraints {
 /** An image in an OCI layout that the asking side lends: `name@sha256:…`. */
 export function ociLayoutVertex(reference: string, options: OciLayoutOptions = {}): Vertex {
   const { sessionId, storeId } = options;
-  return sourceVertex(`oci-layout://${reference}`, options, {
+  return new SourceVertex(`oci-layout://${reference}`, options, {
     caps: ["source.ocilayout"],
     attrs: {
       ...(sessionId === undefined ? {} : { "oci.session": sessionId }),
@@ -64,8 +68,8 @@ export function localVertex(name: string, options: LocalOptions = {}): Vertex {
   set("local.excludepatterns", list(options.excludePatterns), "source.local.excludepatterns");
   set("local.sharedkeyhint", options.sharedKeyHint, "source.local.sharedkeyhint");
   const unique = options.sessionId === undefined;
-  return sourceVertex(`local://${name}`, options, {
-    caps: [...caps, ...(unique ? ["source.local.unique"] : [])],
+  return new SourceVertex(`local://${name}`, options, {
+    caps: [...caps, ...(unique ? ["source.local.unique"] : [])].sort(),
     attrs,
     ...(unique ? { scopedAttrs: (scope) => ({ "local.unique": scope.localUniqueId }) } : {}),
   });
@@ -109,7 +113,7 @@ export function gitVertex(id: string, options: GitOptions): Vertex {
     attrs["git.mountsshsock"] = agent;
     caps.push("source.git.knownsshhosts", "source.git.mountsshsock");
   }
-  return sourceVertex(`git://${id}`, options, { caps, attrs });
+  return new SourceVertex(`git://${id}`, options, { caps: caps.sort(), attrs });
 }
 
 export interface HttpOptions extends Constraints {
@@ -139,34 +143,48 @@ export function httpVertex(url: string, options: HttpOptions = {}): Vertex {
   // The name is misspelt on the wire.
   set("http.uid", options.uid?.toString(), "soruce.http.uidgid");
   set("http.gid", options.gid?.toString(), "soruce.http.uidgid");
-  return sourceVertex(url, options, { caps: [...caps], attrs });
+  return new SourceVertex(url, options, { caps: [...caps].sort(), attrs });
 }
 
 interface SourceSpec {
+  /** Sorted. */
   readonly caps: readonly string[];
   readonly attrs: Readonly<Record<string, string>>;
   /** Attributes that the definition as a whole decides. */
   readonly scopedAttrs?: (scope: OpScope) => Readonly<Record<string, string>>;
 }
 
-function sourceVertex(identifier: string, constraints: Constraints, spec: SourceSpec): Vertex {
-  return {
-    constraints,
-    platform: constraints.platform,
-    caps: [...spec.caps].sort(),
-    inputs: [],
-    write: (op) => {
-      const attrs = sortedRecord({ ...spec.attrs, ...spec.scopedAttrs?.(op) });
-      const isImage =
-        identifier.startsWith("docker-image://") || identifier.startsWith("oci-layout://");
-      const to = op.begin("source", isImage);
-      to.text(1, identifier);
-      for (const [name, value] of Object.entries(attrs)) {
-        to.begin(2);
-        to.text(1, name);
-        to.text(2, value);
-        to.end();
-      }
-    },
-  };
+class SourceVertex implements Vertex {
+  readonly constraints: Constraints;
+  readonly platform: Platform | undefined;
+  readonly caps: readonly string[];
+  readonly inputs: readonly Output[] = [];
+  readonly #identifier: string;
+  readonly #spec: SourceSpec;
+
+  constructor(identifier: string, constraints: Constraints, spec: SourceSpec) {
+    this.constraints = constraints;
+    this.platform = constraints.platform;
+    this.caps = spec.caps;
+    this.#identifier = identifier;
+    this.#spec = spec;
+  }
+
+  write(op: OpScope): void {
+    const { attrs, scopedAttrs } = this.#spec;
+    const identifier = this.#identifier;
+    const isImage =
+      identifier.startsWith("docker-image://") || identifier.startsWith("oci-layout://");
+    const to = op.begin("source", isImage);
+    to.text(1, identifier);
+    const sorted = sortedRecord(
+      scopedAttrs === undefined ? attrs : { ...attrs, ...scopedAttrs(op) },
+    );
+    for (const [name, value] of Object.entries(sorted)) {
+      to.begin(2);
+      to.text(1, name);
+      to.text(2, value);
+      to.end();
+    }
+  }
 }

@@ -2,10 +2,10 @@
 import { posix } from "node:path";
 import type { Platform } from "../oci/index.ts";
 import type { Definition } from "./definition.ts";
-import { execVertex, type RunOptions } from "./exec.ts";
-import { type CopyStep, type FileStep, fileVertex } from "./file.ts";
+import { ExecVertex, type RunOptions } from "./exec.ts";
+import { type CopyStep, type FileStep, FileVertex } from "./file.ts";
+import { DiffVertex, MergeVertex } from "./layers.ts";
 import { type MarshalOptions, marshalOutput } from "./marshal.ts";
-import type { OpWriter } from "./op-writer.ts";
 import {
   type GitOptions,
   gitVertex,
@@ -19,7 +19,7 @@ import {
   ociLayoutVertex,
 } from "./source.ts";
 import { noVariables, type VariableSet, type Variables } from "./variables.ts";
-import { type Constraints, distinctOutputs, type Output, type Vertex } from "./vertex.ts";
+import type { Constraints, Output, Vertex } from "./vertex.ts";
 
 /** Immutable: every method returns a new state. */
 export interface State {
@@ -83,41 +83,14 @@ export function merge(states: readonly State[], constraints: Constraints = {}): 
   const outputs = states.flatMap(({ output }) => (output === undefined ? [] : [output]));
   const [first] = outputs;
   if (outputs.length < 2) return first === undefined ? scratch() : scratch().withOutput(first);
-  return fromVertex({
-    constraints,
-    platform: constraints.platform,
-    caps: ["mergeop"],
-    inputs: distinctOutputs(outputs),
-    write: (op) => {
-      for (const output of outputs) op.addInput(output);
-      const to = op.begin("merge", false);
-      for (const at of outputs.keys()) writeInput(to, 1, at);
-    },
-  });
+  return fromVertex(new MergeVertex(outputs, constraints));
 }
 
 /** What `upper` has that `lower` has not. */
 export function diff(lower: State, upper: State, constraints: Constraints = {}): State {
   if (lower.output === undefined) return scratch().withOutput(upper.output);
   if (upper.output === lower.output) return scratch();
-  return fromVertex({
-    constraints,
-    platform: constraints.platform,
-    caps: ["diffop"],
-    inputs: distinctOutputs([lower.output, upper.output]),
-    write: (op) => {
-      const inputs = [op.input(lower.output), op.input(upper.output)];
-      const to = op.begin("diff", false);
-      for (const [at, input] of inputs.entries()) writeInput(to, at + 1, input);
-    },
-  });
-}
-
-/** Merges and differences have a message for each of their inputs. */
-function writeInput(to: OpWriter, field: number, input: number): void {
-  to.begin(field);
-  to.number(1, input);
-  to.end();
+  return fromVertex(new DiffVertex(lower.output, upper.output, constraints));
 }
 
 /** A state that is asked for when it is marshalled, and once: for what is known only after its users are described. */
@@ -188,13 +161,15 @@ class ValueState implements State {
     for (const [name, value] of agentVariable(this.variables, options))
       seen = seen.with(name, value);
     const platform = options.platform ?? this.ownPlatform;
-    return this.#after(execVertex({ root, args, env: seen.list(), cwd, user, platform, options }));
+    return this.#after(
+      new ExecVertex({ root, args, env: seen.list(), cwd, user, platform, options }),
+    );
   }
 
   file(steps: readonly FileStep[], constraints: Constraints = {}): State {
     const { output: base, workingDir: dir } = this;
     const platform = constraints.platform ?? this.ownPlatform;
-    return this.#after(fileVertex({ base, dir, steps, platform, constraints }));
+    return this.#after(new FileVertex({ base, dir, steps, platform, constraints }));
   }
 
   copy(from: State, source: string, target: string, options: CopyOptions = {}): State {

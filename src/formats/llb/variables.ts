@@ -21,68 +21,57 @@ export const noVariables: Variables = {
   with: (name, value) => new History().add(name, value),
 };
 
+/** One variable set once. */
+class Setting {
+  readonly name: string;
+  readonly value: string;
+  readonly text: string;
+  /** Its place in the history. */
+  readonly at: number;
+  /** The same variable's setting before. */
+  readonly before: Setting | undefined;
+  /** Where the variable is set again, or the largest number. */
+  until: number = Number.MAX_SAFE_INTEGER;
+
+  constructor(name: string, value: string, at: number, before: Setting | undefined) {
+    this.name = name;
+    this.value = value;
+    this.text = `${name}=${value}`;
+    this.at = at;
+    this.before = before;
+  }
+}
+
 /** The settings of one line; a point of it is how many of them count. Only its end can be added to. */
 class History {
-  readonly #names: string[] = [];
-  readonly #values: string[] = [];
-  readonly #texts: string[] = [];
-  /** By setting: where the name is set again, or the largest number. */
-  readonly #until: number[] = [];
-  /** Where each name was set, oldest first. */
-  readonly #places = new Map<string, number[]>();
+  readonly #settings: Setting[] = [];
+  readonly #last = new Map<string, Setting>();
 
   add(name: string, value: string): Variables {
-    const at = this.#names.push(name) - 1;
-    this.#values.push(value);
-    this.#texts.push(`${name}=${value}`);
-    this.#until.push(Number.MAX_SAFE_INTEGER);
-    const places = this.#places.get(name);
-    const before = places?.at(-1);
-    if (before !== undefined) this.#until[before] = at;
-    if (places === undefined) this.#places.set(name, [at]);
-    else places.push(at);
-    return this.#point(at + 1);
-  }
-
-  #point(length: number): Variables {
-    return new Point(this, length);
+    const before = this.#last.get(name);
+    const setting = new Setting(name, value, this.#settings.length, before);
+    if (before !== undefined) before.until = setting.at;
+    this.#last.set(name, setting);
+    return new Point(this, this.#settings.push(setting));
   }
 
   get(name: string, length: number): string | undefined {
-    const at = this.#places.get(name)?.findLast((place) => place < length);
-    return at === undefined ? undefined : this.#values[at];
+    let setting = this.#last.get(name);
+    while (setting !== undefined && setting.at >= length) setting = setting.before;
+    return setting?.value;
   }
 
-  keys(length: number): string[] {
-    return this.#current(this.#names, length);
-  }
-
-  list(length: number): string[] {
-    return this.#current(this.#texts, length);
+  /** What holds when `length` settings count. */
+  current(length: number): readonly Setting[] {
+    return this.#settings.filter(({ at, until }) => at < length && until >= length);
   }
 
   /** As `add` at a point: where the line has gone on from there, by a line of its own. */
   addAt(length: number, name: string, value: string): Variables {
-    return this.#names.length === length
-      ? this.add(name, value)
-      : this.#copy(length).add(name, value);
-  }
-
-  /** Of a list by setting, what belongs to settings that hold when `length` of them count. */
-  #current(list: readonly string[], length: number): string[] {
-    const current: string[] = [];
-    for (let at = 0; at < length; at++) {
-      if ((this.#until[at] ?? 0) >= length) current.push(list[at] ?? "");
-    }
-    return current;
-  }
-
-  #copy(length: number): History {
-    const copy = new History();
-    const values = this.#current(this.#values, length);
-    for (const [at, name] of this.#current(this.#names, length).entries())
-      copy.add(name, values[at] ?? "");
-    return copy;
+    if (this.#settings.length === length) return this.add(name, value);
+    const own = new History();
+    for (const setting of this.current(length)) own.add(setting.name, setting.value);
+    return own.add(name, value);
   }
 }
 
@@ -102,11 +91,11 @@ class Point implements Variables {
   }
 
   keys(): Iterable<string> {
-    return this.#history.keys(this.#length);
+    return this.#history.current(this.#length).map(({ name }) => name);
   }
 
   list(): readonly string[] {
-    this.#list ??= this.#history.list(this.#length);
+    this.#list ??= this.#history.current(this.#length).map(({ text }) => text);
     return this.#list;
   }
 

@@ -59,13 +59,11 @@ export const opKinds = { exec: 2, source: 3, file: 4, merge: 6, diff: 7 } as con
 export type OpKind = keyof typeof opKinds;
 
 /** The outputs that are there, each once. */
-export function distinctOutputs(outputs: readonly (Output | undefined)[]): Output[] {
-  const distinct: Output[] = [];
-  const seen = outputs.length > 16 ? new Set<Output>() : undefined;
-  for (const output of outputs) {
-    if (output === undefined || (seen ? seen.has(output) : distinct.includes(output))) continue;
-    seen?.add(output);
-    distinct.push(output);
-  }
-  return distinct;
+export function distinctOutputs(outputs: readonly (Output | undefined)[]): readonly Output[] {
+  const isThere = (output: Output | undefined): output is Output => output !== undefined;
+  if (outputs.length > 16) return [...new Set(outputs.filter(isThere))];
+  // Mostly they are distinct as they are.
+  const isFirst = (output: Output | undefined, at: number): output is Output =>
+    isThere(output) && outputs.indexOf(output) === at;
+  return outputs.every(isFirst) ? outputs : outputs.filter(isFirst);
 }
