@@ -388,6 +388,8 @@ async function assemble(options: EngineOptions, owned: AsyncStack): Promise<Engi
     async [Symbol.asyncDispose]() {
       await activity.ended();
       letGo();
+      // A step that was expected may have begun to open it without anybody waiting.
+      await executor.opened()?.catch(() => {});
       await owned[Symbol.asyncDispose]();
     },
   };

@@ -61,7 +61,7 @@ export function step(name: string, options: StepOptions = {}): Vertex<NumberStep
 
 /** A solver of numbers with all that can be asked of it afterwards. */
 export class NumberSolver {
-  /** What happened, in order: `map x`, `content x 0`, `run x`, `load 3`. */
+  /** What happened, in order: `map x`, `prepare x`, `content x 0`, `run x`, `load 3`. */
   readonly calls: string[] = [];
   readonly live: Set<Held> = new Set();
   /** Results that the cache can bring back, by id. */
@@ -150,6 +150,7 @@ export class NumberSolver {
         await options.resolving?.(call);
         return this.#cacheMap(name, options);
       },
+      prepare: () => void this.calls.push(`prepare ${name}`),
       acquire: async (call) => {
         await this.#pause(call);
         this.permits++;

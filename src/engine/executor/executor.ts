@@ -118,6 +118,8 @@ export interface Executor extends AsyncDisposable {
    * Throws as `checkPlatform`.
    */
   emulatorOf(platform: Platform, call: Call, attempt?: number): Promise<string | undefined>;
+  /** Starts what processes like that will wait for; what fails of it fails again in `run`. */
+  prepare?(process: Pick<ProcessSpec, "network">): void;
   /** Rejects with `PROCESS_FAILED` or `EMULATOR_CRASHED` (details: exitCode) on a bad exit. Aborting kills the whole process tree. */
   run(
     process: ProcessSpec,

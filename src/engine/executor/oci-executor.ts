@@ -109,6 +109,10 @@ export class OciExecutor implements Executor {
     return await (await this.#options.platforms.attempt(platform, attempt))?.describe(call);
   }
 
+  prepare({ network }: Pick<ProcessSpec, "network">): void {
+    this.#networks.prepare(network);
+  }
+
   async run(
     process: ProcessSpec,
     rootfs: readonly Mount[],

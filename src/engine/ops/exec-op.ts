@@ -14,7 +14,7 @@ import type {
 import type { Op } from "../solver/index.ts";
 import type { CacheMounts } from "./cache-mounts.ts";
 import { execCacheMap } from "./exec-cache-map.ts";
-import { processOf } from "./exec-process.ts";
+import { networkOf, processOf } from "./exec-process.ts";
 import type { OpResult } from "./result.ts";
 import { fileFromSecret, secretEnvironment, socketFromAgent } from "./secrets.ts";
 
@@ -51,6 +51,12 @@ export function createExecOp(
   parts: ExecParts,
 ): Op<OpResult> {
   return {
+    prepare() {
+      const network = networkOf(op);
+      const opened = parts.executor();
+      // Whoever runs the step meets the failure again.
+      opened.then((executor) => executor.prepare?.({ network })).catch(() => {});
+    },
     async acquire(call) {
       const permit = await parts.slots.acquire(call);
       return { [Symbol.asyncDispose]: async () => permit[Symbol.dispose]() };

@@ -25,7 +25,7 @@ export function processOf(
     env: env.some((one) => one.startsWith("PATH=")) ? env : [defaultPath, ...env],
     cwd: op.cwd,
     platform,
-    network: op.network === "sandbox" ? "default" : op.network,
+    network: networkOf(op),
     security: op.security,
     ...(resources === undefined ? {} : { resources }),
     extraHosts: op.extraHosts,
@@ -36,6 +36,10 @@ export function processOf(
     ...(op.cgroupParent === "" ? {} : { cgroupParent: op.cgroupParent }),
     ...(op.validExitCodes.length === 0 ? {} : { validExitCodes: op.validExitCodes }),
   };
+}
+
+export function networkOf({ network }: ExecOp): ProcessSpec["network"] {
+  return network === "sandbox" ? "default" : network;
 }
 
 /** Both ways in which programs look for proxies. */

@@ -191,6 +191,7 @@ export class EdgeState<Def, Result> {
       (await this.#load(fast, tried, call)) ??
       (await this.#load(await this.#probed.get(call), tried, call));
     if (cached) return cached;
+    this.vertex.expect();
     const ready = await this.vertex.ready.get(call);
     const matched = await this.#matchAndLink(ready.map, ready.inputs, call);
     const late = await this.#load(matched, tried, call);

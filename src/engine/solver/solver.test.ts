@@ -43,6 +43,22 @@ describe("a build without a cache", () => {
     expect(numbers.live.size).toBe(0);
   });
 
+  it("tells steps that will run to prepare before any of them runs, and none of which a result is kept", async () => {
+    const numbers = new NumberSolver();
+    const base = source("base", 10);
+    const middle = step("middle", { inputs: [base] });
+    await numbers.build(middle, uncancelled);
+    numbers.taken();
+    const top = step("top", { inputs: [step("upper", { inputs: [middle] })] });
+    numbers.solver = numbers.restart();
+    await numbers.build(top, uncancelled);
+    const [first, second, ...rest] = numbers.taken("prepare", "run");
+    expect([first, second].toSorted()).toEqual(["prepare top", "prepare upper"]);
+    expect(rest).toEqual(["run upper", "run top"]);
+    await numbers.build(top, uncancelled);
+    expect(numbers.taken("prepare", "run")).toEqual([]);
+  });
+
   it("runs a step once for all of its outputs", async () => {
     const numbers = new NumberSolver();
     const pair = step("pair", { run: () => [3, 4] });

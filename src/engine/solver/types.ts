@@ -28,6 +28,11 @@ export interface Edge<Def> {
 /** How one vertex is cached and run. A whole container builder hides behind three methods. */
 export interface Op<Result> {
   cacheMap(call: StepCall): Promise<CacheMap<Result>>;
+  /**
+   * Told, perhaps several times, that the step will most likely run as soon as its inputs are there: what takes long to start
+   * may be started meanwhile. Must not throw; failures show when the step runs.
+   */
+  prepare?(): void;
   /** Waits for a free slot; disposing gives it back. */
   acquire(call: Call): Promise<AsyncDisposable>;
   /** Inputs are lent; outputs are handed over to the solver. */

@@ -85,6 +85,11 @@ export class VertexState<Def, Result> {
     return content.get(call);
   }
 
+  /** The step will most likely run: the cache has nothing for it. */
+  expect(): void {
+    this.audience.owner().op.prepare?.();
+  }
+
   /** Resolves when results that nobody else uses have been let go. */
   async leave(job: Listener<Def, Result>): Promise<void> {
     this.audience.leave(job);

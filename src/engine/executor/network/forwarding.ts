@@ -10,13 +10,15 @@ const directory = "/run/kiln";
 
 /**
  * A process of its own, because nothing else outlives kill -9: it waits for its input to end, which it does when we do. All
- * that hold forwarding open share a lock; the last one puts back. `$1` lock, `$2` interface's switch or "", `$3` iptables
+ * that hold forwarding open share a lock; the last one puts back. A shell that reads a switch byte by byte gets its first digit
+ * and is told of the end then, which is no failure. `$1` lock, `$2` interface's switch or "", `$3` iptables
  * or "", `$4` begin of the names of interfaces to steps.
  */
 const guard = `
 exec 9>>"$1" || exit 1
 flock -s 9 || exit 1
-if [ -n "$2" ] && [ "$(cat "$2")" = 0 ]; then echo 1 > "$2" || exit 1; echo off >> "$1"; fi
+[ -z "$2" ] || read -r was <"$2"
+if [ -n "$2" ] && [ "$was" = 0 ]; then echo 1 > "$2" || exit 1; echo off >> "$1"; fi
 if [ -n "$3" ]; then
   for way in "-i $4+" "-o $4+"; do
     "$3" -w -C FORWARD $way -m comment --comment kiln -j ACCEPT 2>/dev/null ||
@@ -29,7 +31,7 @@ flock -n -x 9 || exit 0
 if [ -n "$3" ]; then
   for way in "-i $4+" "-o $4+"; do "$3" -w -D FORWARD $way -m comment --comment kiln -j ACCEPT; done
 fi
-if [ -n "$2" ] && grep -q off "$1"; then echo 0 > "$2"; : > "$1"; fi
+if [ -n "$2" ] && [ -s "$1" ]; then echo 0 > "$2"; : > "$1"; fi
 `;
 
 export interface ForwardingOptions {

@@ -29,6 +29,8 @@ export class Networks implements AsyncDisposable {
   readonly #dns: DnsSettings | undefined;
   readonly #owned = new AsyncStack();
   #opened: Promise<StepNetworks | undefined> | undefined;
+  /** For the first step that gets a network. */
+  #warnings: string[] = [];
 
   /** `directory`: in this process's private mount namespace. */
   constructor(
@@ -41,6 +43,11 @@ export class Networks implements AsyncDisposable {
     this.#dns = dns;
     this.#directory = directory;
     this.#openNetworks = openNetworks;
+  }
+
+  /** Makes what the first step with such a network would wait for; what fails of it fails again in `lend`. */
+  prepare(network: ProcessSpec["network"]): void {
+    if (network === "default") this.#open().catch(() => {});
   }
 
   /**
@@ -61,7 +68,8 @@ export class Networks implements AsyncDisposable {
       case "host":
         return machine("host");
       case "default": {
-        const networks = await this.#open(warn);
+        const networks = await this.#open();
+        for (const warning of this.#warnings.splice(0)) warn(warning);
         if (networks === undefined) return machine("host");
         const {
           path,
@@ -83,24 +91,24 @@ export class Networks implements AsyncDisposable {
     await this.#owned[Symbol.asyncDispose]();
   }
 
-  #open(warn: (message: string) => void): Promise<StepNetworks | undefined> {
-    this.#opened ??= this.#tryOpen(warn);
+  #open(): Promise<StepNetworks | undefined> {
+    this.#opened ??= this.#tryOpen();
     return this.#opened;
   }
 
-  async #tryOpen(warn: (message: string) => void): Promise<StepNetworks | undefined> {
+  async #tryOpen(): Promise<StepNetworks | undefined> {
     if (this.#mode === "host") return undefined;
     try {
       const networks = this.#owned.use(await this.#openNetworks(this.#directory));
       if (networks.resolver.isFallback)
-        warn(
+        this.#warnings.push(
           "the machine names no name server that a step could reach: steps ask 8.8.8.8 and 8.8.4.4",
         );
       return networks;
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
       if (this.#mode === "auto") {
-        warn(
+        this.#warnings.push(
           `steps share the machine's network, since this machine gives them none of their own: ${why}`,
         );
         return undefined;
