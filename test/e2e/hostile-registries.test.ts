@@ -74,11 +74,15 @@ describe.each(standings.map((way) => ({ who: way?.name ?? "root", way })))("as $
     }
 
     describe("a layer that comes", () => {
-      it.each([
+      // What is cut is asked for again and again, with pauses: minutes on all rungs, and the same on each.
+      const cuts = [
         ["cut short", { kind: "truncate", after: 1000 }],
+        ["shorter than its content-length, each time", { kind: "cut", after: 0 }],
+      ] as const;
+      it.each([
         ["with one bit changed", { kind: "corrupt", at: 777 }],
         ["with more behind it", { kind: "extra", bytes: 5000 }],
-        ["shorter than its content-length, each time", { kind: "cut", after: 0 }],
+        ...(way === undefined ? cuts : []),
       ] as const)("%s is refused, and used once it comes right", async (_what, fault) => {
         const name = fresh();
         const layer = manifestOf(name).layers.at(-1)?.digest ?? "";
@@ -266,10 +270,11 @@ describe.each(standings.map((way) => ({ who: way?.name ?? "root", way })))("as $
         },
       );
 
-      it("a hundred thousand whiteouts, each deeper than the last, is taken in bounded time", async () => {
+      it("whiteouts by the ten thousand, each deeper than the last, is taken in bounded time", async () => {
         const entries: TarSpec[] = [];
+        const each = way === undefined ? 500 : 50;
         for (let depth = 0; depth < 200; depth++)
-          for (let i = 0; i < 500; i++) entries.push({ path: `${"d/".repeat(depth)}.wh.f${i}` });
+          for (let i = 0; i < each; i++) entries.push({ path: `${"d/".repeat(depth)}.wh.f${i}` });
         const tar = tarOf(entries);
         const { output, memory, processor } = await copy(
           image(gzipSync(tar), tar, mediaTypes.ociLayerGzip),
