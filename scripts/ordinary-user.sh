@@ -10,6 +10,7 @@ set -eu
 checkout=$(cd "$(dirname "$0")/.." && pwd)
 [ "$(id -u)" = 0 ] || { echo "run it as root: it makes a user" >&2; exit 1; }
 fast=${1-}
+[ -z "$fast" ] || [ "$fast" = --fast ] || { echo "usage: sh scripts/ordinary-user.sh [--fast]" >&2; exit 2; }
 table=/proc/sys/fs/binfmt_misc
 
 say() { printf '\n\033[1m# %s\033[0m\n' "$*"; }
@@ -33,6 +34,7 @@ cleanup() {
   userdel "$user" 2>/dev/null || :
 }
 trap cleanup EXIT
+trap 'exit 130' HUP INT PIPE TERM
 
 machine >"$work/before"
 say "The machine's table of emulators before: $(sha256sum <"$work/before" | cut -c1-16)"
@@ -47,6 +49,10 @@ printf '[registry."docker.io"]\nmirrors = ["%s"]\n' "$address" >"$work/home/.con
 # The checkout is somebody else's.
 printf '[safe]\n\tdirectory = *\n' >"$work/home/.gitconfig"
 chown -R "$user:" "$work/home"
+
+# Distributions open these devices to everybody.
+mknod --mode=666 "$work/tun" c 10 200
+mknod --mode=666 "$work/fuse" c 10 229
 
 cat >"$work/session.sh" <<'SESSION'
 set -eu
@@ -72,11 +78,13 @@ do_it "bin/kiln run --platform linux/arm/v7 $ADDRESS/hello:1 linux/arm/v7"
 do_it 'ls /proc/sys/fs/binfmt_misc'
 SESSION
 
-# In the namespace: a table of its own, which is empty, then the user. The device is open to all, as distributions have it.
+# In the namespace: a table of its own, which is empty, the open devices, then the user.
 cat >"$work/inside.sh" <<'INSIDE'
 set -eu
 read -r _
 mount -t binfmt_misc none /proc/sys/fs/binfmt_misc
+[ ! -e /dev/net/tun ] || mount --bind "$2/tun" /dev/net/tun
+[ ! -e /dev/fuse ] || mount --bind "$2/fuse" /dev/fuse
 exec setpriv --reuid="$1" --regid="$1" --clear-groups --inh-caps=-all -- \
   env -i PATH=/usr/local/bin:/usr/bin:/bin HOME="$2/home" USER="$1" TERM="${TERM-dumb}" \
   CHECKOUT="$3" ADDRESS="$4" FAST="$5" sh "$2/session.sh"

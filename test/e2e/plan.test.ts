@@ -1,4 +1,5 @@
 // Before anything runs: what a build would do; before anything is exported: whether its programs suit their platform.
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { PlanReport } from "../../src/api/index.ts";
 import { describeWith } from "../kit/needs.ts";
@@ -55,6 +56,15 @@ describeWith(["root", "runtime", "registry", "bundle", "emulation"], "planning",
     );
     const { stdout } = await world.kiln(["du", "--format", "json"]);
     expect(stdout).not.toContain("RUN");
+  });
+
+  it("knows a shared stage whose base another stage begins with for one target", async () => {
+    const example = join(import.meta.dirname, "../../examples/hello");
+    const args = ["build", "--plan=json", "--platform", platforms, example];
+    const { stdout, stderr } = await world.kiln(args);
+    expect(stdout, stderr).not.toBe("");
+    const found = rows(JSON.parse(stdout) as PlanReport).filter((row) => row.startsWith("words "));
+    expect(found).toEqual(["words 2 shared 0/4"]);
   });
 
   it("tells what is cached, also where files of the context are the same or not", async () => {

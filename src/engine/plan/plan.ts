@@ -77,7 +77,7 @@ async function findWay(
 interface Stage {
   readonly name: string;
   readonly targets: string[];
-  readonly vertices: readonly LlbVertex[];
+  vertices: readonly LlbVertex[];
   readonly cached: ReadonlyMap<Digest, boolean>;
 }
 
@@ -95,11 +95,15 @@ function stagesOf(targets: readonly PlanTarget[]): readonly Stage[] {
       ends.set(name, Math.max(ends.get(name) ?? 0, at));
     }
     for (const [name, vertices] of byName) {
-      const key = [name, ...vertices.map(({ digest }) => digest)].join(" ");
+      // The last stands on all others. An image that several stages begin with has the name of one of them only.
+      const key = `${name} ${vertices.at(-1)?.digest}`;
       const target = formatPlatform(platform);
       const same = found.get(key);
-      if (same) same.targets.push(target);
-      else found.set(key, { name, targets: [target], vertices, cached });
+      if (same === undefined) found.set(key, { name, targets: [target], vertices, cached });
+      else {
+        same.targets.push(target);
+        if (vertices.length > same.vertices.length) same.vertices = vertices;
+      }
     }
   }
   const byEnd = [...ends].toSorted(([, a], [, b]) => a - b);
