@@ -2,10 +2,13 @@
 import type { BuildEvent } from "../../api/index.ts";
 import { type Output, rateText, sizeText } from "../report/index.ts";
 import type { Display } from "./display.ts";
-import { type Change, type Line, ProgressModel, type Transfer } from "./model.ts";
+import { type Change, isOver, type Line, ProgressModel, type Transfer } from "./model.ts";
 
 /** A step that says nothing for this long lets others speak. */
 const quietMs = 1000;
+
+/** Daemons tell what a step has said after its end, and of a step that they look at twice that it has ended twice. */
+const settleMs = 100;
 
 /** Nobody waits longer than this for a step that goes on talking. */
 const patienceMs = 10_000;
@@ -18,6 +21,8 @@ interface Pending {
   readonly texts: string[];
   /** Its name has not been printed yet. */
   announce: boolean;
+  /** When its end was heard of, which has not been printed yet. */
+  endedAt: number | undefined;
   over: boolean;
 }
 
@@ -30,7 +35,7 @@ function shortened(name: string, limit: number): string {
  * its turn when that one is over or silent, so that output of parallel steps stays readable.
  */
 export class PlainDisplay implements Display {
-  readonly tickMs: number = 250;
+  readonly tickMs: number = settleMs;
   readonly model: ProgressModel;
   readonly #out: Output;
   readonly #now: () => number;
@@ -69,6 +74,7 @@ export class PlainDisplay implements Display {
       line,
       texts: [],
       announce: false,
+      endedAt: undefined,
       over: false,
     };
     this.#pending.set(line.key, pending);
@@ -79,9 +85,19 @@ export class PlainDisplay implements Display {
       pending.texts.push(
         ...change.lines.map(({ text, atMs }) => `${(atMs / 1000).toFixed(3)} ${text}`),
       );
-    } else if (change.type === "ended") {
-      pending.texts.push(this.#endText(line));
-      pending.over = true;
+    } else if (change.type === "ended") pending.endedAt = this.#now();
+  }
+
+  /** Ends that nothing has come after. */
+  #settle(all: boolean): void {
+    for (const pending of this.#pending.values()) {
+      if (pending.endedAt === undefined) continue;
+      if (!isOver(pending.line.state)) pending.endedAt = undefined;
+      else if (all || this.#now() - pending.endedAt >= settleMs) {
+        pending.texts.push(this.#endText(pending.line));
+        pending.endedAt = undefined;
+        pending.over = true;
+      }
     }
   }
 
@@ -114,6 +130,7 @@ export class PlainDisplay implements Display {
 
   /** Lets the current step speak, then hands on the word while somebody else has it coming. */
   #flush(all: boolean): void {
+    this.#settle(all);
     for (;;) {
       const current = this.#current && this.#pending.get(this.#current.key);
       if (current) this.#speak(current);

@@ -239,9 +239,13 @@ describe("a transfer that begins after its step had ended", () => {
   });
   it("is told as one more piece of news of the step", () => {
     const { out, text } = collect();
-    const display = new PlainDisplay(out, () => 0);
-    for (const event of [...events, tell.progress(800, from, layer, 9, 9, true)])
+    let now = 0;
+    const display = new PlainDisplay(out, () => now);
+    for (const event of [...events, tell.progress(800, from, layer, 9, 9, true)]) {
+      now = event.at.getTime();
+      display.tick();
       display.event(event);
+    }
     display.end();
     expect(text()).toBe(`#1 ${from}\n#1 DONE 0.0s\n#1 ${layer} 9B / 9B 0.3s done\n#1 DONE 0.8s\n`);
   });
@@ -289,6 +293,21 @@ describe("plain progress", () => {
       tell.step(1700, "other", "cancelled"),
     ];
     await expect(plain(ended)).toMatchFileSnapshot(golden("progress-plain.txt"));
+  });
+
+  it("tells of an end once, after all that the step said, however late a daemon tells it", () => {
+    const text = plain([
+      tell.step(0, "a", "started"),
+      tell.step(1, "a", "done"),
+      tell.step(2, "a", "started"),
+      tell.step(3, "b", "started"),
+      tell.progress(4, "a", "transferring:", 5, 5, true),
+      tell.step(5, "a", "done"),
+      tell.log(6, "a", "late\n"),
+    ]);
+    expect(text).toBe(
+      "#1 a\n#1 transferring: 5B / 5B 0.0s done\n#1 0.006 late\n#1 DONE 0.0s\n\n#2 b\n",
+    );
   });
 
   it("lets one step speak at a time", () => {
