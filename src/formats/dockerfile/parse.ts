@@ -71,7 +71,8 @@ class FileParser {
   readonly #text: string;
   readonly #lines: LineReader;
   readonly #reader: DirectiveReader = createDirectiveReader();
-  #comments: string[] = [];
+  /** Those right above, where there are any. */
+  #comments: string[] | undefined;
   #tooLong = false;
 
   constructor(text: string) {
@@ -141,12 +142,13 @@ class FileParser {
       });
     }
     this.#instruction(original, lines);
-    this.#comments = [];
+    this.#comments = undefined;
   }
 
   #comment(written: string): void {
     const text = trimSpace(written);
-    if (text === "") this.#comments = [];
+    if (text === "") this.#comments = undefined;
+    else if (this.#comments === undefined) this.#comments = [text];
     else if (this.#comments.length < MAX_COMMENTS) this.#comments.push(text);
   }
 
@@ -176,7 +178,7 @@ class FileParser {
     const parsed = parseInstruction(original, {
       token: this.escape,
       lines,
-      comments: this.#comments,
+      comments: this.#comments ?? none,
       depth: 0,
     });
     if ("message" in parsed) {

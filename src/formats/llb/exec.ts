@@ -51,24 +51,26 @@ export interface SshSpec {
 /** What a process is besides its root file system, directory, environment and user, which the state has. */
 export interface RunOptions extends Constraints {
   /** Variables of this process only, after the state's. */
-  readonly env?: readonly (readonly [name: string, value: string])[];
-  readonly mounts?: readonly MountSpec[];
-  readonly secrets?: readonly SecretSpec[];
-  readonly ssh?: readonly SshSpec[];
-  readonly network?: "sandbox" | "host" | "none";
-  readonly security?: "sandbox" | "insecure";
+  readonly env?: readonly (readonly [name: string, value: string])[] | undefined;
+  readonly mounts?: readonly MountSpec[] | undefined;
+  readonly secrets?: readonly SecretSpec[] | undefined;
+  readonly ssh?: readonly SshSpec[] | undefined;
+  readonly network?: "sandbox" | "host" | "none" | undefined;
+  readonly security?: "sandbox" | "insecure" | undefined;
   readonly devices?: readonly { readonly name: string; readonly optional: boolean }[];
-  readonly proxyEnv?: ProxyEnv;
-  readonly extraHosts?: readonly { readonly host: string; readonly ip: string }[];
-  readonly ulimits?: readonly {
-    readonly name: string;
-    readonly soft: number;
-    readonly hard: number;
-  }[];
-  readonly hostname?: string;
-  readonly cgroupParent?: string;
-  readonly validExitCodes?: readonly number[];
-  readonly readonlyRoot?: boolean;
+  readonly proxyEnv?: ProxyEnv | undefined;
+  readonly extraHosts?: readonly { readonly host: string; readonly ip: string }[] | undefined;
+  readonly ulimits?:
+    | readonly {
+        readonly name: string;
+        readonly soft: number;
+        readonly hard: number;
+      }[]
+    | undefined;
+  readonly hostname?: string | undefined;
+  readonly cgroupParent?: string | undefined;
+  readonly validExitCodes?: readonly number[] | undefined;
+  readonly readonlyRoot?: boolean | undefined;
 }
 
 export interface ExecSpec {

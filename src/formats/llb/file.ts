@@ -114,10 +114,11 @@ export class FileVertex implements Vertex {
 
 /** Absolute, without doubled or final slashes and without names that begin with a dot: most paths. */
 const cleanPath = /^(?:\/[^/.][^/]*)+$/;
+const cleanDirectory = /^(?:\/[^/.][^/]*)+\/$/;
 
 /** The path as the op has it: absolute and clean; a final "/" or "/." is kept where `keepSlash`. */
 export function normalizePath(dir: string, path: string, keepSlash: boolean): string {
-  if (cleanPath.test(path)) return path;
+  if (cleanPath.test(path) || (keepSlash && cleanDirectory.test(path))) return path;
   const clean = posix.join("/", path.startsWith("/") ? "" : dir, path).replace(/(.)\/+$/, "$1");
   if (!keepSlash) return clean;
   if (path.endsWith("/") && clean !== "/") return `${clean}/`;

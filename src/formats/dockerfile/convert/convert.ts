@@ -27,6 +27,7 @@ import { planStages } from "./plan-stages.ts";
 import { choosePlatforms } from "./platforms.ts";
 import { dockerfileError, type ErrorFile, problemError } from "./problem.ts";
 import { finishResult, type ResultScope } from "./result.ts";
+import { runSettings } from "./run.ts";
 import { convertStage } from "./stage-conversion.ts";
 
 /** A conversion with all that was learned on the way; checks and outlines are made of it. */
@@ -114,6 +115,7 @@ export async function runConversion(
     epoch,
     options: args.options,
     globalArgs: globalArgs.variables,
+    runSettings: runSettings(args.options),
   };
   const plan = planStages(written.stages, { ...scope, globalArgs });
   const target = plan.target(options.target);

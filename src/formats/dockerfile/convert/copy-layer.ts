@@ -20,14 +20,13 @@ export function copyPlan(
   const destination = destinationPath(stage.files.workingDir, copy.destination, stage.platform.os);
   const mode = chmod === "" ? undefined : parseMode(chmod);
   const words = processedName(stage, copy, env);
-  const constraints = nextStep(stage, words, copy, env);
+  const { name, locations } = nextStep(stage, words, copy, env);
   return {
     stage,
     instruction: copy,
     env,
     words,
-    name: constraints.name,
-    constraints: env.ignoreCache ? { ...constraints, ignoreCache: true } : constraints,
+    constraints: { name, locations, ignoreCache: env.ignoreCache },
     destination,
     common: {
       createDestPath: true,
@@ -48,36 +47,37 @@ export function addCopies(
 ): void {
   const { instruction, stage } = plan;
   const { chown, chmod, sources, inline, destination } = instruction;
-  const words = [
-    instruction.kind.toUpperCase(),
-    ...flags,
-    ...(chown === "" ? [] : [`--chown=${chown}`]),
-    ...(chmod === "" ? [] : [`--chmod=${chmod}`]),
-    ...sources,
-    ...inline.map(({ path }) => `<<${path}`),
-    destination,
-  ];
+  let words = instruction.kind.toUpperCase();
+  for (const flag of flags) words += ` ${flag}`;
+  if (chown !== "") words += ` --chown=${chown}`;
+  if (chmod !== "") words += ` --chmod=${chmod}`;
+  for (const source of sources) words += ` ${source}`;
+  for (const { path } of inline) words += ` <<${path}`;
   // BuildKit: a changed mode must know what it lands on.
   stage.files =
     instruction.link && chmod === ""
       ? linked(plan, steps)
       : stage.files.file(steps, plan.constraints);
-  stage.recordStep(words.join(" "));
+  stage.recordStep(`${words} ${destination}`);
 }
 
 /** The copies as a layer that does not depend on what is below it, laid over the files so far. */
 function linked(plan: CopyPlan, steps: readonly FileStep[]): Stage["files"] {
-  const { stage, constraints, env, words, name } = plan;
-  const group = { id: env.options.newId(), name };
+  const { stage, env, words } = plan;
+  const { name, locations, ignoreCache } = plan.constraints;
+  const id = env.options.newId();
   const copied = scratch().file(steps, {
-    ...constraints,
+    name,
+    locations,
+    ignoreCache,
     platform: stage.platform,
-    progressGroup: { ...group, weak: true },
+    progressGroup: { id, name, weak: true },
   });
   const laid = merge([stage.files, copied], {
-    ...constraints,
     name: nameOf(stage, `LINK ${words}`, env),
-    progressGroup: { ...group, weak: false },
+    locations,
+    ignoreCache,
+    progressGroup: { id, name, weak: false },
   });
   return stage.files.withOutput(laid.output);
 }

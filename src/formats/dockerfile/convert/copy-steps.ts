@@ -11,16 +11,16 @@ import type { ConvertEnv } from "./environment.ts";
 import { checkIgnored } from "./ignored.ts";
 import { joinPaths, normalizePath } from "./paths.ts";
 import type { Stage } from "./stage.ts";
+import type { StepConstraints } from "./step.ts";
 
 /** A COPY or ADD whose flags are checked. */
 export interface CopyPlan {
   readonly stage: Stage;
   readonly instruction: CopyInstruction | AddInstruction;
   readonly env: ConvertEnv;
-  /** The instruction for people, without and with the step's prefix. */
+  /** The instruction for people, without the step's prefix. */
   readonly words: string;
-  readonly name: string;
-  readonly constraints: Constraints;
+  readonly constraints: StepConstraints & Required<Pick<Constraints, "ignoreCache">>;
   /** Absolute; ends with "/" where a directory is meant. */
   readonly destination: string;
   /** What all steps of the instruction say. */

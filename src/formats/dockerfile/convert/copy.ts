@@ -20,10 +20,8 @@ export const convertCopy: Converter<CopyInstruction> = (stage, copy, env) => {
     if (isHttpSource(source))
       throw dockerfileError("source can't be a URL for COPY", "Use ADD instead.");
   }
-  const steps = [
-    ...copy.sources.map((source) => localStep(plan, source, files, { unpack: false })),
-    ...inlineSteps(plan, copy.inline),
-  ];
+  const steps = copy.sources.map((source) => localStep(plan, source, files, { unpack: false }));
+  if (copy.inline.length > 0) steps.push(...inlineSteps(plan, copy.inline));
   const used = from?.used ?? env.context.used;
   for (const source of copy.sources) used.add(toSlash(source, stage.platform.os));
   addCopies(plan, steps, copy.parents ? ["--parents"] : []);

@@ -1,5 +1,5 @@
 // What an instruction's converter may use besides the stage it changes.
-import type { RunOptions, SourceFile, State } from "../../llb/index.ts";
+import type { SourceFile, State } from "../../llb/index.ts";
 import type { LineRange } from "../ast.ts";
 import type { InstructionBase } from "../instructions/index.ts";
 import type { Linter } from "../lint/linter.ts";
@@ -8,6 +8,7 @@ import type { Variables } from "./env.ts";
 import type { ExpandOptions } from "./expand.ts";
 import type { ConvertOptions } from "./options.ts";
 import type { BuildPlatforms } from "./platforms.ts";
+import type { RunSettings } from "./run.ts";
 import type { Stage } from "./stage.ts";
 import type { StepNaming } from "./step-name.ts";
 
@@ -30,8 +31,7 @@ export interface ConvertEnv {
   readonly used: UsedPaths;
   readonly naming: StepNaming;
   readonly onBuild: boolean;
-  /** What the build's caller says of every RUN. */
-  readonly runSettings: RunOptions;
+  readonly runSettings: RunSettings;
   /** Steps of the stage run even when cached. */
   readonly ignoreCache: boolean;
   readonly sourceFile: SourceFile;

@@ -6,7 +6,7 @@ import { dockerfileError } from "./problem.ts";
 export function joinPaths(...parts: readonly string[]): string {
   let joined = "";
   for (const part of parts) {
-    if (part !== "") joined += joined === "" ? part : `/${part}`;
+    if (part !== "") joined += joined === "" || joined.endsWith("/") ? part : `/${part}`;
   }
   return joined === "" ? "" : cleanPath(joined);
 }
@@ -20,6 +20,7 @@ export function cleanPath(path: string): string {
 
 /** Absolute, without doubled or final slashes and without names that begin with a dot: most paths. */
 const clean = /^(?:\/[^/.][^/]*)+$/;
+const cleanDirectory = /^(?:\/[^/.][^/]*)+\/$/;
 
 /** The path with forward slashes, which windows alone writes otherwise. */
 export function toSlash(path: string, os: string): string {
@@ -37,6 +38,7 @@ export function isAbsolute(path: string, os: string): boolean {
  */
 export function normalizePath(parent: string, path: string, os: string, keepSlash = false): string {
   const written = withoutDrive(toSlash(path, os), os);
+  if (keepSlash && cleanDirectory.test(written)) return written;
   const base = withoutDrive(toSlash(parent, os), os) || "/";
   const clean = written.startsWith("/") ? cleanPath(written) : joinPaths("/", base, written);
   if (!keepSlash) return clean;

@@ -69,7 +69,7 @@ export function gitState(
 
 /** Copies a commit's files. */
 export function gitStep(plan: CopyPlan, add: AddInstruction, reference: GitReference): FileStep {
-  const { output } = gitState(reference, add, { name: plan.name });
+  const { output } = gitState(reference, add, { name: plan.constraints.name });
   return {
     kind: "copy",
     ...(output ? { from: output } : {}),
@@ -85,7 +85,7 @@ export function httpStep(plan: CopyPlan, add: AddInstruction, source: string): F
   const { output } = http(source, {
     filename,
     ...(add.checksum === "" ? {} : { checksum: checkedDigest(add.checksum) }),
-    name: plan.name,
+    name: plan.constraints.name,
     description: { "com.docker.dockerfile.v1.command": "" },
   });
   return {

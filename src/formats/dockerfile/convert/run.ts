@@ -1,5 +1,5 @@
 // RUN: a process on top of the files so far.
-import type { RunOptions } from "../../llb/index.ts";
+import type { MountSpec, ProxyEnv } from "../../llb/index.ts";
 import { type RunInstruction, type RunMount, readMounts } from "../instructions/index.ts";
 import type { Variables } from "./env.ts";
 import type { ConvertEnv, Converter } from "./environment.ts";
@@ -24,18 +24,23 @@ export const convertRun: Converter<RunInstruction> = (stage, run, env) => {
   const naming = hidden ? { ...env.naming, showPlatform: false } : env.naming;
   const { name, locations } = nextStep(stage, runName(script.words, masked, env), run, env, naming);
   const converted = convertMounts(stage, run, mounts, env);
-  const { runSettings } = env;
+  const { runSettings: shared, options } = env;
   stage.files = stage.files.run(args, {
-    ...runSettings,
     name,
     locations,
     description: { "com.docker.dockerfile.v1.command": run.code },
+    ignoreCache: env.ignoreCache,
     secrets: converted.secrets,
     ssh: converted.ssh,
     network: networkOf(run, env),
     security: run.security,
     devices: run.devices.map(({ name, required }) => ({ name, optional: !required })),
-    mounts: [...script.mounts, ...converted.mounts, ...(runSettings.mounts ?? [])],
+    mounts: [...script.mounts, ...converted.mounts, ...shared.mounts],
+    proxyEnv: shared.proxyEnv,
+    extraHosts: options.extraHosts,
+    ulimits: options.ulimits,
+    hostname: options.hostname,
+    cgroupParent: options.cgroupParent,
   });
   stage.recordStep(`RUN ${historyWords(stage, args)}`);
 };
@@ -52,27 +57,27 @@ function withMasks(variables: Variables, mounts: readonly RunMount[]): Variables
   };
 }
 
+const forNames = { rawQuotes: true, skipUnset: true } as const;
+
 /** The instruction for people: only variables that are set are replaced, quotes stay. */
 function runName(words: string, variables: Variables, env: ConvertEnv): string {
   try {
-    return withUpperKeyword(env.expand(words, variables, { rawQuotes: true, skipUnset: true }));
+    return withUpperKeyword(env.expand(words, variables, forNames));
   } catch {
     return withUpperKeyword(words);
   }
 }
 
-/** What the build's caller says of all processes of a stage. */
-export function runSettings(options: ConvertOptions, ignoreCache: boolean): RunOptions {
-  const { extraHosts, ulimits, hostname, cgroupParent, buildArgs = {}, shmSize = 0 } = options;
-  const proxyEnv = proxyEnvOf(buildArgs);
+/** What the build's caller says of all processes of all stages, beside what is taken from the options as it is. */
+export interface RunSettings {
+  readonly mounts: readonly MountSpec[];
+  readonly proxyEnv: ProxyEnv | undefined;
+}
+
+export function runSettings({ buildArgs = {}, shmSize = 0 }: ConvertOptions): RunSettings {
   return {
-    ...(ignoreCache ? { ignoreCache: true } : {}),
-    ...(shmSize > 0 ? { mounts: [{ target: "/dev/shm", tmpfs: { size: shmSize } }] } : {}),
-    ...(proxyEnv === undefined ? {} : { proxyEnv }),
-    ...(extraHosts === undefined ? {} : { extraHosts }),
-    ...(ulimits === undefined ? {} : { ulimits }),
-    ...(hostname === undefined ? {} : { hostname }),
-    ...(cgroupParent === undefined ? {} : { cgroupParent }),
+    mounts: shmSize > 0 ? [{ target: "/dev/shm", tmpfs: { size: shmSize } }] : [],
+    proxyEnv: proxyEnvOf(buildArgs),
   };
 }
 

@@ -1,5 +1,5 @@
 // The environment in which the instructions of one stage are converted.
-import type { RunOptions, SourceFile } from "../../llb/index.ts";
+import type { SourceFile } from "../../llb/index.ts";
 import type { LineRange } from "../ast.ts";
 import type { InstructionBase } from "../instructions/index.ts";
 import type { Linter } from "../lint/index.ts";
@@ -13,7 +13,7 @@ import type { ConvertOptions } from "./options.ts";
 import type { PlannedInstruction, PlannedStage } from "./plan.ts";
 import type { BuildPlatforms } from "./platforms.ts";
 import { dockerfileError, type ErrorFile } from "./problem.ts";
-import { runSettings } from "./run.ts";
+import type { RunSettings } from "./run.ts";
 import type { Stage } from "./stage.ts";
 import type { StepNaming } from "./step-name.ts";
 
@@ -28,7 +28,10 @@ export interface StageScope {
   readonly sourceFile: SourceFile;
   readonly errorFile: ErrorFile;
   readonly epoch: Date | undefined;
+  readonly runSettings: RunSettings;
 }
+
+const none: readonly never[] = [];
 
 export class StageEnvironment implements ConvertEnv {
   readonly options: ConvertOptions;
@@ -37,12 +40,12 @@ export class StageEnvironment implements ConvertEnv {
   readonly globalArgs: Variables;
   readonly used: UsedPaths;
   readonly naming: StepNaming;
-  readonly runSettings: RunOptions;
+  readonly runSettings: RunSettings;
   readonly ignoreCache: boolean;
   readonly sourceFile: SourceFile;
   readonly linter: Linter;
   readonly outline: OutlineNotes;
-  sources: readonly SourceFiles[] = [];
+  sources: readonly SourceFiles[] = none;
   onBuild = false;
   readonly #expander: Expander;
   readonly #planned: PlannedStage;
@@ -60,7 +63,7 @@ export class StageEnvironment implements ConvertEnv {
       showPlatform: options.multiPlatform === true,
       hostPlatform: platforms.build[0],
     };
-    this.runSettings = runSettings(options, planned.ignoreCache);
+    this.runSettings = scope.runSettings;
     this.ignoreCache = planned.ignoreCache;
     this.sourceFile = scope.sourceFile;
     this.linter = scope.linter;
@@ -71,7 +74,10 @@ export class StageEnvironment implements ConvertEnv {
 
   /** Goes on to an instruction: what it reads from must have been converted. */
   enter(step: PlannedInstruction): void {
-    this.sources = step.sources.map((source) => filesOf(source, this.#planned, step));
+    this.sources =
+      step.sources.length === 0
+        ? none
+        : step.sources.map((source) => filesOf(source, this.#planned, step));
     this.onBuild = step.onBuild;
   }
 

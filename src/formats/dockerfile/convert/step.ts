@@ -51,10 +51,10 @@ export function placesOf(
   lines: LineRange,
   env: Pick<ConvertEnv, "sourceFile">,
 ): readonly SourceLocation[] {
-  const ranges: SourceRange[] = [];
-  for (let line = lines.start; line <= lines.end; line++) {
-    const place = { line, character: 0 };
-    ranges.push({ start: place, end: place });
+  const ranges = new Array<SourceRange>(lines.end - lines.start + 1);
+  for (let at = 0; at < ranges.length; at++) {
+    const place = { line: lines.start + at, character: 0 };
+    ranges[at] = { start: place, end: place };
   }
   return [{ file: env.sourceFile, ranges }];
 }

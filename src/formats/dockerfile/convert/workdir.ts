@@ -19,21 +19,19 @@ export const convertWorkdir: Converter<WorkdirInstruction> = (stage, workdir, en
     stage.record(`WORKDIR ${dir}`, false);
     return;
   }
-  const constraints = nextStep(stage, processedName(stage, workdir, env), workdir, env);
-  const user = stage.config.User ?? "";
-  const owner = user === "" ? {} : { owner: parseOwner(user) };
-  const time =
-    stage.epoch === undefined ? {} : { timestamp: BigInt(stage.epoch.getTime()) * 1_000_000n };
+  const words = processedName(stage, workdir, env);
+  const { name, locations } = nextStep(stage, words, workdir, env);
+  const { platform, config, epoch } = stage;
   const step = {
     kind: "mkdir",
     path: dir,
     mode: 0o755,
     makeParents: true,
-    ...owner,
-    ...time,
+    owner: config.User ? parseOwner(config.User) : undefined,
+    timestamp: epoch === undefined ? undefined : BigInt(epoch.getTime()) * 1_000_000n,
   } as const;
   // BuildKit does not name the instruction or its cache setting here.
-  stage.files = stage.files.file([step], { ...constraints, platform: stage.platform });
+  stage.files = stage.files.file([step], { name, locations, platform });
   stage.record(`WORKDIR ${dir}`, true);
 };
 
