@@ -151,7 +151,10 @@ export interface UsageRecord {
 
 export interface PruneFilter {
   readonly all?: boolean;
+  /** All of them have to hold: `KEY=VALUE`, `KEY!=VALUE`, `KEY~=PATTERN` or a bare word. */
   readonly filters?: readonly string[];
+  /** BuildKit's: one of them has to hold, and in it every condition between commas. */
+  readonly anyOf?: readonly string[];
   readonly reservedSpace?: number;
   readonly maxUsedSpace?: number;
   readonly minFreeSpace?: number;

@@ -37,7 +37,7 @@ const wrong: [unknown, RegExp][] = [
   [{ gc: 1 }, /kiln.toml:2: gc must be true or false/],
   [{ reservedSpace: "x" }, /kiln.toml:3: reservedSpace must be bytes/],
   [{ gcpolicy: {} }, /\[\[worker.oci.gcpolicy\]\]/],
-  [{ gcpolicy: [{ filters: ["size=1"] }] }, /"size=1" is not a filter/],
+  [{ gcpolicy: [{ filters: ["size=1"] }] }, /there is no key size to filter by/],
   [{ gcpolicy: [{ keepDuration: "x" }] }, /keepDuration must be/],
   [1, /must be a table/],
 ];

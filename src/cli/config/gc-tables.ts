@@ -1,9 +1,11 @@
 // `[worker.oci]` of the configuration file, as far as it says what to keep: gc, the three limits, `[[worker.oci.gcpolicy]]`.
 import { isRecord } from "../../base/index.ts";
 import {
+  type Condition,
   type GcOptions,
   type GcPolicy,
-  parseFilters,
+  isFilterKey,
+  parseConditions,
   parseKeepDuration,
   parseSpace,
   type Space,
@@ -59,13 +61,18 @@ function readFilters(value: unknown, fail: Fail): readonly string[] {
   if (!Array.isArray(value) || !value.every((one) => typeof one === "string"))
     throw fail("filters", "filters must be a list of strings");
   for (const text of value) {
-    try {
-      parseFilters(text.split(","));
-    } catch {
-      throw fail("filters", `${JSON.stringify(text)} is not a filter`);
-    }
+    const unknown = parse(text, fail).find(({ field }) => !isFilterKey(field.join(".")));
+    if (unknown) throw fail("filters", `there is no key ${unknown.field.join(".")} to filter by`);
   }
   return value;
+}
+
+function parse(text: string, fail: Fail): readonly Condition[] {
+  try {
+    return parseConditions(text);
+  } catch {
+    throw fail("filters", `${JSON.stringify(text)} is not a filter`);
+  }
 }
 
 function readSpaces(

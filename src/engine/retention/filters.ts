@@ -28,6 +28,11 @@ const flagsOf: Readonly<Record<string, (record: UsageRecord) => boolean>> = {
   private: (record) => !record.shared,
 };
 
+/** Whether records have such a field. */
+export function isFilterKey(key: string): boolean {
+  return keys.includes(key);
+}
+
 /** Reads the values of `--filter`; `==` is `=`, as in containerd's filters. Throws `FLAG_INVALID`. */
 export function parseFilters(values: readonly string[]): readonly UsageFilter[] {
   return values.map((value) => {
@@ -88,10 +93,14 @@ export function matchesFilters(
   filters: readonly UsageFilter[],
   now: Date,
 ): boolean {
-  return filters.every((filter) => matches(record, filter, now));
+  return filters.every((filter) => matchesFilter(record, filter, now));
 }
 
-function matches(record: UsageRecord, { key, operator, value }: UsageFilter, now: Date): boolean {
+export function matchesFilter(
+  record: UsageRecord,
+  { key, operator, value }: UsageFilter,
+  now: Date,
+): boolean {
   const flag = flagsOf[key];
   if (flag)
     return (flag(record) === (value === "" || parseBool(value) === true)) === (operator !== "!=");

@@ -8,8 +8,7 @@ import {
   defaultPolicies,
   type GcOptions,
   type GcPolicy,
-  matchesFilters,
-  parseFilters,
+  parseAlternatives,
 } from "../retention/index.ts";
 import type { SpaceLimits } from "./choose.ts";
 import { takeInventory, totalSize } from "./inventory.ts";
@@ -137,12 +136,11 @@ function limitsOf(policy: GcPolicy, disk: number): SpaceLimits {
 }
 
 function matcher(policy: GcPolicy, now: Date): (record: UsageRecord) => boolean {
-  const any = (policy.filters ?? []).map((text) => parseFilters(text.split(",")));
+  const anyOf = parseAlternatives(policy.filters ?? []);
   const keep = policy.keepDuration ?? 0;
   return (record) => {
     if (policy.all !== true && !isPlain(record)) return false;
-    if (any.length > 0 && !any.some((filters) => matchesFilters(record, filters, now)))
-      return false;
+    if (!anyOf.holds(record, now)) return false;
     return now.getTime() - (record.lastUsedAt ?? record.createdAt).getTime() >= keep;
   };
 }

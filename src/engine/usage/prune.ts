@@ -4,7 +4,12 @@ import { dirname } from "node:path";
 import type { PruneFilter, UsageRecord } from "../../api/index.ts";
 import { type Call, fromNodeError, isKilnError, throwIfAborted } from "../../base/index.ts";
 import { openCacheContents } from "../cache/index.ts";
-import { matchesFilters, namesRecords, parseFilters } from "../retention/index.ts";
+import {
+  matchesFilters,
+  namesRecords,
+  parseAlternatives,
+  parseFilters,
+} from "../retention/index.ts";
 import { bytesToKeep, chooseItems, type SpaceLimits } from "./choose.ts";
 import { type Inventory, takeInventory, totalSize } from "./inventory.ts";
 import type { Item } from "./item.ts";
@@ -26,13 +31,15 @@ export async function* prune(
   call: Call,
 ): AsyncIterable<UsageRecord> {
   const filters = parseFilters(filter.filters ?? []);
+  const anyOf = parseAlternatives(filter.anyOf ?? []);
   const now = parts.now();
   // Why a step runs again after its result was pruned is told from that memory: it goes by name only.
-  const named = namesRecords(filters);
+  const named = namesRecords(filters) || anyOf.named;
   const mayGo = (record: UsageRecord) =>
     (filter.all === true || isPlain(record)) &&
     (named || record.id !== stepsId) &&
-    matchesFilters(record, filters, now);
+    matchesFilters(record, filters, now) &&
+    anyOf.holds(record, now);
   yield* removeItems(await takeInventory(parts, call), { limits: filter, mayGo }, parts, call);
 }
 

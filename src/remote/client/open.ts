@@ -166,7 +166,10 @@ function pruneRequest(filter: PruneFilter): control.PruneRequest {
       `invalid duration ${JSON.stringify(until)} of filter until`,
     );
   return {
-    filter: wireFilter(filters.filter((one) => !one.startsWith("until="))),
+    filter: wireFilter(
+      filters.filter((one) => !one.startsWith("until=")),
+      filter.anyOf ?? [],
+    ),
     all: filter.all ?? false,
     keepDuration: age === undefined ? 0 : age * 1_000_000,
     reservedSpace: filter.reservedSpace ?? 0,
@@ -175,14 +178,15 @@ function pruneRequest(filter: PruneFilter): control.PruneRequest {
   };
 }
 
-/** Docker's filters in containerd's words (filters of `pkg/filters`): all of them together, so that each must hold. */
-function wireFilter(filters: readonly string[]): string[] {
-  if (filters.length === 0) return [];
+/** Docker's filters in containerd's words (filters of `pkg/filters`), all of which must hold beside one of the others. */
+function wireFilter(filters: readonly string[], anyOf: readonly string[]): string[] {
+  if (filters.length === 0) return [...anyOf];
   const one = filters.map((filter) => {
     const [, key, operator, value] = /^([^=!~]+)(==|!=|~=|=)(.*)$/s.exec(filter) ?? [];
     if (key === undefined) return filter;
     const word = operator === "=" ? (key === "id" ? "~=" : "==") : operator;
     return `${key}${word}${value}`;
   });
-  return [one.join(",")];
+  if (anyOf.length === 0) return [one.join(",")];
+  return anyOf.map((text) => [...(text.trim() === "" ? [] : [text]), ...one].join(","));
 }

@@ -2,7 +2,7 @@
 import type { BuildEvent, Builder, BuildRequest, Session, UsageRecord } from "../../api/index.ts";
 import { type Call, type Digest, delay, foreignPattern, KilnError } from "../../base/index.ts";
 import type { FailureFacts } from "../../engine/history/index.ts";
-import { matchesFilters, parseFilters } from "../../engine/retention/index.ts";
+import { parseAlternatives, parseConditions } from "../../engine/retention/index.ts";
 import { control, type workers } from "../../formats/proto/index.ts";
 import {
   bind,
@@ -66,7 +66,7 @@ export function controlService(parts: ControlParts): Service {
     diskUsage: (request, call) =>
       told(
         (async () => {
-          const filters = parseFilters(someFilters(request.filter));
+          const anyOf = parseAlternatives(request.filter);
           const records = await builder.diskUsage(call);
           const newest = parts.now().getTime() - request.ageLimit / nanoseconds;
           const wanted = records.filter(
@@ -74,7 +74,7 @@ export function controlService(parts: ControlParts): Service {
               one.type !== "history" &&
               // After everything has been pruned clients expect nothing to be there.
               one.overhead !== true &&
-              matchesFilters(one, filters, parts.now()) &&
+              anyOf.holds(one, parts.now()) &&
               (request.ageLimit <= 0 || (one.lastUsedAt?.getTime() ?? 0) <= newest),
           );
           return { record: wanted.map(usageMessage) };
@@ -208,22 +208,18 @@ async function listWorkers(
 ): Promise<workers.WorkerRecord[]> {
   const worker = await parts.worker(call);
   const matches = (text: string) =>
-    text.split(",").every((one) => {
-      const match = /^(id|labels?\.(?:"([^"]+)"|([^=!~]+)))(?:(==|!=|~=)(.*))?$/.exec(one.trim());
-      if (!match) throw toStatus(new KilnError("REQUEST_INVALID", `${text} is not a filter`));
-      const [, key, quoted, plain, operator, wanted = ""] = match;
-      const found = key === "id" ? worker.ID : worker.Labels.get(quoted ?? plain ?? "");
-      const value = wanted.replace(/^"(.*)"$/, "$1");
-      if (operator === undefined) return found !== undefined;
+    parseConditions(text).every(({ field: [key = "", ...label], operator, value }) => {
+      const labels = /^labels?$/.test(key) ? worker.Labels : undefined;
+      const found = key === "id" ? worker.ID : labels?.get(label.join("."));
+      if (operator === "present") return found !== undefined;
       if (operator === "~=") return found !== undefined && pattern(value)(found) !== undefined;
       return (found === value) === (operator === "==");
     });
-  return filter.length === 0 || filter.some(matches) ? [worker] : [];
-}
-
-/** Clients send an empty one when they have none; a comma joins several. */
-function someFilters(filters: readonly string[]): readonly string[] {
-  return filters.flatMap((text) => text.split(",")).filter((text) => text.trim() !== "");
+  try {
+    return filter.length === 0 || filter.some(matches) ? [worker] : [];
+  } catch (error) {
+    throw toStatus(error);
+  }
 }
 
 function pruneFilterOf(request: control.PruneRequest): Parameters<Builder["prune"]>[0] {
@@ -234,7 +230,7 @@ function pruneFilterOf(request: control.PruneRequest): Parameters<Builder["prune
   const until = keepDuration > 0 ? [`until=${Math.ceil(keepDuration / nanoseconds)}ms`] : [];
   const limits = Object.fromEntries(Object.entries(sizes).filter(([, value]) => value > 0));
   // Clients know records of builds by another method, and delete them by it.
-  return { all, filters: [...someFilters(filter), ...until, "type!=history"], ...limits };
+  return { all, anyOf: filter, filters: [...until, "type!=history"], ...limits };
 }
 
 function usageMessage(record: UsageRecord): control.UsageRecord {
