@@ -19,29 +19,21 @@ export function parseHeredoc(word: string): HeredocStart | undefined {
   const names = plain.words(rest, noVariables);
   const written = raw.words(rest, noVariables);
   const [name] = names;
-  if (names.length !== 1 || written.length !== 1 || name === undefined) return undefined;
-  // A name that quoting changes was quoted: then its content is taken as it is.
-  const expand = written[0] === name;
+  const [quoted] = written;
+  if (name === undefined || quoted === undefined || names.length + written.length !== 2)
+    return undefined;
+  // A name that lost quotes was quoted: then its content is taken as it is. BuildKit: a backslash does not count.
+  const expand = countQuotes(quoted) === countQuotes(name);
   return { name, fileDescriptor: Number(word.slice(0, at)), expand, chomp };
 }
 
 /**
- * The heredocs that a line starts, in order. After `<<` the name may be the next word (BuildKit 0.22), though not after
- * `<<-`. A line that is no list of words, such as one with a broken quote, starts none.
+ * The heredocs that a line starts, in order: a name may have blanks before it (BuildKit 0.22), though not after `<<-`. A
+ * line that is no list of words, such as one with a broken quote, starts none.
  */
 export function heredocsOf(line: string): readonly HeredocStart[] {
-  const found: HeredocStart[] = [];
-  const words = wordsOf(line);
-  for (let at = 0; at < words.length; at++) {
-    const word = words[at] ?? "";
-    const isAlone = aloneSign.test(word) && at + 1 < words.length;
-    const start = parseHeredoc(isAlone ? `${word} ${words[++at]}` : word);
-    if (start !== undefined) found.push(start);
-  }
-  return found;
+  return wordsOf(line).flatMap((word) => parseHeredoc(word) ?? []);
 }
-
-const aloneSign = /^[0-9]*<<$/;
 
 function wordsOf(line: string): readonly string[] {
   try {
@@ -59,6 +51,10 @@ export function chompHeredoc(content: string): string {
 
 function noVariables(): undefined {
   return undefined;
+}
+
+function countQuotes(text: string): number {
+  return text.replace(/[^'"]/g, "").length;
 }
 
 function isDigit(char: number): boolean {

@@ -149,14 +149,22 @@ describe("heredocs", () => {
     ["RUN cat <<\t'EOF' > /x", "EOF", false],
     ["RUN cat 3<<  EOF", "EOF", true],
     ["RUN cat << -EOF", "-EOF", true],
+    ["RUN cat <<\\EOF", "EOF", true],
   ])("may have blanks before their name: %s", (line, name, expand) => {
     const { heredocs } = node(`${line}\na\n${name}\n`);
     expect(heredocs).toMatchObject([{ name, expand, chomp: false, content: "a\n" }]);
   });
 
-  it.each(["RUN cat <<- EOF", "RUN a << << B", "RUN a <<", 'RUN a "<<EOF', "RUN ${A <<EOF"])(
-    "are none where no name follows, or where the line is no list of words: %s",
-    (line) => expect(node(line).heredocs).toEqual([]),
+  it.each([
+    "RUN cat <<- EOF",
+    "RUN a << << B",
+    "RUN a <<",
+    'RUN a "<<" EOF',
+    "RUN a << ${B:-x}",
+    'RUN a "<<EOF',
+    "RUN ${A <<EOF",
+  ])("are none where no name follows, or where the line is no list of words: %s", (line) =>
+    expect(node(line).heredocs).toEqual([]),
   );
 
   it("are not in JSON form, nor in instructions that take none", () => {

@@ -143,7 +143,8 @@ class WordRun {
         return word;
       }
       const part = isPlain ? this.#text.slice(from, this.#at) : this.#special(char, rawEscapes);
-      if (isOutermost && (isPlain || char === "$")) this.#list?.add(part);
+      if (isOutermost && isPlain) this.#list?.addWritten(part);
+      else if (isOutermost && char === "$") this.#list?.add(part);
       else if (isOutermost) this.#list?.addQuoted(part);
       word += part;
     }

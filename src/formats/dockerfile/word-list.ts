@@ -7,6 +7,19 @@ export class WordList {
   #word = "";
   #open = false;
 
+  /** Characters of which blanks end the word, but for those after `<<`, which belong to it: a heredoc's name follows. */
+  addWritten(text: string): void {
+    let from = 0;
+    for (let at = text.indexOf("<<"); at !== -1; at = text.indexOf("<<", from)) {
+      let end = at + 2;
+      while (text[end] === " " || text[end] === "\t") end++;
+      this.add(text.slice(from, at));
+      this.addQuoted(text.slice(at, end));
+      from = end;
+    }
+    this.add(from === 0 ? text : text.slice(from));
+  }
+
   /** Characters of which blanks end the word. */
   add(text: string): void {
     for (let at = 0; at < text.length; ) {

@@ -5,7 +5,6 @@ import type { MountSpec, RunOptions, SecretSpec } from "./exec.ts";
 const capabilities = [
   "exec.meta.base",
   "exec.meta.cdi",
-  "exec.meta.cgroup.parent",
   "exec.meta.network",
   "exec.meta.proxyenv",
   "exec.meta.security",
@@ -57,7 +56,6 @@ export function capsOf(mounts: readonly MountSpec[], options: RunOptions): reado
   set = withCaps(set, network !== "sandbox", "exec.meta.network");
   set = withCaps(set, security !== "sandbox", "exec.meta.security");
   set = withCaps(set, options.ulimits?.length, "exec.meta.ulimit");
-  set = withCaps(set, options.cgroupParent, "exec.meta.cgroup.parent");
   set = withCaps(set, options.devices?.length, "exec.meta.cdi");
   set = withCaps(set, options.validExitCodes?.length, "exec.validexitcode");
   let list = listsBySet.get(set);

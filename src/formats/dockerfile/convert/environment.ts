@@ -41,8 +41,8 @@ export interface ConvertEnv {
   expand(word: string, variables: Variables, options?: ExpandOptions): string;
   /** As `expand` with the stage's variables, and warns of those that nothing defines. */
   expandNoted(word: string, stage: Stage, instruction: InstructionBase): string;
-  /** As `expandNoted`, splitting at blanks that are not quoted. */
-  expandListNoted(word: string, stage: Stage, instruction: InstructionBase): readonly string[];
+  /** As `expand`, splitting at blanks that are not quoted. */
+  expandList(word: string, variables: Variables): readonly string[];
   /** As `expandNoted`, for the content of inline files. */
   expandContentNoted(content: string, stage: Stage, instruction: InstructionBase): string;
 }

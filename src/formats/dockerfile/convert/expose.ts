@@ -9,7 +9,8 @@ import { goList } from "./go-format.ts";
 import { dockerfileError } from "./problem.ts";
 
 export const convertExpose: Converter<ExposeInstruction> = (stage, expose, env) => {
-  const words = expose.ports.flatMap((port) => env.expandListNoted(port, stage, expose));
+  // BuildKit does not warn here of variables that nothing defines.
+  const words = expose.ports.flatMap((port) => env.expandList(port, stage.files.variables));
   const ports: string[] = [];
   for (const word of words) {
     ports.push(...portsOf(word, expose.lines, env.linter));

@@ -89,8 +89,8 @@ export class StageEnvironment implements ConvertEnv {
     return isPlain(word) ? word : this.#noted(this.#expander.expand, word, stage, lines).word;
   }
 
-  expandListNoted(word: string, stage: Stage, { lines }: InstructionBase): readonly string[] {
-    return this.#noted(this.#expander.split, word, stage, lines).words;
+  expandList(word: string, variables: Variables): readonly string[] {
+    return this.#expander.split(word, variables).words;
   }
 
   expandContentNoted(content: string, stage: Stage, { lines }: InstructionBase): string {

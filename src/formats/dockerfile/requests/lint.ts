@@ -63,7 +63,7 @@ export async function lintDockerfile(
     ...(error === undefined ? {} : { buildError: errorJson(error) }),
   };
   const failed = error !== undefined || (checks.error && warnings.length > 0);
-  return { result, text: lintText(warnings, filename, new TextDecoder().decode(data)), failed };
+  return { result, text: lintText(warnings, filename, textOf(data)), failed };
 }
 
 /** Warnings for people, in the order of the file. */
@@ -114,6 +114,11 @@ function errorJson({
 
 function lineOf({ at }: LintWarning): number {
   return at[0]?.start ?? 0;
+}
+
+/** A byte order mark is part of the first line, as for the reference. */
+function textOf(data: Uint8Array): string {
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(data);
 }
 
 function toBase64(data: Uint8Array): string {

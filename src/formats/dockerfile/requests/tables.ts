@@ -24,7 +24,7 @@ export function outlineText({ name, description, args, secrets, ssh }: Outline):
 /** Which stages a file has. */
 export function targetsText({ targets }: TargetList): string {
   const rows = (targets ?? []).map(({ name = "", description = "", default: isDefault }) => [
-    isDefault ? `${name} (default)`.trim() : name || "-",
+    isDefault ? `${name} (default)`.trim() : name,
     description,
   ]);
   return columns([["TARGET", "DESCRIPTION"], ...rows], 1);
