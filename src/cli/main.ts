@@ -2,6 +2,7 @@
 import { abortReason } from "../base/index.ts";
 import { enterIsolation, parseIsolation } from "../engine/isolation/index.ts";
 import {
+  pluginFailure,
   readPluginStart,
   runCommandLine,
   type World,
@@ -83,12 +84,18 @@ function systemWorld(env: World["env"]): World {
 
 async function main(): Promise<number> {
   listenToSignals();
-  const { argv, env } = readPluginStart(process.argv.slice(2), process.env);
+  const start = readPluginStart(process.argv.slice(2), process.env);
+  const { argv, env } = start;
   const world = systemWorld(env);
   watchPluginSocket(env, () => controller.abort(abortReason("docker has gone")));
   try {
     return await runCommandLine(argv, world);
   } catch (error) {
+    const said = await pluginFailure(error, start);
+    if (said) {
+      world.stderr.write(said.text);
+      return said.exitCode;
+    }
     const debug = argv.includes("--debug") || argv.includes("-D");
     world.stderr.write(errorText(error, { style: world.stderr.style, debug }));
     return exitCodeOf(error);

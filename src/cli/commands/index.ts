@@ -14,10 +14,11 @@ import {
 } from "../flags/index.ts";
 import { type Command, sayWarning, type World } from "./command.ts";
 import type { Entry } from "./entry.ts";
+import type { PluginStart } from "./plugin/plugin-mode.ts";
 import { root } from "./root.ts";
 
 export type { Command, RunWorld, World } from "./command.ts";
-export { readPluginStart, watchPluginSocket } from "./plugin/plugin-mode.ts";
+export { type PluginStart, readPluginStart, watchPluginSocket } from "./plugin/plugin-mode.ts";
 export { root };
 
 const rootFlags = {
@@ -137,6 +138,17 @@ function countWords({ min, max }: { min: number; max: number }): string {
   if (max === 0) return "no arguments";
   if (min === max) return `exactly ${words(min)}`;
   return max === Number.POSITIVE_INFINITY ? `at least ${words(min)}` : `${min} to ${words(max)}`;
+}
+
+/** How a failure is told where Kiln stands in buildx's place; undefined where it does not. */
+export async function pluginFailure(
+  error: unknown,
+  { argv, env, byDocker }: PluginStart,
+): Promise<{ readonly text: string; readonly exitCode: number } | undefined> {
+  if (env["KILN_PLUGIN"] !== "buildx") return undefined;
+  const { buildxFailure } = await import("./plugin/buildx-failure.ts");
+  const command = argv.find((word) => !word.startsWith("-"));
+  return buildxFailure(error, { command, byDocker });
 }
 
 /** Candidates for the last word; docker puts the plugin's name before the others. */

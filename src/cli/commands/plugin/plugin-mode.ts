@@ -8,6 +8,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export interface PluginStart {
   readonly argv: readonly string[];
   readonly env: Environment;
+  /** Docker has called, not a user by the plugin's name. */
+  readonly byDocker: boolean;
 }
 
 /** Docker's global flags that take a value, and the variables that say the same. */
@@ -30,7 +32,7 @@ const valueFlags: Readonly<Record<string, string | undefined>> = {
  */
 export function readPluginStart(argv: readonly string[], env: Environment): PluginStart {
   const name = env["KILN_PLUGIN"];
-  if (!name) return { argv, env };
+  if (!name) return { argv, env, byDocker: false };
   const said: Record<string, string | undefined> = {};
   const kept: string[] = [];
   let at = 0;
@@ -50,8 +52,9 @@ export function readPluginStart(argv: readonly string[], env: Environment): Plug
     else kept.push(word);
   }
   const rest = argv.slice(at);
-  const own = rest[0] === name ? rest.slice(1) : rest;
-  return { argv: [...kept, ...own], env: { ...env, ...said } };
+  const byDocker = rest[0] === name;
+  const own = byDocker ? rest.slice(1) : rest;
+  return { argv: [...kept, ...own], env: { ...env, ...said }, byDocker };
 }
 
 function splitOnce(word: string): readonly [string, string | undefined] {

@@ -1,0 +1,67 @@
+// Scripts that call docker buildx look for its words and exit codes.
+import { expect, it } from "vitest";
+import { abortReason, KilnError } from "../../../base/index.ts";
+import { fromStatus, StatusError, statusCodes } from "../../../remote/grpc/index.ts";
+import { buildxFailure } from "./buildx-failure.ts";
+
+const failed = fromStatus(
+  new StatusError(
+    statusCodes.UNKNOWN,
+    'failed to solve: process "/bin/sh -c false" did not complete successfully: exit code: 1',
+  ),
+);
+const mistake = new KilnError("DOCKERFILE_INVALID", "unknown instruction: FOO", {
+  at: { file: "Dockerfile", line: 2, text: "FROM a\nFOO b\n" },
+});
+
+it.each([
+  [
+    "build",
+    failed,
+    'ERROR: failed to build: failed to solve: process "/bin/sh -c false" did not complete successfully: exit code: 1\n',
+  ],
+  [
+    "bake",
+    failed,
+    'ERROR: failed to solve: process "/bin/sh -c false" did not complete successfully: exit code: 1\n',
+  ],
+  [
+    "build",
+    mistake,
+    "Dockerfile:2\n--------------------\n   1 |     FROM a\n   2 | >>> FOO b\n   3 |     \n--------------------\nERROR: failed to build: failed to solve: unknown instruction: FOO\n",
+  ],
+  [
+    "ls",
+    new KilnError("BUILDER_NOT_FOUND", 'no builder "x" found', { hint: "See kiln ls" }),
+    'ERROR: no builder "x" found\nhint: See kiln ls\n',
+  ],
+  [
+    "build",
+    new KilnError("FLAG_INVALID", "invalid progress mode bad"),
+    "ERROR: invalid progress mode bad\n",
+  ],
+])("%s: %s", (command, error, text) => {
+  expect(buildxFailure(error, { command, byDocker: true })).toEqual({ text, exitCode: 1 });
+});
+
+it("a build that was given up says so, with exit code 130", () => {
+  const error = abortReason("interrupted");
+  expect(buildxFailure(error, { command: "build", byDocker: true })).toEqual({
+    text: "ERROR: failed to build: failed to solve: Canceled: context canceled\n",
+    exitCode: 130,
+  });
+});
+
+it("flags that docker does not know are docker's to complain of", () => {
+  const error = new KilnError("FLAG_INVALID", "unknown flag: --nope", { hint: "Run --help" });
+  expect(buildxFailure(error, { command: "build", byDocker: true })).toEqual({
+    text: "unknown flag: --nope\n\nRun --help\n",
+    exitCode: 125,
+  });
+  expect(buildxFailure(error, { command: "build", byDocker: false })?.exitCode).toBe(1);
+});
+
+it("what should not have happened is told as what it is", () => {
+  const error = new TypeError("x is not a function");
+  expect(buildxFailure(error, { command: "build", byDocker: true })).toBeUndefined();
+});

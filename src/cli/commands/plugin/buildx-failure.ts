@@ -1,0 +1,53 @@
+// Failures in the words and exit codes of docker buildx, for scripts that call Kiln by its name.
+import { isAbortError, isKilnError, type KilnError } from "../../../base/index.ts";
+import { StatusError } from "../../../remote/grpc/index.ts";
+import { readSources, sourceText } from "../buildctl/source-excerpt.ts";
+
+export interface SaidFailure {
+  /** Ends in a line break. */
+  readonly text: string;
+  readonly exitCode: number;
+}
+
+/** What docker's own reader of flags complains of, with its exit code; the rest is checked later, by buildx. */
+const flagMistake = /^(unknown flag|unknown shorthand flag|flag needs an argument)/;
+const flagExitCode = 125;
+
+/**
+ * `command` is the line's first word that is no flag, `byDocker` whether docker has called, which reads flags as its own.
+ * Undefined for what should not have happened.
+ */
+export function buildxFailure(
+  error: unknown,
+  { command, byDocker }: { readonly command: string | undefined; readonly byDocker: boolean },
+): SaidFailure | undefined {
+  const building = command === "build" || command === "b" ? "failed to build: " : "";
+  const solving = building !== "" || command === "bake" || command === "f";
+  if (isAbortError(error)) {
+    const words = solving ? `${building}failed to solve: Canceled: ` : "";
+    return { text: `ERROR: ${words}context canceled\n`, exitCode: 130 };
+  }
+  if (!isKilnError(error)) return undefined;
+  if (byDocker && flagMistake.test(error.message))
+    return { text: `${error.message}\n\n${error.hint ?? ""}\n`, exitCode: flagExitCode };
+  const texts = [error, ...error.others].map((one) => {
+    const status = one.cause instanceof StatusError ? one.cause : undefined;
+    const asked = one.code === "FLAG_INVALID" ? "" : building;
+    const solved = solving && (status || one.at) ? "failed to solve: " : "";
+    const message = (status?.message ?? one.message).replace(/^failed to solve: /, "");
+    return `${excerpt(one, status)}ERROR: ${asked}${solved}${message}\n${hintText(one)}`;
+  });
+  return { text: texts.join(""), exitCode: 1 };
+}
+
+function excerpt({ at }: KilnError, status: StatusError | undefined): string {
+  const told = status ? readSources(status) : [];
+  if (told.length > 0) return told.map(sourceText).join("");
+  if (at?.text === undefined) return "";
+  const ranges = [{ start: at.line, end: at.endLine ?? at.line }];
+  return sourceText({ file: at.file, text: at.text, ranges });
+}
+
+function hintText({ hint }: KilnError): string {
+  return hint === undefined ? "" : `hint: ${hint}\n`;
+}
