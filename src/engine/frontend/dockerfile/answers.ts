@@ -5,6 +5,7 @@ import { closest, goJson, KilnError } from "../../../base/index.ts";
 import {
   type ConvertIo,
   type ConvertOptions,
+  describeJson,
   describeText,
   dumpDockerfile,
   lintDockerfile,
@@ -41,8 +42,8 @@ const answerers: Readonly<Record<string, Answerer>> = {
     json: await dumpDockerfile(data, options, io),
   }),
   "frontend.subrequests.describe": async () => ({
-    json: requestDescriptions,
-    text: describeText(requestDescriptions),
+    json: describeJson(),
+    text: describeText(),
   }),
 };
 

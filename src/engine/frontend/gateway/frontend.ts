@@ -13,6 +13,7 @@ import {
   formatReference,
   hostPlatform,
   parseReference,
+  withDefaultTag,
 } from "../../../formats/oci/index.ts";
 import type { Frontend } from "../frontend.ts";
 import { isStandardFrontend } from "../standard.ts";
@@ -92,7 +93,7 @@ async function runFrontend(
   if (depth >= maxDepth)
     throw new KilnError("REQUEST_INVALID", `more than ${maxDepth} frontends that run each other`);
   const platform = bridge.platforms[0] ?? hostPlatform(process.arch);
-  const logName = `resolve image config for docker-image://${source}`;
+  const logName = `resolve image config for docker-image://${formatReference(withDefaultTag(parseReference(source)))}`;
   const found = await bridge.resolveImage(source, { platform, logName }, call);
   const config = found.config.config ?? {};
   checkCapabilities(attrs, config);

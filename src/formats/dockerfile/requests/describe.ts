@@ -1,4 +1,5 @@
 // The sub-request `frontend.subrequests.describe`: which sub-requests there are.
+import { columns } from "./tables.ts";
 
 /** One sub-request, as BuildKit's clients expect it. */
 export interface RequestDescription {
@@ -54,11 +55,21 @@ export const requestDescriptions: readonly RequestDescription[] = [
   },
 ];
 
-/** The list for people. */
-export function describeText(
-  requests: readonly RequestDescription[] = requestDescriptions,
-): string {
-  return requests
-    .map(({ name, version, description }) => `${name}@${version}: ${description}\n`)
-    .join("");
+/** The list for people: names without what all of them begin with. */
+export function describeText(): string {
+  const rows = requestDescriptions.map(({ name, version, description }) => [
+    name.replace(/^frontend\./, ""),
+    version,
+    description,
+  ]);
+  return columns([["NAME", "VERSION", "DESCRIPTION"], ...rows], 1);
+}
+
+/** The list for programs: Go writes what is not there as null, and descriptions that are empty. */
+export function describeJson(): readonly unknown[] {
+  return requestDescriptions.map(({ name, version, type, description, opts, metadata }) => ({
+    ...{ name, version, type, description, opts: opts ?? null, inputs: null },
+    metadata: metadata.map((one) => ({ ...one, description: "" })),
+    refs: null,
+  }));
 }

@@ -2,6 +2,7 @@
 import { expect, it } from "vitest";
 import type { ConvertIo, ConvertOptions } from "../convert/index.ts";
 import {
+  describeJson,
   describeText,
   dumpDockerfile,
   lintDockerfile,
@@ -120,5 +121,26 @@ it("a dump has every op by its digest", async () => {
 });
 
 it("all sub-requests are listed", () => {
-  expect(describeText().split("\n")).toHaveLength(6);
+  expect(describeText().split("\n")).toEqual([
+    "NAME                 VERSION DESCRIPTION",
+    "outline              1.0.0   List all parameters current build target supports",
+    "targets              1.0.0   List all targets current build supports",
+    "lint                 1.0.0   Lint a Dockerfile",
+    "convertllb           0.1.0   Convert Dockerfile to LLB",
+    "subrequests.describe 1.0.0   List available subrequest types",
+    "",
+  ]);
+  expect(describeJson()[4]).toEqual({
+    name: "frontend.subrequests.describe",
+    version: "1.0.0",
+    type: "rpc",
+    description: "List available subrequest types",
+    opts: null,
+    inputs: null,
+    metadata: [
+      { name: "result.json", description: "" },
+      { name: "result.txt", description: "" },
+    ],
+    refs: null,
+  });
 });

@@ -39,7 +39,7 @@ function argRow({
 }
 
 /** Every column as wide as its widest cell and the gap; the last one as it is. Go's text/tabwriter. */
-function columns(rows: readonly (readonly string[])[], gap: number): string {
+export function columns(rows: readonly (readonly string[])[], gap: number): string {
   const length = (cell = "") => [...cell].length;
   const widths = (rows[0] ?? []).map(
     (_, at) => Math.max(...rows.map((row) => length(row[at]))) + gap,
