@@ -9,3 +9,4 @@ export {
 export { createRecordFilter } from "./filters.ts";
 export { type Hear, type History, type HistoryOptions, openHistory } from "./history.ts";
 export { type FailureFacts, wireError } from "./wire-errors.ts";
+export { wireWords } from "./wire-words.ts";

@@ -33,11 +33,11 @@ it.each([
   [
     "ls",
     new KilnError("BUILDER_NOT_FOUND", 'no builder "x" found', { hint: "See kiln ls" }),
-    'ERROR: no builder "x" found\nhint: See kiln ls\n',
+    'ERROR: no builder "x" found\nhint: See docker buildx ls\n',
   ],
   [
     "build",
-    new KilnError("FLAG_INVALID", "invalid progress mode bad"),
+    new KilnError("FLAG_INVALID", 'invalid value "bad" for --progress: no such mode'),
     "ERROR: invalid progress mode bad\n",
   ],
 ])("%s: %s", (command, error, text) => {

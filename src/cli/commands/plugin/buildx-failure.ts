@@ -2,6 +2,7 @@
 import { isAbortError, isKilnError, type KilnError } from "../../../base/index.ts";
 import { StatusError } from "../../../remote/grpc/index.ts";
 import { readSources, sourceText } from "../buildctl/source-excerpt.ts";
+import { buildxHint, buildxWords } from "./buildx-words.ts";
 
 export interface SaidFailure {
   /** Ends in a line break. */
@@ -29,13 +30,17 @@ export function buildxFailure(
   }
   if (!isKilnError(error)) return undefined;
   if (byDocker && flagMistake.test(error.message))
-    return { text: `${error.message}\n\n${error.hint ?? ""}\n`, exitCode: flagExitCode };
+    return {
+      text: `${error.message}\n\n${buildxHint(error.hint ?? "")}\n`,
+      exitCode: flagExitCode,
+    };
   const texts = [error, ...error.others].map((one) => {
     const status = one.cause instanceof StatusError ? one.cause : undefined;
     const asked = one.code === "FLAG_INVALID" ? "" : building;
     const solved = solving && (status || one.at) ? "failed to solve: " : "";
-    const message = (status?.message ?? one.message).replace(/^failed to solve: /, "");
-    return `${excerpt(one, status)}ERROR: ${asked}${solved}${message}\n${hintText(one)}`;
+    const message = status?.message ?? buildxWords(one);
+    const said = solved === "" ? message : message.replace(/^failed to solve: /, "");
+    return `${excerpt(one, status)}ERROR: ${asked}${solved}${said}\n${hintText(one)}`;
   });
   return { text: texts.join(""), exitCode: 1 };
 }
@@ -49,5 +54,5 @@ function excerpt({ at }: KilnError, status: StatusError | undefined): string {
 }
 
 function hintText({ hint }: KilnError): string {
-  return hint === undefined ? "" : `hint: ${hint}\n`;
+  return hint === undefined ? "" : `hint: ${buildxHint(hint)}\n`;
 }
