@@ -303,9 +303,10 @@ class WordRun {
   /** Letters, digits and underscores; or digits alone; or one of the shell's special parameters. */
   #name(): string {
     namePattern.lastIndex = this.#at;
-    const found = namePattern.exec(this.#text)?.[0] ?? "";
-    this.#at += found.length;
-    return found;
+    if (!namePattern.test(this.#text)) return "";
+    const start = this.#at;
+    this.#at = namePattern.lastIndex;
+    return this.#text.slice(start, this.#at);
   }
 
   #value(name: string): string | undefined {

@@ -19,13 +19,15 @@ export interface MountSpec {
   /** Absent is the empty file system. */
   readonly source?: Output | undefined;
   /** Path in the source; absent is all of it. */
-  readonly selector?: string;
+  readonly selector?: string | undefined;
   readonly readonly?: boolean | undefined;
   /** Changes are thrown away. */
-  readonly noOutput?: boolean;
-  readonly cache?: { readonly id: string; readonly sharing: "shared" | "private" | "locked" };
+  readonly noOutput?: boolean | undefined;
+  readonly cache?:
+    | { readonly id: string; readonly sharing: "shared" | "private" | "locked" }
+    | undefined;
   /** Bytes; 0 for no limit. */
-  readonly tmpfs?: { readonly size: number };
+  readonly tmpfs?: { readonly size: number } | undefined;
 }
 
 /** A secret as a file (`target`), as a variable (`env`), or both. */

@@ -11,7 +11,7 @@ import type { ConvertOptions } from "./options.ts";
 import type { PlannedStage } from "./plan.ts";
 import type { BuildPlatforms } from "./platforms.ts";
 import { imageParts, type StageStart } from "./stage.ts";
-import { placesOf } from "./step.ts";
+import { describedBy, placesOf } from "./step.ts";
 import { stepName } from "./step-name.ts";
 
 export interface BaseScope {
@@ -74,14 +74,16 @@ async function imageBase(
   const { options, linter } = scope;
   const { reference, config, parts, isEmpty } = await scope.images.find(name, platform);
   const actual = implicitPlatform(stage, config, platform, scope);
-  const begun = {
+  const begin = (files: State, steps: number): StageStart => ({
+    files,
     image: parts.image,
     config: parts.config,
     history: parts.history,
     platform: actual,
     baseImage: config,
-  };
-  if (isEmpty) return { ...begun, files: scratch(), steps: 0 };
+    steps,
+  });
+  if (isEmpty) return begin(scratch(), 0);
   warnOfBasePlatform(stage, actual, config, linter);
   const naming = {
     stageName: stage.shownName,
@@ -93,12 +95,11 @@ async function imageBase(
   const step = { index, platform: actual, variables: noVariables, onBuild: false };
   const files = image(reference, {
     platform: actual,
-    name: stepName(`FROM ${reference}`, naming, step),
-    description: { "com.docker.dockerfile.v1.command": stage.from?.code ?? "" },
+    description: describedBy(stepName(`FROM ${reference}`, naming, step), stage.from?.code ?? ""),
     locations: placesOf(stage.lines, scope),
     resolveMode: options.imageResolveMode ?? "default",
   });
-  return { ...begun, files, steps: stage.steps === 0 ? 0 : index };
+  return begin(files, stage.steps === 0 ? 0 : index);
 }
 
 const noVariables: ReadonlyMap<string, string> = new Map();

@@ -13,7 +13,7 @@ export function joinPaths(...parts: readonly string[]): string {
 
 /** The shortest path that means the same. Go's path.Clean. */
 export function cleanPath(path: string): string {
-  if (clean.test(path)) return path;
+  if (path === "/" || clean.test(path)) return path;
   const normal = posix.normalize(path);
   return normal.length > 1 && normal.endsWith("/") ? normal.slice(0, -1) : normal;
 }

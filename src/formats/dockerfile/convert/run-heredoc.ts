@@ -56,7 +56,7 @@ function scriptMount(stage: Stage, name: string, data: string): MountSpec {
     target: scriptDir,
     readonly: true,
     selector: "/",
-    ...(script.output ? { source: script.output } : {}),
+    source: script.output,
   };
 }
 

@@ -19,13 +19,16 @@ export interface ConvertedMounts {
   readonly ssh: readonly SshSpec[];
 }
 
+/** The mounts of an instruction, behind those of `before`. */
 export function convertMounts(
   stage: Stage,
   run: RunInstruction,
   mounts: readonly RunMount[],
+  before: readonly MountSpec[],
   env: ConvertEnv,
 ): ConvertedMounts {
-  const out = { mounts: [] as MountSpec[], secrets: [] as SecretSpec[], ssh: [] as SshSpec[] };
+  if (mounts.length === 0) return { mounts: before, secrets: none, ssh: none };
+  const out = { mounts: [...before], secrets: [] as SecretSpec[], ssh: [] as SshSpec[] };
   for (const [at, mount] of mounts.entries()) {
     if (mount.type === "secret") out.secrets.push(secretSpec(run, mount, env));
     else if (mount.type === "ssh") out.ssh.push(sshSpec(run, mount, out.ssh.length, env));
@@ -36,6 +39,8 @@ export function convertMounts(
   }
   return out;
 }
+
+const none: readonly never[] = [];
 
 /** A cache without a source begins empty, which is a source too: what `scratch` means in the file. */
 function namesSource({ from, type }: RunMount): boolean {
@@ -59,15 +64,18 @@ function fileMount(
   const shown = source === "/" && owned ? ownedCache(files, mount) : files;
   const selector = source !== "/" ? source : owned ? "/cache" : undefined;
   noteUse(source, from, env);
-  const spec: { -readonly [Key in keyof MountSpec]: MountSpec[Key] } = { target };
-  if (shown.output !== undefined) spec.source = shown.output;
-  if (selector !== undefined) spec.selector = selector;
-  if (mount.readOnly) spec.readonly = true;
-  else if (mount.type === "bind") spec.noOutput = true;
-  if (mount.type === "tmpfs") spec.tmpfs = { size: mount.sizeLimit };
-  if (mount.type === "cache")
-    spec.cache = { id: cacheId(mount, env), sharing: mount.sharing || "shared" };
-  return spec;
+  return {
+    target,
+    source: shown.output,
+    selector,
+    readonly: mount.readOnly,
+    noOutput: !mount.readOnly && mount.type === "bind",
+    cache:
+      mount.type === "cache"
+        ? { id: cacheId(mount, env), sharing: mount.sharing || "shared" }
+        : undefined,
+    tmpfs: mount.type === "tmpfs" ? { size: mount.sizeLimit } : undefined,
+  };
 }
 
 function filesOf(mount: RunMount, from: SourceFiles | undefined, env: ConvertEnv): State {

@@ -8,7 +8,7 @@ import { proxyEnvOf } from "./proxy.ts";
 import { runScript } from "./run-heredoc.ts";
 import { convertMounts } from "./run-mounts.ts";
 import { commandLine, type Stage } from "./stage.ts";
-import { nextStep } from "./step.ts";
+import { describedBy, nextStep } from "./step.ts";
 import { withUpperKeyword } from "./step-name.ts";
 
 export const convertRun: Converter<RunInstruction> = (stage, run, env) => {
@@ -23,19 +23,18 @@ export const convertRun: Converter<RunInstruction> = (stage, run, env) => {
   const hidden = env.naming.showPlatform && stage.files.ownPlatform === undefined;
   const naming = hidden ? { ...env.naming, showPlatform: false } : env.naming;
   const { name, locations } = nextStep(stage, runName(script.words, masked, env), run, env, naming);
-  const converted = convertMounts(stage, run, mounts, env);
+  const converted = convertMounts(stage, run, mounts, script.mounts, env);
   const { runSettings: shared, options } = env;
   stage.files = stage.files.run(args, {
-    name,
     locations,
-    description: { "com.docker.dockerfile.v1.command": run.code },
+    description: describedBy(name, run.code),
     ignoreCache: env.ignoreCache,
     secrets: converted.secrets,
     ssh: converted.ssh,
     network: networkOf(run, env),
     security: run.security,
     devices: run.devices.map(({ name, required }) => ({ name, optional: !required })),
-    mounts: [...script.mounts, ...converted.mounts, ...shared.mounts],
+    mounts: converted.mounts.concat(shared.mounts),
     proxyEnv: shared.proxyEnv,
     extraHosts: options.extraHosts,
     ulimits: options.ulimits,

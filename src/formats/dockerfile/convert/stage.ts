@@ -111,11 +111,14 @@ export function imageOf({ image, config, history }: Stage): ImageConfig {
   return { ...image, config, ...(history.length === 0 ? {} : { history: history.toArray() }) };
 }
 
+const usualShell = ["/bin/sh", "-c"] as const;
+const windowsShell = ["cmd", "/S", "/C"] as const;
+
 /** The shell that shell forms are given to. */
 export function shellOf(stage: Stage): readonly string[] {
   const shell = stage.config.Shell ?? [];
   if (shell.length > 0) return shell;
-  return stage.image.os === "windows" ? ["cmd", "/S", "/C"] : ["/bin/sh", "-c"];
+  return stage.image.os === "windows" ? windowsShell : usualShell;
 }
 
 /** Arguments as the process gets them: words of the shell form joined and given to the shell. */

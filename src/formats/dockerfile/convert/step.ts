@@ -46,6 +46,11 @@ export function processedName(stage: Stage, instruction: InstructionBase, env: C
   }
 }
 
+/** What is said of a step that has a name and is an instruction's own. */
+export function describedBy(name: string, code: string): Readonly<Record<string, string>> {
+  return { "com.docker.dockerfile.v1.command": code, "llb.customname": name };
+}
+
 /** An instruction's lines as a definition's source map has them: one range a line. */
 export function placesOf(
   lines: LineRange,
