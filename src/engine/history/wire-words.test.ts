@@ -7,6 +7,24 @@ import { wireError } from "./wire-errors.ts";
 const at = { file: "Dockerfile", line: 3, text: "" };
 
 it.each<[ErrorCode, string, KilnErrorOptions, string]>([
+  [
+    "DOCKERFILE_INVALID",
+    "unknown flag: --chwn",
+    { at, details: { parsing: 1 }, hint: "Did you mean --chown?" },
+    "dockerfile parse error on line 3: unknown flag: --chwn (did you mean chown?)",
+  ],
+  [
+    "DOCKERFILE_INVALID",
+    'target stage "a" could not be found',
+    { hint: 'Did you mean "b c"?' },
+    'target stage "a" could not be found (did you mean b c?)',
+  ],
+  [
+    "DOCKERFILE_INVALID",
+    "invalid network mode",
+    { hint: "Use one of default, none." },
+    "invalid network mode",
+  ],
   ["UNSUPPORTED", 'there is no output type "x"', {}, 'exporter "x" could not be found'],
   ["UNSUPPORTED", 'there is no cache type "x"', {}, 'unknown cache exporter: "x"'],
   [

@@ -55,11 +55,19 @@ const wordings: readonly Wording[] = [
   },
 ];
 
+/** BuildKit has no hints: what its messages end with where a word was misspelt. Names of flags have no dashes there. */
+function suggestion(hint = ""): string {
+  const [, quoted, bare = quoted] =
+    /^Did you mean (?:"([^"]+)"|(?:the stage )?(\S+))\?$/.exec(hint) ?? [];
+  return bare === undefined ? "" : ` (did you mean ${bare.replace(/^--/, "")}?)`;
+}
+
 /** The message that goes over the wire; Kiln's own goes along among the details. */
 export function wireWords(error: KilnError): string {
-  for (const { code, ours, theirs } of wordings) {
-    const match = code === error.code ? ours.exec(error.message) : null;
-    if (match) return theirs(match, error);
+  const { code, message, hint } = error;
+  for (const { code: known, ours, theirs } of wordings) {
+    const match = known === code ? ours.exec(message) : null;
+    if (match) return `${theirs(match, error)}${suggestion(hint)}`;
   }
-  return error.message;
+  return `${message}${suggestion(hint)}`;
 }
