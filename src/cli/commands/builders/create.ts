@@ -91,14 +91,14 @@ async function leave(
   const { name, node } = request;
   if (name === undefined)
     throw new KilnError("BUILDER_INVALID", "leave requires instance name", { hint: "Add --name." });
+  if (node === undefined)
+    throw new KilnError("BUILDER_INVALID", "leave requires node name", { hint: "Add --node." });
   const record = known.store.read(name);
   if (!record)
     throw new KilnError(
       "BUILDER_NOT_FOUND",
       `failed to find instance ${JSON.stringify(name)} for leave`,
     );
-  if (node === undefined)
-    throw new KilnError("BUILDER_INVALID", "leave requires node name", { hint: "Add --node." });
   const left = withoutNode(record, node);
   await known.store.change((change) => change.save(left), world.call);
   return 0;

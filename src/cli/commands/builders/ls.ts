@@ -3,6 +3,7 @@ import { goJson } from "../../../base/index.ts";
 import { parseTemplate } from "../../../formats/template/index.ts";
 import { tableText } from "../../report/index.ts";
 import { type Command, defineCommand, type RunWorld } from "../command.ts";
+import { rowStruct } from "../machine/row-format.ts";
 import { askEmbedded } from "./builder.ts";
 import { activityText, builderDocument } from "./builder-documents.ts";
 import { type BuilderView, platformNames, shortPlatforms, viewBuilder } from "./builder-views.ts";
@@ -85,9 +86,13 @@ export function formatted(views: readonly BuilderView[], format: string, noTrunc
   const body = format.slice(asTable?.[0].length ?? 0) || standard;
   const template = parseTemplate(body.replaceAll("\\t", "\t").replaceAll("\\n", "\n"));
   const look = { marks: Boolean(asTable), short: Boolean(asTable) && !noTrunc };
-  const rows = views.flatMap((view) => rowsOf(view, look)).map((row) => template.execute(row));
+  const rows = views
+    .flatMap((view) => rowsOf(view, look))
+    .map((row) => template.execute(rowStruct(row, headings)));
   if (!asTable) return rows.map((row) => `${row}\n`).join("");
-  const lines = [template.execute(headings), ...rows].map((row) => row.split("\t"));
+  const lines = [template.execute(rowStruct(headings, headings)), ...rows].map((row) =>
+    row.split("\t"),
+  );
   return tableText(lines, table.gap, table.least);
 }
 

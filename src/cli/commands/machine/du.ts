@@ -6,6 +6,7 @@ import { ageText, sizeText, tableText } from "../../report/index.ts";
 import { goTime, tabbedText } from "../buildctl/tabbed-text.ts";
 import { openBuilder } from "../builders/builder.ts";
 import { type Command, defineCommand } from "../command.ts";
+import { rowStruct } from "./row-format.ts";
 import { matchesFilters, parseFilters } from "./usage.ts";
 
 export const du: Command = defineCommand({
@@ -27,6 +28,8 @@ export const du: Command = defineCommand({
     },
   },
   async run({ values }, _args, world) {
+    if (values.verbose && values.format !== "")
+      throw new KilnError("FLAG_INVALID", "--format and --verbose cannot be used together");
     const print = printer(values.verbose ? "pretty" : values.format || "table");
     const filters = parseFilters(values.filter);
     await using builder = await openBuilder(world);
@@ -60,11 +63,11 @@ function printer(format: string): Printer {
   return (records, now) => {
     const rows = records.map((record) => {
       const row = templateRow(record, now);
-      return template.execute(asTable ? marked(row, record) : row);
+      return template.execute(rowStruct(asTable ? marked(row, record) : row, headings));
     });
     if (!asTable) return rows.map((row) => `${row}\n`).join("");
     return tableText(
-      [template.execute(headings), ...rows].map((row) => row.split("\t")),
+      [template.execute(rowStruct(headings, headings)), ...rows].map((row) => row.split("\t")),
       3,
       10,
     );

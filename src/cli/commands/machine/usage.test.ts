@@ -2,6 +2,7 @@
 import { describe, expect, it, test } from "vitest";
 import type { UsageRecord } from "../../../api/index.ts";
 import { namesRecords } from "../../../engine/retention/index.ts";
+import { rowsText } from "./row-format.ts";
 import { matchesFilters, parseFilters, pruneFilter } from "./usage.ts";
 
 const now = new Date(Date.UTC(2026, 0, 2));
@@ -93,4 +94,17 @@ test("prune asks for what was given and nothing else", () => {
     maxUsedSpace: 2,
     minFreeSpace: 3,
   });
+});
+
+it.each(["{{.Nope}}", "table {{.ID}} {{.Nope}}"])(
+  "rows have no field that %s asks for",
+  (format) => {
+    expect(() => rowsText(format, [{ ID: "a" }], { ID: "ID", Size: "SIZE" }, ["ID"])).toThrow(
+      "there is no field .Nope",
+    );
+  },
+);
+
+it("a field that a row lacks is empty", () => {
+  expect(rowsText("{{.ID}}:{{.Size}}", [{ ID: "a" }], { ID: "ID", Size: "SIZE" }, [])).toBe("a:\n");
 });
