@@ -160,7 +160,6 @@ describe("heredocs", () => {
     "RUN a << << B",
     "RUN a <<",
     'RUN a "<<" EOF',
-    "RUN a << ${B:-x}",
     'RUN a "<<EOF',
     "RUN ${A <<EOF",
   ])("are none where no name follows, or where the line is no list of words: %s", (line) =>

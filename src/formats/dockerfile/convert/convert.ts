@@ -66,7 +66,8 @@ function refuseWarnings({ options, warnings }: Linter): void {
 
 /** A linter with the options of the file or, before these, of the caller. */
 export function openLinter(data: Uint8Array, options: ConvertOptions): Linter {
-  const words = options.check ?? detectCheck(data)?.value ?? "";
+  // BuildKit: what stands behind a blank in the directive does not count.
+  const words = options.check ?? detectCheck(data)?.value.split(" ", 1)[0] ?? "";
   const parsed = parseLintOptions(words);
   if (typeof parsed === "string") throw dockerfileError(`failed to parse check options: ${parsed}`);
   return createLinter(parsed);

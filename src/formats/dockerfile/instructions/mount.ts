@@ -72,6 +72,7 @@ export function parseMount(text: string, expand: ExpandWord): RunMount {
 
 /** What can be said of a `--mount` value before its variables are known. Throws a `Mistake`. */
 export function precheckMount(text: string): void {
+  if (text === "") throw new Mistake("failed to parse csv mounts: there is nothing in --mount=");
   if (!/["$]/.test(text)) return;
   for (const field of mountFields(text)) {
     const sign = field.indexOf("=");

@@ -3,7 +3,7 @@ import { KilnError } from "../../../base/index.ts";
 import type { LineRange } from "../ast.ts";
 import { openLinter, runConversion } from "../convert/convert.ts";
 import type { ConvertIo, ConvertOptions } from "../convert/options.ts";
-import type { LintWarning } from "../lint/index.ts";
+import { createLinter, type LintWarning } from "../lint/index.ts";
 import { excerpt } from "./excerpt.ts";
 import { type LocationJson, locationJson } from "./result-json.ts";
 
@@ -46,10 +46,11 @@ export async function lintDockerfile(
   io: ConvertIo,
 ): Promise<LintAnswer> {
   const filename = options.filename ?? "Dockerfile";
-  const found = { linter: openLinter(data, options) };
-  const error = await findError(() =>
-    runConversion(data, { ...options, allStages: !options.target }, io, found),
-  );
+  const found = { linter: createLinter() };
+  const error = await findError(async () => {
+    found.linter = openLinter(data, options);
+    await runConversion(data, { ...options, allStages: !options.target }, io, found);
+  });
   const { warnings, options: checks } = found.linter;
   const source = {
     filename,

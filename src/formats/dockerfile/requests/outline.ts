@@ -86,12 +86,10 @@ function withNeeds(
   own: ReadonlyMap<string, OutlineArg>,
   { declared }: GlobalArgs,
 ): ReadonlySet<string> {
-  const all = new Set<string>();
-  const open = [...names];
-  for (let name = open.pop(); name !== undefined; name = open.pop()) {
-    if (all.has(name)) continue;
-    all.add(name);
-    if (!own.has(name)) open.push(...(declared.get(name)?.needs ?? []));
+  const all = new Set(names);
+  // What is added meanwhile is visited too.
+  for (const name of all) {
+    if (!own.has(name)) for (const need of declared.get(name)?.needs ?? []) all.add(need);
   }
   return all;
 }

@@ -75,6 +75,19 @@ it("a check places what the file cannot be built for at the whole of the first m
   expect(await placed(a)).toEqual(lines(2, 4));
 });
 
+it("a check tells that it was asked for in words that it does not know", async () => {
+  const file = new TextEncoder().encode("# check=skip=all; error=true\nFROM scratch\n");
+  const { result, failed } = await lintDockerfile(file, options, io);
+  expect(result.buildError?.message).toContain("invalid check option");
+  expect(failed).toBe(true);
+});
+
+it("an outline has arguments of one line in their order", async () => {
+  const file = new TextEncoder().encode("FROM scratch\nARG C=1 B=2 A=3\n");
+  const { args = [] } = await outlineDockerfile(file, options, io);
+  expect(args.map(({ name }) => name)).toEqual(["C", "B", "A"]);
+});
+
 it("a check, and an outline, fail where the file wants warnings to be errors", async () => {
   const file = new TextEncoder().encode("# check=error=true\nFROM scratch\nMAINTAINER me\n");
   const { result } = await lintDockerfile(file, options, io);
