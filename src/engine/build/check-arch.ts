@@ -65,7 +65,7 @@ function mismatch(files: readonly ForeignFile[], platform: Platform): KilnError 
     "ARCHITECTURE_MISMATCH",
     `the result for ${wanted} has ${count} for another processor:\n${[...named, ...more].join("\n")}`,
     {
-      hint: "Build them for $TARGETARCH, or in a stage without --platform=$BUILDPLATFORM; --check-arch=warn only tells. Nothing was exported.",
+      hint: "Build for $TARGETARCH, or in a stage without --platform=$BUILDPLATFORM; --check-arch=warn only tells. Nothing was exported.",
       details: { wanted, files: files.slice(0, mostNamed).map(wordsOf).join(", ") },
     },
   );

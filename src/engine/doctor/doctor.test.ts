@@ -5,6 +5,7 @@ import { installFix, parseDistribution } from "./distribution.ts";
 import { judgeEmulation } from "./emulation.ts";
 import type { Facts } from "./facts.ts";
 import type { Finding } from "./finding.ts";
+import { judgeForced } from "./forced.ts";
 import { judgeIsolation } from "./isolation.ts";
 import { isAtLeast, judgeMachine } from "./machine.ts";
 import { clock } from "./network.ts";
@@ -138,6 +139,12 @@ it("says whose network steps get, and what a network of their own lacks", () => 
   const on = (chosen: IsolationReport["chosen"]) => ({ isolation: { ...isolation, chosen } });
   expect(find("step-network", on("proot"))?.status).toBe("info");
   expect(find("step-network", on("root"))).toBeUndefined();
+});
+
+it("says what the environment forces upon builds", () => {
+  expect(judgeForced({ KILN_QEMU: "", PATH: "/bin" })).toEqual([]);
+  const [forced] = judgeForced({ KILN_ISOLATION: "proot", KILN_NETWORK: "host" });
+  expect(forced?.found).toBe("KILN_ISOLATION=proot, KILN_NETWORK=host");
 });
 
 it("misses a container runtime where there is none, and prefers crun", () => {

@@ -4,6 +4,7 @@ import { hostPlatform } from "../../formats/oci/index.ts";
 import { judgeEmulation } from "./emulation.ts";
 import { gatherFacts } from "./facts.ts";
 import type { Finding } from "./finding.ts";
+import { judgeForced } from "./forced.ts";
 import { judgeIsolation } from "./isolation.ts";
 import { judgeMachine } from "./machine.ts";
 import { judgeNetwork } from "./network.ts";
@@ -33,6 +34,7 @@ export async function examine(
   return [
     ...judgeMachine(facts),
     ...judgeIsolation(facts),
+    ...judgeForced(environment),
     ...judgeEmulation(facts),
     ...judgeResources(facts),
     ...judgeStepNetwork(facts),
