@@ -212,7 +212,7 @@ describe("called by docker", () => {
 
   test("otherwise nothing is touched", () => {
     const argv = ["--config", "kiln.toml", "build"];
-    expect(readPluginStart(argv, {})).toEqual({ argv, env: {} });
+    expect(readPluginStart(argv, {})).toEqual({ argv, env: {}, byDocker: false });
   });
 });
 
