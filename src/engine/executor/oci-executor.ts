@@ -41,8 +41,9 @@ import { rootFlags, rootHook } from "./root-hook.ts";
 import { type Leash, runCommand } from "./run-command.ts";
 import type { Runtime } from "./runtime.ts";
 import { runtimeError } from "./runtime-log.ts";
+import { startLeashed } from "./start-leashed.ts";
 import { StepFilter } from "./step-filter.ts";
-import { supervise } from "./supervise.ts";
+import { type SuperviseOptions, supervise } from "./supervise.ts";
 import { checkUlimits, fitUlimits, parseLimits, type Rlimit } from "./ulimits.ts";
 import { lookUpUser, type User } from "./user.ts";
 import { removeWork, type WorkDirectory } from "./work-directory.ts";
@@ -180,7 +181,7 @@ export class OciExecutor implements Executor {
       cwd,
     });
     await this.#checkProgram(program, process.platform);
-    const init = this.#start(step, program, cwd);
+    const init = this.#firstProgram(step, program, cwd);
     const apt = await this.#aptConfig(files.path);
     const terminal = process.io
       ? process.io.terminal !== undefined
@@ -248,7 +249,7 @@ export class OciExecutor implements Executor {
         limitedCommand(command, limits?.procs ?? []),
         {
           ...{ stdio: process.stdio ?? "log", io: process.io, directory, owner, now },
-          ...(prefixed ? { start: startTold({ signal: "SIGKILL", ask: askInnermost }) } : {}),
+          ...this.#start(prefixed),
         },
         listening?.call ?? call,
       );
@@ -299,8 +300,17 @@ export class OciExecutor implements Executor {
     checkProgram(program, platform, runnableArchitectures(await this.#options.platforms.ways()));
   }
 
+  #start(prefixed: boolean): Pick<SuperviseOptions, "start"> {
+    if (prefixed) return { start: startTold({ signal: "SIGKILL", ask: askInnermost }) };
+    return this.#options.leash.whole ? { start: startLeashed } : {};
+  }
+
   /** What the runtime is to start, and what that needs. */
-  #start({ process, directory, emulation }: Step, program: Program, cwd: string): PrefixedStep {
+  #firstProgram(
+    { process, directory, emulation }: Step,
+    program: Program,
+    cwd: string,
+  ): PrefixedStep {
     const { args } = process;
     const { kind, prefix } = emulation;
     const data = kind === "native" ? undefined : initProgram(this.#machine);
