@@ -193,7 +193,7 @@ function writeCopy(to: OpWriter, step: CopyStep, dir: string, base: number): voi
   to.text(1, step.src);
   to.text(2, normalizePath(dir, step.dest, true));
   writeOwner(to, 3, step.owner, base);
-  to.number(4, typeof mode === "number" ? mode : -1);
+  to.number(4, typeof mode === "string" ? 0 : (mode ?? -1));
   to.flag(5, step.followSymlink);
   to.flag(6, step.dirCopyContents);
   to.flag(7, step.attemptUnpack);

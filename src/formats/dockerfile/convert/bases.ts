@@ -96,7 +96,9 @@ async function imageBase(
   const files = image(reference, {
     platform: actual,
     description: describedBy(stepName(`FROM ${reference}`, naming, step), stage.from?.code ?? ""),
-    locations: placesOf(stage.lines, scope),
+    locations: stage.isMounted
+      ? [{ file: scope.sourceFile, ranges: [] }]
+      : placesOf(stage.lines, scope),
     resolveMode: options.imageResolveMode ?? "default",
   });
   return begin(files, stage.steps === 0 ? 0 : index);

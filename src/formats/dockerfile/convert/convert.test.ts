@@ -388,3 +388,24 @@ it("of names that are as near, the one that was set first is suggested", async (
     "Usage of undefined variable '$XD' (did you mean $XB?)",
   ]);
 });
+
+it("an image that a mount reads from has a place without lines", async () => {
+  const { result } = await convert("FROM a\nRUN --mount=from=b,target=/b x\nCOPY --from=c x /");
+  const places = [...(result.definition?.locations ?? [])].map(([, found]) =>
+    found.map(({ ranges }) => ranges.map(({ start }) => start.line)),
+  );
+  expect(places).toEqual([[[1]], [[]], [[2]], [[3]], [[3]]]);
+});
+
+it("symbolic permissions stand in words alone", async () => {
+  const { vertices } = await convert("FROM scratch\nCOPY --chmod=u+x a /\nCOPY a /");
+  const modes = vertices.flatMap(({ op }) =>
+    op.kind === "file"
+      ? op.actions.map(({ action }) => action.kind === "copy" && [action.mode, action.modeStr])
+      : [],
+  );
+  expect(modes).toEqual([
+    [0, "u+x"],
+    [undefined, undefined],
+  ]);
+});

@@ -28,6 +28,8 @@ export class PlannedStage {
   /** In names of steps: `stage-2` for a stage without a name. */
   shownName: string;
   readonly lines: LineRange;
+  /** An image that a mount reads from: the reference's source map has no lines for it. */
+  readonly isMounted: boolean;
   /** The FROM as written; undefined for an image that is only read from. */
   readonly from: WrittenStage | undefined;
   /** As FROM asks for it. */
@@ -56,6 +58,7 @@ export class PlannedStage {
     readonly name: string;
     readonly shownName: string;
     readonly lines: LineRange;
+    readonly isMounted?: boolean;
     readonly from?: WrittenStage;
     readonly platform?: Platform | undefined;
   }) {
@@ -63,6 +66,7 @@ export class PlannedStage {
     this.name = facts.name;
     this.shownName = facts.shownName;
     this.lines = facts.lines;
+    this.isMounted = facts.isMounted ?? false;
     this.from = facts.from;
     this.platform = facts.platform;
   }
@@ -127,6 +131,7 @@ export class StagePlan {
       name: "",
       shownName: "",
       lines: instruction.lines,
+      isMounted: instruction.kind === "run",
     });
     if (name === "scratch") this.#nothing = image;
     this.add(image);
