@@ -1,82 +1,73 @@
-// How long a Dockerfile of 2,000 lines takes from bytes to typed instructions, and on to LLB, after start-up.
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: variables of the language under test look so.
-import {
-  type ConvertIo,
-  convertDockerfile,
-  parseDockerfile,
-  readInstructions,
-} from "../src/formats/dockerfile/index.ts";
+// How long a Dockerfile of 2,000 lines takes from bytes to typed instructions, and on to LLB: `npx tsx bench/dockerfile.ts`.
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
+import { build } from "esbuild";
+import { bundling, checkout } from "../scripts/bundling.ts";
+import { starter } from "../scripts/start-up.ts";
 
-/** Stages of about 20 lines, as people write them. */
-function makeFile(lines: number): Uint8Array {
-  const out: string[] = ["# syntax=docker/dockerfile:1", "ARG VERSION=1.2.3"];
-  for (let stage = 0; out.length + 20 <= lines; stage++) {
-    out.push(
-      `# stage${stage} builds part ${stage}`,
-      `FROM debian:\${VERSION} AS stage${stage}`,
-      `ARG TARGETARCH`,
-      `ENV PATH="/opt/part${stage}/bin:$PATH" MODE=release`,
-      `WORKDIR /src/part${stage}`,
-      `RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \\`,
-      `    --mount=type=bind,source=.,target=/src \\`,
-      `    apt-get update && apt-get install -y --no-install-recommends \\`,
-      `      build-essential \\`,
-      `      # what the tests need`,
-      `      curl git \\`,
-      `    && rm -rf /var/lib/apt/lists/*`,
-      `COPY --chown=1000:1000 --link package.json src/ ./`,
-      `COPY --from=${stage === 0 ? "tools" : `stage${stage - 1}`} /out/bin /usr/local/bin/`,
-      `RUN <<EOF`,
-      `set -e`,
-      `make -j$(nproc) ARCH=$TARGETARCH`,
-      `EOF`,
-      `LABEL org.example.part="${stage}"`,
-      `CMD ["part${stage}", "--serve"]`,
-    );
-  }
-  return new TextEncoder().encode(`${out.join("\n")}\n`);
+if (process.argv.includes("--help")) {
+  process.stdout.write(`npx tsx bench/dockerfile.ts
+
+Measures what users get: the code as it is bundled, with what V8 compiled of it before. "first" is the first time in a process (the
+median of 9 processes), "then" the median of rounds 101 to 300 in one process, in milliseconds by the clock; "cpu" is processor time
+a round, of all threads.
+`);
+  process.exit(0);
 }
 
-/** Every image exists, as one layer. */
-const io: ConvertIo = {
-  async resolveImage() {
-    const rootfs = { type: "layers", diff_ids: [`sha256:${"0".repeat(64)}`] };
-    const config = {
-      os: "linux",
-      architecture: "amd64",
-      rootfs,
-      history: [{ created_by: "base" }],
-    };
-    return { config: new TextEncoder().encode(JSON.stringify(config)) };
-  },
-};
-
-const data = makeFile(2000);
-const options = {
-  buildPlatforms: [{ os: "linux", architecture: "amd64" }],
-  newId: () => "id",
-  allStages: true,
-};
-
-function parse(): void {
-  const { value, problems } = parseDockerfile(data);
-  const read = readInstructions(value.instructions);
-  if (problems.length + read.problems.length > 0) throw new Error("the bench file has mistakes");
+interface Rounds {
+  readonly bytes: number;
+  readonly times: readonly number[];
+  readonly cpu: number;
 }
 
-async function medianOf(work: () => unknown): Promise<string> {
-  const times: number[] = [];
-  for (let round = 0; round < 60; round++) {
-    const start = performance.now();
-    await work();
-    times.push(performance.now() - start);
-  }
-  const warm = times.slice(20).toSorted((a, b) => a - b);
-  return `first ${times[0]?.toFixed(1)} ms, then ${warm[20]?.toFixed(1)} ms (best ${warm[0]?.toFixed(1)})`;
+const place = mkdtempSync(join(tmpdir(), "kiln-dockerfile-"));
+
+async function bundle(): Promise<void> {
+  const script = "rounds.cjs";
+  await build({
+    ...bundling,
+    entryPoints: [join(checkout, "bench/dockerfile-rounds.ts")],
+    outfile: join(place, script),
+  });
+  const file = { script, cache: "rounds.cache" };
+  writeFileSync(join(place, "start.cjs"), starter([file, file]));
+  writeFileSync(
+    join(place, "record.cjs"),
+    `const { scripts: [{ script, cache }] } = require("./start.cjs");
+    const { writeFileSync } = require("node:fs");
+    process.on("exit", () => writeFileSync(__dirname + "/" + cache, script.createCachedData()));`,
+  );
+  run("record.cjs", "convert", 3);
 }
 
-const parsed = await medianOf(parse);
-const converted = await medianOf(() => convertDockerfile(data, options, io));
-process.stdout.write(
-  `dockerfile: 2000 lines, ${data.length} bytes: parse ${parsed}; parse and convert ${converted}\n`,
-);
+function run(program: string, what: string, rounds: number): Rounds {
+  const words = [join(place, program), what, String(rounds)];
+  return JSON.parse(execFileSync(process.execPath, words, { encoding: "utf8" })) as Rounds;
+}
+
+function median(times: readonly number[]): number {
+  return times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0;
+}
+
+function report(name: string, what: string): void {
+  const cold = Array.from({ length: 9 }, () => run("start.cjs", what, 1));
+  const { bytes, times, cpu } = run("start.cjs", what, 300);
+  const warm = times.slice(100);
+  const ms = (time: number) => time.toFixed(1);
+  process.stdout.write(
+    `${name}, 2000 lines, ${bytes} bytes: first ${ms(median(cold.map((one) => one.times[0] ?? 0)))} ms ` +
+      `(cpu ${ms(median(cold.map((one) => one.cpu)))}), then ${ms(median(warm))} ms ` +
+      `(best ${ms(Math.min(...warm))}, cpu ${ms(cpu)}); load ${ms(loadavg()[0] ?? 0)}\n`,
+  );
+}
+
+try {
+  await bundle();
+  report("parse", "parse");
+  report("parse and convert", "convert");
+} finally {
+  rmSync(place, { recursive: true, force: true });
+}

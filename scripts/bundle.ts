@@ -4,11 +4,10 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type BuildOptions, build } from "esbuild";
+import { bundling, checkout } from "./bundling.ts";
 import { leanLmdb } from "./lean-lmdb.ts";
 import { type BundledScript, splitProgram } from "./split-program.ts";
 import { type ProgramFile, starter, writeCodeCache } from "./start-up.ts";
-
-const checkout = resolve(import.meta.dirname, "..");
 
 if (process.argv.includes("--help")) {
   process.stdout.write(
@@ -19,26 +18,7 @@ if (process.argv.includes("--help")) {
 const out = process.argv.indexOf("--out");
 const dist = out === -1 ? join(checkout, "dist") : resolve(process.argv[out + 1] ?? "dist");
 
-const options = {
-  absWorkingDir: checkout,
-  outdir: dist,
-  bundle: true,
-  format: "cjs",
-  platform: "node",
-  target: "node20.19",
-  // A script that V8 has compiled before cannot import; it can require.
-  supported: { "dynamic-import": false },
-  define: { "import.meta.url": "__url" },
-  // V8 reads the file at every start: without its blanks that is a quarter less. Names stay, for stacks; short lines, as Node
-  // prints the one that threw.
-  minifySyntax: true,
-  minifyWhitespace: true,
-  lineLimit: 160,
-  // Then a character is a byte, and the file need not be decoded.
-  charset: "ascii",
-  legalComments: "none",
-  logLevel: "warning",
-} as const satisfies BuildOptions;
+const options = { ...bundling, outdir: dist } satisfies BuildOptions;
 
 mkdirSync(dist, { recursive: true });
 const program = await bundleCommand();

@@ -152,7 +152,7 @@ install_modules() {
 
 build_bundle() {
   mark=node_modules/.kiln-built
-  if [ -e $mark ] && [ -d dist ] && [ -z "$(find src scripts/bundle.ts scripts/start-up.ts scripts/lean-lmdb.ts package.json package-lock.json -newer $mark -print | head -n 1)" ]; then return 0; fi
+  if [ -e $mark ] && [ -d dist ] && [ -z "$(find src scripts/bundle.ts scripts/bundling.ts scripts/split-program.ts scripts/start-up.ts scripts/lean-lmdb.ts package.json package-lock.json -newer $mark -print | head -n 1)" ]; then return 0; fi
   say 'building the command'
   touch $mark.new
   npm run --silent build >&2
