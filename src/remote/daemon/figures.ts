@@ -1,7 +1,4 @@
-// What a daemon counts, and how it is told over HTTP to whoever watches it (--debugaddr).
-import { createServer, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { KilnError } from "../../base/index.ts";
+// What a daemon counts, for whoever watches it.
 
 /** Counts of one daemon, from its start. */
 export class Figures {
@@ -17,60 +14,6 @@ export class Figures {
     failed: 0,
     cancelled: 0,
   };
-}
-
-export interface FiguresServer extends AsyncDisposable {
-  /** Host and port. */
-  readonly address: string;
-}
-
-/** Serves `/debug/vars` and `/metrics`. `address` is `HOST:PORT`. Throws `FLAG_INVALID`. */
-export async function serveFigures(address: string, figures: Figures): Promise<FiguresServer> {
-  const place = /^(?:tcp:\/\/)?(\[[0-9a-fA-F:.]+\]|[^:[\]]*):(\d{1,5})$/.exec(address);
-  const port = Number(place?.[2]);
-  if (!place || port > 65_535)
-    throw new KilnError("FLAG_INVALID", `--debugaddr must be HOST:PORT, not ${address}`);
-  const server = createServer((request, response) => {
-    answer(request.url ?? "/", figures, response);
-  });
-  // Whoever watches is in no hurry, and not trusted to be.
-  server.maxConnections = 64;
-  server.requestTimeout = 10_000;
-  const host = (place[1] ?? "").replace(/^\[|\]$/g, "");
-  await started(server, port, host, address);
-  const found = server.address() as AddressInfo;
-  return {
-    address: `${host || found.address}:${found.port}`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise<void>((resolve) => server.close(() => resolve()));
-    },
-  };
-}
-
-function started(server: Server, port: number, host: string, address: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (cause) => {
-      reject(new KilnError("FLAG_INVALID", `cannot listen on ${address}: ${cause.message}`));
-    });
-    server.listen({ port, ...(host === "" ? {} : { host }) }, resolve);
-  });
-}
-
-function answer(url: string, figures: Figures, response: ServerResponse): void {
-  const path = url.replace(/\?.*$/s, "");
-  if (path === "/debug/vars") {
-    const memstats = process.memoryUsage();
-    const kiln = { ...figures, uptime: process.uptime() };
-    response.setHeader("content-type", "application/json; charset=utf-8");
-    response.end(`${JSON.stringify({ cmdline: process.argv, memstats, kiln }, undefined, 1)}\n`);
-  } else if (path === "/metrics") {
-    response.setHeader("content-type", "text/plain; version=0.0.4; charset=utf-8");
-    response.end(metrics(figures));
-  } else {
-    response.statusCode = 404;
-    response.end("there are /debug/vars and /metrics\n");
-  }
 }
 
 /** In Prometheus' text format. */

@@ -23,7 +23,7 @@ export const serveFlags = {
   debugaddr: {
     type: "string",
     value: "address",
-    usage: "Debugging address (HOST:PORT): /debug/vars and /metrics",
+    usage: "Debugging address (HOST:PORT): /metrics, /debug/vars, /debug/gc, /debug/pprof/",
   },
   group: {
     type: "string",
