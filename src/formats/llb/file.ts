@@ -100,9 +100,11 @@ export class FileVertex implements Vertex {
   constructor(spec: FileSpec) {
     this.constraints = spec.constraints;
     this.platform = spec.platform;
-    const inputs = [spec.base];
+    const { base, steps } = spec;
     // The reference walks a chain of actions from its end.
-    for (let at = spec.steps.length - 1; at >= 0; at--) inputs.push(sourceOf(spec.steps[at]));
+    const inputs = new Array<Output | undefined>(steps.length + 1);
+    inputs[0] = base;
+    for (let at = 1; at < inputs.length; at++) inputs[at] = sourceOf(steps[steps.length - at]);
     this.inputs = distinctOutputs(inputs);
     this.#spec = spec;
   }

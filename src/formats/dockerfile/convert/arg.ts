@@ -5,7 +5,7 @@ import { steeringArgs, warnOfSecret } from "./lint-variables.ts";
 import type { Stage } from "./stage.ts";
 
 export const convertArg: Converter<ArgInstruction> = (stage, arg, env) => {
-  const words: string[] = [];
+  let words = "ARG";
   for (const declared of arg.args) {
     warnOfSecret("ARG", declared.name, arg.lines, env.linter);
     const { value, inherited } = chosenValue(stage, declared, arg, env);
@@ -13,9 +13,9 @@ export const convertArg: Converter<ArgInstruction> = (stage, arg, env) => {
     env.outline.arg(name, { doc: declared.doc, value, lines: arg.lines, inherited });
     if (value !== undefined && !steeringArgs.has(name)) stage.files = stage.files.env(name, value);
     stage.args.push({ name, value });
-    words.push(value === undefined ? name : `${name}=${value}`);
+    words += value === undefined ? ` ${name}` : ` ${name}=${value}`;
   }
-  stage.record(`ARG ${words.join(" ")}`, false);
+  stage.record(words, false);
 };
 
 /** The caller's value, else the default, else what was declared before the first FROM. */

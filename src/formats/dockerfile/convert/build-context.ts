@@ -7,13 +7,10 @@ import { joinPaths } from "./paths.ts";
 /** Which files of some directory were used; everything, once "/" was. */
 export class UsedPaths {
   readonly #paths = new Set<string>();
-  /** As they were given: most paths are used more than once. */
-  readonly #given = new Set<string>();
 
   add(path: string): void {
-    if (this.#given.has(path)) return;
-    this.#given.add(path);
-    this.#paths.add(joinPaths("/", path));
+    // What is in the list is clean, and most paths are used more than once.
+    if (!this.#paths.has(path)) this.#paths.add(joinPaths("/", path));
   }
 
   /** Sorted, relative; undefined when nothing was used or all of it may have been. */

@@ -63,8 +63,11 @@ function visitInstructions(
   }
 }
 
+const upper = /[A-Z]/;
+const lower = /[a-z]/;
+
 function isIn(casing: "lowercase" | "uppercase", keyword: string): boolean {
-  return keyword === (casing === "lowercase" ? keyword.toLowerCase() : keyword.toUpperCase());
+  return !(casing === "lowercase" ? upper : lower).test(keyword);
 }
 
 /** Warns of bases that are no image's name when nobody sets the arguments in them. */

@@ -82,7 +82,7 @@ export class StageEnvironment implements ConvertEnv {
   }
 
   expand(word: string, variables: Variables, options?: ExpandOptions): string {
-    return this.#expander.expand(word, variables, options).word;
+    return isPlain(word) ? word : this.#expander.expand(word, variables, options).word;
   }
 
   expandNoted(word: string, stage: Stage, { lines }: InstructionBase): string {

@@ -87,12 +87,11 @@ export class Stage {
     if (this.#historyLength > MAX_HISTORY) {
       throw dockerfileError(`the stage's history has more than ${MAX_HISTORY} characters`);
     }
-    const entry: { -readonly [Key in keyof HistoryEntry]: HistoryEntry[Key] } =
-      this.epoch === undefined
-        ? { created_by: words, comment }
-        : { created: goTime(this.epoch), created_by: words, comment };
-    if (!layer) entry.empty_layer = true;
-    this.history.push(entry);
+    const entry: HistoryEntry = layer
+      ? { created_by: words, comment }
+      : { created_by: words, comment, empty_layer: true };
+    const { epoch } = this;
+    this.history.push(epoch === undefined ? entry : { created: goTime(epoch), ...entry });
   }
 
   /** As `record`, for instructions that change files by a step of their own. */
