@@ -13,13 +13,9 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { abortReason, digestOf, uncancelled } from "../../base/index.ts";
 import type { HostEntry, HostTree } from "../../storage/snapshot/index.ts";
-import {
-  type ContentSelection,
-  type ContentStat,
-  type ContentView,
-  contentDigest,
-} from "./content-digest.ts";
+import { contentDigest } from "./content-digest.ts";
 import { contentHeader } from "./content-header.ts";
+import type { ContentSelection, ContentStat, ContentView } from "./content-view.ts";
 import { directoryContent, hostTreeContent, hostTreeDigest } from "./host-tree.ts";
 
 let root: string;

@@ -9,12 +9,8 @@ import {
   readXattrs,
   type Xattrs,
 } from "../../storage/snapshot/index.ts";
-import {
-  type ContentEntry,
-  type ContentStat,
-  type ContentView,
-  contentDigestOfList,
-} from "./content-digest.ts";
+import { contentDigestOfList } from "./content-tree.ts";
+import type { ContentEntry, ContentStat, ContentView } from "./content-view.ts";
 import { type Absence, explainAbsence } from "./local/absence.ts";
 import { contentPath } from "./local/received-files.ts";
 

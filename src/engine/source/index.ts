@@ -1,14 +1,14 @@
 // Kinds of root vertices: images, directories of the asking side, and what their contents are worth to the cache.
 export { fileType } from "../../storage/directory/index.ts";
 export { type BlobSourceOptions, createBlobSources } from "./blob/source.ts";
-export {
-  type ContentSelection,
-  type ContentStat,
-  type ContentView,
-  contentDigest,
-  type FilteredSelector,
-} from "./content-digest.ts";
+export { contentDigest } from "./content-digest.ts";
 export { ContentLister } from "./content-lister.ts";
+export type {
+  ContentSelection,
+  ContentStat,
+  ContentView,
+  FilteredSelector,
+} from "./content-view.ts";
 export { createGitSource, type GitSourceOptions } from "./git/source.ts";
 export { directoryContent, hostTreeContent, treeRoot } from "./host-tree.ts";
 export { createHttpSources, type HttpSourceOptions } from "./http/source.ts";
