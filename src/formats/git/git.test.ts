@@ -80,6 +80,9 @@ describe("the fragment", () => {
     ["#", "", ""],
     ["#refs/pull/7/head", "refs/pull/7/head", ""],
     ["#a:b:c", "a", "b:c"],
+    ["#v1:/abs//x/", "v1", "abs/x"],
+    ["#v1:a/../../etc", "v1", "etc"],
+    ["#v1:..", "v1", ""],
   ])("%s is ref %j and directory %j", (fragment, ref, subdir) => {
     for (const remote of ["https://e.org/a.git", "git@e.org:a.git", "github.com/o/a"]) {
       expect(read(remote + fragment)).toMatchObject({ remote, ref, subdir });

@@ -1,4 +1,5 @@
 // Addresses of git repositories: URLs with a protocol, and the short form of ssh, `user@host:path`.
+import { posix } from "node:path";
 
 /** The parts of a repository's address. */
 export interface GitUrl {
@@ -86,7 +87,12 @@ function parseLongForm(text: string, scheme: string): GitUrl | string {
 function fragmentOf(fragment: string | undefined): Pick<GitUrl, "fragment"> {
   if (fragment === undefined || fragment === "") return {};
   const { before: ref, after: subdir = "" } = cut(fragment, ":");
-  return { fragment: { ref, subdir } };
+  return { fragment: { ref, subdir: insideRepository(subdir) } };
+}
+
+/** Clean, and never above the repository; "" is all of it. */
+function insideRepository(subdir: string): string {
+  return posix.normalize(`/${subdir}`).replace(/^\/|\/$/g, "");
 }
 
 /** `a=1&b` into values by name; a string says what is wrong. */

@@ -1,6 +1,6 @@
 // A file system that has been described but not built, with what a process in it would see.
 import { posix } from "node:path";
-import type { Platform } from "../oci/index.ts";
+import { normalizePlatform, type Platform } from "../oci/index.ts";
 import type { Definition } from "./definition.ts";
 import { ExecVertex, type RunOptions } from "./exec.ts";
 import { type CopyStep, type FileStep, FileVertex } from "./file.ts";
@@ -151,7 +151,8 @@ class ValueState implements State {
   }
 
   platform(platform: Platform): State {
-    return this.#with(this.output, platform);
+    // BuildKit: processes are for the platform in its usual form, whatever the image was asked for as.
+    return this.#with(this.output, normalizePlatform(platform));
   }
 
   run(args: readonly string[], options: RunOptions = {}): State {

@@ -196,10 +196,11 @@ describe("named contexts", () => {
     const text = "FROM busybox\nCOPY --from=deps /lib /lib\nFROM deps AS deps";
     const converted = await convert(text, { namedContexts, target: "0" });
     expect(identifiers(converted)).toEqual([
-      `docker-image://docker.io/library/alpine:3@${digest}`,
+      "docker-image://docker.io/library/alpine:3",
       "local://vendor",
     ]);
     expect(opsOf(converted, "source")[1]?.attrs).toMatchObject({
+      "local.sharedkeyhint": "context:deps",
       "local.followpaths": '["lib"]',
       "local.excludepatterns": '["ignored-by-vendor"]',
     });
@@ -408,4 +409,11 @@ it("symbolic permissions stand in words alone", async () => {
     [0, "u+x"],
     [undefined, undefined],
   ]);
+});
+
+it("processes are for the platform in its usual form", async () => {
+  const { vertices } = await convert("FROM --platform=linux/arm a\nRUN x", {
+    buildPlatforms: [amd64, { os: "linux", architecture: "arm", variant: "v7" }],
+  });
+  expect(vertices.map(({ platform }) => platform?.variant)).toEqual([undefined, "v7"]);
 });

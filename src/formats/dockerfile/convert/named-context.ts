@@ -55,9 +55,7 @@ async function loadContext(
   io: ConvertIo,
 ): Promise<{ readonly files: State; readonly image: ImageConfig | undefined }> {
   const { scheme, rest } = splitScheme(value);
-  const platform = formatPlatformFully(question.platform);
-  const shown = name.includes("::") || !options.multiPlatform ? name : `${name}::${platform}`;
-  const prefix = `[context ${shown}]`;
+  const prefix = `[context ${name}]`;
   switch (scheme) {
     case "docker-image":
       if (rest === "scratch") return { files: scratch(), image: undefined };
@@ -72,7 +70,7 @@ async function loadContext(
         image: undefined,
       };
     default: {
-      const files = remoteContext(value, prefix);
+      const files = remoteContext(value);
       if (files !== undefined) return { files, image: undefined };
       throw dockerfileError(
         `unsupported context source ${scheme} for ${name}`,
@@ -103,9 +101,8 @@ async function imageContext(
     mode,
     logName: `${prefix} load metadata for ${full}`,
   });
-  const pinned = answer.digest === undefined ? reference : { ...reference, digest: answer.digest };
-  const found = formatReference(pinned);
-  const files = image(found, { platform, name: `${prefix} ${found}`, resolveMode: mode });
+  // BuildKit: unlike the image of a FROM, it is not pinned to the digest that was found.
+  const files = image(full, { platform, name: `${prefix} ${name}`, resolveMode: mode });
   return { files, image: parseImageConfig(answer.config) };
 }
 
@@ -160,13 +157,14 @@ async function localContext(
   options: ConvertOptions,
   io: ConvertIo,
 ): Promise<State> {
+  const key = options.sharedKeys?.[name];
   const excludePatterns = (await io.ignorePatterns?.(localName)) ?? [];
   const sessionId = options.sessionIds?.[localName] ?? options.context?.sessionId;
   return deferred(() => {
     const followPaths = used.list();
     return local(localName, {
       name: `${prefix} load from client`,
-      sharedKeyHint: `context:${name}-${options.sharedKeys?.[name] || localName}`,
+      sharedKeyHint: key ? `context:${name}-${key}` : `context:${name}`,
       excludePatterns,
       ...(sessionId === undefined ? {} : { sessionId }),
       ...(followPaths === undefined ? {} : { followPaths }),

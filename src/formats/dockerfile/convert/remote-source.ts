@@ -117,17 +117,17 @@ export function filenameOf(url: string): string {
 }
 
 /** The files of a context behind a URL; undefined where it is neither a repository nor a file. */
-export function remoteContext(value: string, prefix: string): State | undefined {
+export function remoteContext(value: string): State | undefined {
   const parsed = parseGitReference(value);
   if (parsed.kind === "invalid") throw dockerfileError(parsed.problem);
   if (parsed.kind === "git") {
     return gitState(
       parsed.reference,
       { checksum: "" },
-      { name: `${prefix} load git source ${value}` },
+      { name: `[internal] load git source ${value}` },
     );
   }
   if (isGitTransport(value) && !/^https?:/.test(value)) return undefined;
   if (!isHttpSource(value)) return undefined;
-  return http(value, { filename: "context", name: `${prefix} load remote build context` });
+  return http(value, { filename: "context", name: "[internal] load remote build context" });
 }
