@@ -204,7 +204,7 @@ class FileRun implements AsyncDisposable {
           else if (action.kind === "symlink") makeSymlink(root, action, owner);
           else remove(root, action);
         } catch (error) {
-          throw actionError(error, root);
+          throw actionError(error, [root, ...(sourceView ? [sourceView.hostPath("/")] : [])]);
         }
       });
     });

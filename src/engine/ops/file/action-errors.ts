@@ -15,14 +15,25 @@ const ofTheTree = new Set([
   "EXDEV",
 ]);
 
-/** `root` is where the tree lies on this machine meanwhile. Other errors pass unchanged. */
-export function actionError(error: unknown, root: string): unknown {
+/** `roots` are where the trees lie on this machine meanwhile. Other errors pass unchanged. */
+export function actionError(error: unknown, roots: readonly string[]): unknown {
   if (!(error instanceof Error) || isKilnError(error)) return error;
-  const { code = "", message, path, syscall } = error as NodeJS.ErrnoException;
-  if (!ofTheTree.has(code) || typeof path !== "string") return error;
-  if (path !== root && !path.startsWith(`${root}/`)) return error;
+  // Of a link, `path` is what it says and `dest` where it was to be.
+  const {
+    code = "",
+    message,
+    path,
+    dest,
+    syscall,
+  } = error as NodeJS.ErrnoException & {
+    readonly dest?: string;
+  };
+  const place = dest ?? path;
+  if (!ofTheTree.has(code) || typeof place !== "string") return error;
+  const root = roots.find((one) => place === one || place.startsWith(`${one}/`));
+  if (root === undefined) return error;
   const words = /^[A-Z]+: ([^,]+)/.exec(message)?.[1] ?? code;
-  const where = path.slice(root.length) || "/";
+  const where = place.slice(root.length) || "/";
   return new KilnError("PATH_INVALID", `${syscall ?? "writing"} ${where}: ${words}`, {
     cause: error,
   });

@@ -69,33 +69,36 @@ function requireParent(root: string, dest: string): void {
   if (!lstatSync(parent, { throwIfNoEntry: false })) throw notFound(dirname(dest));
 }
 
-/** Writes a file, replacing what is there; its directory must exist. */
+/** Writes a file; its directory must exist. A file that is there keeps its mode and, unless the action has one, its owner. */
 export function makeFile(root: string, action: MkfileAction, owner: Owner | undefined): void {
   const path = resolveInRoot(root, action.path, { followLast: true });
   attempt(`writing ${action.path}`, () => {
     // An image's FIFO would be waited at, its device be written to.
     const present = lstatSync(path, { throwIfNoEntry: false });
-    if (present && !present.isFile() && !present.isDirectory()) rmSync(path);
+    const kept = present?.isFile() ? present : undefined;
+    if (present && !kept && !present.isDirectory()) rmSync(path);
     writeFileSync(path, action.data);
+    const whose = owner ?? (kept ? undefined : rootOwner);
     applyAttributes(path, {
       type: "file",
-      mode: action.mode & 0o7777,
-      owner: owner ?? rootOwner,
+      mode: kept ? kept.mode & 0o7777 : action.mode & 0o777,
+      ...(whose ? { owner: whose } : {}),
       ...timeOf(action),
     });
   });
 }
 
-/** Makes a directory; one that is there already stays as it is. */
+/** Makes a directory, and parents of the same mode where the action wants them; what is there already stays as it is. */
 export function makeDirectory(root: string, action: MkdirAction, owner: Owner | undefined): void {
   const path = resolveInRoot(root, action.path, { followLast: true });
-  const options = { owner: owner ?? rootOwner, ...timeOf(action) };
+  const mode = action.mode & 0o777;
+  const options = { owner: owner ?? rootOwner, directoryMode: mode, ...timeOf(action) };
   attempt(`making ${action.path}`, () => {
     if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
     // Those of the place itself: a link on the way may lead to where nothing is.
     if (action.makeParents) makeDirectories(root, dirname(path).slice(root.length), options);
     mkdirSync(path);
-    applyAttributes(path, { type: "directory", mode: action.mode & 0o7777, ...options });
+    applyAttributes(path, { type: "directory", mode, ...options });
   });
 }
 

@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { uncancelled } from "../../../base/index.ts";
 import type { CopyAction } from "../../../formats/llb/index.ts";
-import { makeDirectory, performCopy } from "./actions.ts";
+import { makeDirectory, makeFile, performCopy } from "./actions.ts";
 import { resolveOwner } from "./owner.ts";
 import { directoryView } from "./view.ts";
 
@@ -137,4 +137,20 @@ describe("owners by name", () => {
   it("are refused where there is nothing to look them up in", () => {
     expect(() => lookUp("app")).toThrow(/scratch|no \/etc\/passwd/);
   });
+});
+
+it("parents that a directory needs have its mode, and no directory has setuid and its like", () => {
+  const action = { kind: "mkdir", path: "/p/q/r", mode: 0o7711, makeParents: true } as const;
+  mkdirSync(join(root, "p"), { mode: 0o755 });
+  makeDirectory(root, action, undefined);
+  expect(["p", "p/q", "p/q/r"].map(mode)).toEqual([0o755, 0o711, 0o711]);
+});
+
+it("a file that is written again keeps its mode", () => {
+  const action = { kind: "mkfile", path: "/file", mode: 0o4640 } as const;
+  const text = (words: string) => new TextEncoder().encode(words);
+  makeFile(root, { ...action, data: text("one") }, undefined);
+  makeFile(root, { ...action, mode: 0o755, data: text("two") }, undefined);
+  expect(mode("file")).toBe(0o640);
+  expect(at("file").size).toBe(3);
 });
