@@ -51,5 +51,6 @@ export function defineCommand<const S extends FlagSet>(command: Command<S>): Com
 
 /** A line for the user that is no failure. */
 export function sayWarning(world: World, text: string): void {
-  world.stderr.write(`${world.stderr.style.yellow("warning:")} ${text}\n`);
+  const word = world.env["KILN_PLUGIN"] === "buildx" ? "WARNING:" : "warning:";
+  world.stderr.write(`${world.stderr.style.yellow(word)} ${text}\n`);
 }

@@ -35,10 +35,12 @@ export const historyAttachment: Command = defineCommand({
     },
   },
   async run({ values }, [word = "", digest], world) {
-    if (digest === undefined && values.type === "")
-      throw new KilnError("FLAG_INVALID", "at least one of --type or DIGEST must be specified", {
-        hint: "Run 'kiln history inspect' to see which there are.",
-      });
+    if (digest === undefined && values.type === "" && values.platform === "")
+      throw new KilnError(
+        "FLAG_INVALID",
+        "at least one of --type, --platform or DIGEST must be specified",
+        { hint: "Run 'kiln history inspect' to see which there are." },
+      );
     return await withRecord(word, world, async (found) => {
       const blob = await pick(found, digest, values, world.call);
       const file = await found.history.blob(blob.digest, world.call);

@@ -3,9 +3,10 @@ import { type Style, tableText } from "../../report/index.ts";
 import type { BuildDetails } from "./details.ts";
 import { durationText } from "./facts.ts";
 
-export function detailsText(details: BuildDetails, style: Style): string {
+/** `unnamed`: nobody said which build, so its ref is news. */
+export function detailsText(details: BuildDetails, unnamed: boolean, style: Style): string {
   const blocks = [
-    source(details),
+    source(details, unnamed),
     course(details),
     settings(details),
     pairs("Named Context", details.NamedContexts),
@@ -27,9 +28,10 @@ function fields(rows: readonly (readonly [string, string | undefined])[]): strin
   );
 }
 
-function source(details: BuildDetails): string {
+function source(details: BuildDetails, unnamed: boolean): string {
   return fields([
     ["Name", details.Name],
+    ["Ref", unnamed ? details.Ref : undefined],
     ["Context", details.Context],
     ["Dockerfile", details.Dockerfile],
     ["VCS Repository", details.VCSRepository],
@@ -42,7 +44,7 @@ function source(details: BuildDetails): string {
 
 function course(details: BuildDetails): string {
   const { NumTotalSteps: total, NumCompletedSteps: completed, NumCachedSteps: cached } = details;
-  const share = total > 0 && cached > 0 ? ` (${Math.round((cached / total) * 100)}% cached)` : "";
+  const share = total > 0 ? ` (${Math.round((cached / total) * 100)}% cached)` : "";
   const word = details.Status[0]?.toUpperCase() + details.Status.slice(1);
   return fields([
     ["Started", details.StartedAt.replace("T", " ").replace(/\.\d+Z$/, "")],

@@ -3,6 +3,7 @@ import { goJson } from "../../../base/index.ts";
 import { jsonOf, parseTemplate } from "../../../formats/template/index.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { readDetails } from "./details.ts";
+import { detailsStruct } from "./details-struct.ts";
 import { detailsText } from "./inspect-text.ts";
 import { withRecord } from "./records.ts";
 
@@ -38,9 +39,9 @@ export const historyInspect: Command = defineCommand({
       const details = await readDetails(found, { now: world.now(), cwd: world.cwd }, world.call);
       if (format === "json") world.stdout.write(`${goJson(details, 4)}\n`);
       else if (template) {
-        const text = template.execute(details);
+        const text = template.execute(detailsStruct(details));
         world.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
-      } else world.stdout.write(detailsText(details, world.stdout.style));
+      } else world.stdout.write(detailsText(details, word === "", world.stdout.style));
       return 0;
     });
   },

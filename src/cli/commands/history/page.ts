@@ -18,7 +18,7 @@ export interface Page {
 }
 
 const plain = (text: string) => text;
-const noStyle = new Proxy({}, { get: () => plain }) as Parameters<typeof detailsText>[1];
+const noStyle = new Proxy({}, { get: () => plain }) as Parameters<typeof detailsText>[2];
 
 const style = `
 :root{color-scheme:light dark;font:14px/1.5 system-ui,sans-serif}
@@ -38,7 +38,7 @@ export function historyPage({ title, details, traces, log }: Page): string {
   const widest = Math.max(1, ...traces.map(({ spans }) => lengthOf(spans)));
   const parts = [
     `<h1>${escaped(title)}</h1>`,
-    ...(details ? [`<pre>${escaped(detailsText(details, noStyle))}</pre>`] : []),
+    ...(details ? [`<pre>${escaped(detailsText(details, false, noStyle))}</pre>`] : []),
     ...traces.map((trace) => traceSection(trace, widest)),
     ...(log === undefined ? [] : [`<h2>Log</h2><pre>${escaped(log)}</pre>`]),
   ];
