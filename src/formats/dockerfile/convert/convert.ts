@@ -1,16 +1,7 @@
 // Turns a Dockerfile into LLB and an image configuration, for one platform.
 import { KilnError } from "../../../base/index.ts";
 import type { SourceFile } from "../../llb/index.ts";
-import type { DockerfileTree, InstructionNode, Problem } from "../ast.ts";
-import {
-  createLinter,
-  type Linter,
-  type LintWarning,
-  noEmptyContinuation,
-  parseLintOptions,
-} from "../lint/index.ts";
-import { parseDockerfile } from "../parse.ts";
-import { readInstructions } from "../stages.ts";
+import { createLinter, type Linter, type LintWarning, parseLintOptions } from "../lint/index.ts";
 import { detectCheck } from "../syntax.ts";
 import { BaseImages } from "./base-images.ts";
 import { createBuildContext } from "./build-context.ts";
@@ -18,17 +9,17 @@ import { readConversionArgs } from "./conversion-args.ts";
 import { createExpander } from "./expand.ts";
 import { findBases } from "./find-bases.ts";
 import type { GlobalArgs } from "./global-args.ts";
-import { warnOfCasing, warnOfStageNames } from "./lint-stages.ts";
 import { askingOnce } from "./lookups.ts";
 import { createContextFinder } from "./named-context.ts";
 import type { ConvertIo, ConvertOptions, ConvertResult } from "./options.ts";
 import { type PlannedStage, reachableStages, type StagePlan } from "./plan.ts";
 import { planStages } from "./plan-stages.ts";
 import { choosePlatforms } from "./platforms.ts";
-import { dockerfileError, type ErrorFile, problemError } from "./problem.ts";
+import { dockerfileError } from "./problem.ts";
 import { finishResult, type ResultScope } from "./result.ts";
 import { runSettings } from "./run.ts";
 import { convertStage } from "./stage-conversion.ts";
+import { readWritten } from "./written.ts";
 
 /** A conversion with all that was learned on the way; checks and outlines are made of it. */
 export interface Conversion {
@@ -82,30 +73,15 @@ export async function runConversion(
 ): Promise<Conversion> {
   if (data.length === 0)
     throw dockerfileError("the Dockerfile cannot be empty", "It begins with FROM.");
-  const { value: tree, problems } = parseDockerfile(data);
   const filename = options.filename ?? "Dockerfile";
-  const errorFile: ErrorFile = { filename, text: tree.text };
+  const { written, token, errorFile } = readWritten(data, filename, found);
   const sourceFile: SourceFile = { filename, language: "Dockerfile", data };
-  const written = readInstructions(tree.instructions, noteContinuations(tree, found.linter));
-  const mistakes = [...problems, ...written.problems];
-  if (mistakes.length > 0) {
-    // What stands behind a mistake is not checked, as it may change meaning once that is mended.
-    const sound = problems.length > 0 ? [] : before(tree.instructions, written.problems);
-    const linter = createLinter(found.linter.options);
-    found.linter = problems.length > 0 ? linter : noteContinuations(tree, linter);
-    readInstructions(sound, found.linter);
-    throw problemError(mistakes, errorFile);
-  }
   const { linter } = found;
-  if (written.stages.length === 0) throw dockerfileError("dockerfile contains no stages to build");
-  warnOfStageNames(written.stages, linter);
-  warnOfCasing(written.stages, linter);
-
   const io = askingOnce(asked);
   const platforms = choosePlatforms(options);
   const context = createBuildContext(options.context);
   const namedContext = createContextFinder(options, io);
-  const expander = createExpander(tree.escape);
+  const expander = createExpander(token);
   const images = new BaseImages(options, io);
   const shared = { platforms, context, expander, linter, namedContext, io, errorFile };
   const { globalArgs, epoch, ...args } = await readConversionArgs(written, { ...shared, options });
@@ -128,19 +104,4 @@ export async function runConversion(
   }
   refuseWarnings(linter);
   return { target, plan, globalArgs, scope };
-}
-
-function noteContinuations(tree: DockerfileTree, linter: Linter): Linter {
-  for (const warning of tree.warnings) linter.warn(noEmptyContinuation, warning.lines);
-  return linter;
-}
-
-/** The instructions up to the first with a mistake, whose own warnings still count. */
-function before(
-  nodes: readonly InstructionNode[],
-  problems: readonly Problem[],
-): readonly InstructionNode[] {
-  const lines = problems.flatMap(({ at }) => at.map(({ start }) => start));
-  const first = Math.min(...lines);
-  return nodes.filter(({ lines: { start } }) => start <= first);
 }
