@@ -15,7 +15,7 @@ import { type CopyOptions, copyInto, makeDirectories } from "./copy.ts";
 import { parseModeChange, parseOctalMode } from "./mode.ts";
 import { unpackInto } from "./unpack.ts";
 import { directoryView, emptyView, type FileView, missingSource, resolveInView } from "./view.ts";
-import { expandWildcards } from "./wildcards.ts";
+import { expandPresent } from "./wildcards.ts";
 
 const rootOwner: Owner = { uid: 0, gid: 0 };
 
@@ -32,7 +32,7 @@ export async function performCopy(
   shortcuts: CopyShortcuts = {},
 ): Promise<void> {
   const sources = action.allowWildcard
-    ? expandWildcards(view, action.src, action.followSymlink)
+    ? expandPresent(view, action.src, action.followSymlink)
     : [action.src];
   if (sources.length === 0 && !action.allowEmptyWildcard) throw missingSource(view, action.src);
   for (const path of action.requiredPaths) {
@@ -119,7 +119,7 @@ export function makeSymlink(root: string, action: SymlinkAction, owner: Owner | 
 /** Removes files and whole directories; links are removed, never followed. */
 export function remove(root: string, action: RmAction): void {
   const paths = action.allowWildcard
-    ? expandWildcards(directoryView(root), action.path, false)
+    ? expandPresent(directoryView(root), action.path, false)
     : [action.path];
   for (const one of paths) {
     const path = resolveInRoot(root, one, { followLast: false });

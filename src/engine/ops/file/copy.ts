@@ -57,30 +57,36 @@ export async function copyInto(
   const stat = view.lstat(from);
   if (!stat) throw missingSource(view, source);
   const intoDirectory = target.endsWith("/") ? target : dirname(target);
-  makeDirectories(root, intoDirectory, options);
+  const made = [...makeDirectories(root, intoDirectory, options)];
   // Of `/a/..` the name is not `..`, which would lead out of the target.
   const name = basename(posix.join("/", source));
   const to = placeFor(stat, name, resolveInRoot(root, target, { followLast: true }), options);
   // A directory's contents go into a directory of its own making: of the source it has only the time.
   const contents = stat.type === "directory" && options.copyDirectoryContents;
-  makeDirectoriesAt(contents ? to : dirname(to), options);
+  made.push(...makeDirectoriesAt(contents ? to : dirname(to), options));
   try {
     await copier.copy({ from, to, relative: "", overwrite: false, fresh: false });
+    // What was put into them has moved their time.
+    if (options.time !== undefined) for (const path of made) setTime(path, options.time);
   } catch (error) {
     throw fromNodeError(error, `copying ${source}`);
   }
 }
 
-/** Makes `path` and its parents inside `root`; new directories get the options' owner, time and mode. */
-export function makeDirectories(root: string, path: string, options: NewDirectory): void {
-  makeDirectoriesAt(resolveInRoot(root, path, { followLast: true }), options);
+/** Makes `path` and its parents inside `root`; new directories get the options' owner, time and mode, and are told of. */
+export function makeDirectories(
+  root: string,
+  path: string,
+  options: NewDirectory,
+): readonly string[] {
+  return makeDirectoriesAt(resolveInRoot(root, path, { followLast: true }), options);
 }
 
 type NewDirectory = Pick<CopyOptions, "owner" | "time" | "directoryMode">;
 
-function makeDirectoriesAt(path: string, options: NewDirectory): void {
-  if (existsSync(path)) return;
-  makeDirectoriesAt(dirname(path), options);
+function makeDirectoriesAt(path: string, options: NewDirectory): readonly string[] {
+  if (existsSync(path)) return [];
+  const above = makeDirectoriesAt(dirname(path), options);
   mkdirSync(path);
   const { owner, time, directoryMode: mode = 0o755 } = options;
   applyAttributes(path, {
@@ -90,6 +96,7 @@ function makeDirectoriesAt(path: string, options: NewDirectory): void {
     ...(owner ? { owner } : {}),
     ...(time === undefined ? {} : { time }),
   });
+  return [...above, path];
 }
 
 /** Into an existing directory goes below it, unless a directory's contents were asked for. */

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   mkdtempSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -88,6 +89,16 @@ describe("the directory that a directory's contents go into", () => {
 it("names of one file stay names of one file", async () => {
   await copy({});
   expect(at("made/here/same").ino).toBe(at("made/here/one").ino);
+});
+
+it("directories made on the way have the copy's time, whatever is put into them", async () => {
+  await copy({ dest: "/x/y/z", timestamp: 5_000_000_000n });
+  expect(["x", "x/y", "x/y/z"].map((path) => at(path).mtimeMs)).toEqual([5000, 5000, 5000]);
+});
+
+it("a link that leads below a file leads to nothing", async () => {
+  symlinkSync("dir/one/more", join(source, "link"));
+  await expect(copy({ src: "/link" })).rejects.toMatchObject({ code: "COPY_NOT_FOUND" });
 });
 
 it("a required path that is missing fails the copy, also when its pattern may match nothing", async () => {

@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import type { HostEntry, HostTree } from "../../../storage/snapshot/index.ts";
 import { hostTreeContent } from "../../source/index.ts";
 import { type FileView, resolveInView } from "./view.ts";
-import { expandWildcards } from "./wildcards.ts";
+import { expandPresent, expandWildcards } from "./wildcards.ts";
 
 const view = viewOf({
   a: undefined,
@@ -53,6 +53,19 @@ it.each([
   ["/*/*/*", ["/a/b/c.txt", "/a/b/d.txt"]],
 ])("%s means %j", (pattern, paths) => {
   expect(expandWildcards(view, pattern, false)).toEqual(paths);
+});
+
+it.each(["/none/*", "/a/none/*/b", "none/?", "/a/e.md/x/*"])(
+  "%s asks for a directory that is not there",
+  (pattern) => {
+    expect(() => expandPresent(view, pattern, true)).toThrow(
+      expect.objectContaining({ code: "COPY_NOT_FOUND" }),
+    );
+  },
+);
+
+it.each(["/none*", "/a/*.none", "/a/*/nothing", "/a/e.md/*"])("%s may mean nothing", (pattern) => {
+  expect(expandPresent(view, pattern, true)).toEqual([]);
 });
 
 /** Undefined is a directory, `-> x` a link. */

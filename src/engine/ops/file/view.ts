@@ -1,6 +1,6 @@
 // A read-only look at a tree of files, whether it is a mounted snapshot or a directory of the asking side.
 
-import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { type BigIntStats, lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { KilnError } from "../../../base/index.ts";
 import { canChown, readXattrs } from "../../../storage/snapshot/index.ts";
 import {
@@ -33,12 +33,22 @@ export interface FileView extends ContentView {
   explainAbsence?(path: string): Absence;
 }
 
+/** Below a file there is nothing: a link may lead there. */
+function lstatIfThere(path: string): BigIntStats | undefined {
+  try {
+    return lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOTDIR") return undefined;
+    throw error;
+  }
+}
+
 /** A view of a directory on this machine, such as a mounted snapshot. */
 export function directoryView(root: string): FileView {
   const host = (path: string) => (path === "/" ? root : root + path);
   return {
     lstat(path) {
-      const stat = lstatSync(host(path), { bigint: true, throwIfNoEntry: false });
+      const stat = lstatIfThere(host(path));
       if (!stat) return undefined;
       const mode = Number(stat.mode);
       const shared = stat.nlink > 1n && !stat.isDirectory();

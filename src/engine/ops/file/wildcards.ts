@@ -1,6 +1,6 @@
 // Wildcards in COPY sources: which paths of a view a pattern means, in the order they are copied.
 import { matchGlob } from "../../../formats/patterns/index.ts";
-import { type FileView, resolveInView } from "./view.ts";
+import { type FileView, missingSource, resolveInView } from "./view.ts";
 
 const magic = /[*?[\\]/;
 
@@ -21,6 +21,23 @@ export function expandWildcards(
     const last = first + index === parts.length - 1;
     found = found.flatMap((path) => expandOne(view, path, part, last || followLinks));
   }
+  return found;
+}
+
+/**
+ * The same for an action that is about to be done: what stands before the first wildcard has to be there, also where the
+ * rest may mean nothing. Throws `COPY_NOT_FOUND`.
+ */
+export function expandPresent(
+  view: FileView,
+  pattern: string,
+  followLinks: boolean,
+): readonly string[] {
+  const found = expandWildcards(view, pattern, followLinks);
+  if (found.length > 0 || !magic.test(pattern)) return found;
+  const start = pattern.slice(0, pattern.search(magic)).replace(/[^/]*$/, "");
+  if (!view.lstat(resolveInView(view, `/${start}`, followLinks)))
+    throw missingSource(view, pattern);
   return found;
 }
 
