@@ -8,7 +8,7 @@ export interface SpawnCalls {
   pipe(): { readonly read: number; readonly write: number };
   /**
    * Starts the program at the absolute path `command[0]`, with the usual handling of all signals. It has the descriptors that
-   * `files` maps its own to, and of the usual three those that are not mentioned. Nobody but `wait` notices that it has ended.
+   * `files` maps its own to, and no others. Nobody but `wait` notices that it has ended.
    */
   spawn(
     command: readonly string[],

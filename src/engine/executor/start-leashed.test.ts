@@ -41,6 +41,13 @@ it("gives a program its environment and its streams, not the pipe that the leash
   expect(output).toBe("\u00fc and = and\nlines\nerr\n");
 });
 
+it("passes on our own streams where it is told to", async () => {
+  const script = "{ : >&0 && : >&1 && : >&2; } 2>/dev/null && exit 5";
+  const command = [leash, "/bin/sh", "-c", script];
+  const streams: Parameters<typeof startLeashed>[1] = ["inherit", "inherit", "inherit"];
+  expect(await startLeashed(command, streams, {}, fresh())).toBe(5);
+});
+
 it("handles signals as usual, whatever Node does about them", async () => {
   const [, output] = await run("grep -E '^Sig(Blk|Ign):' /proc/self/status");
   expect(output).toMatch(/^SigBlk:\t0+\nSigIgn:\t0+\n$/);

@@ -48,10 +48,10 @@ export const startLeashed: StartCommand = async (command, stdio, environment, ca
   return code;
 };
 
+/** Node has marked its own three to be closed on exec, so they are named where they are to be passed on. */
 function filesOf(stdio: Parameters<StartCommand>[1]): [number, number | "/dev/null"][] {
-  const files: [number, number | "/dev/null"][] = [];
-  for (const [own, from] of stdio.entries()) {
-    if (from !== "inherit") files.push([own, from === "ignore" ? "/dev/null" : from]);
-  }
-  return files;
+  return [...stdio.entries()].map(([own, from]) => {
+    if (from === "inherit") return [own, own];
+    return [own, from === "ignore" ? "/dev/null" : from];
+  });
 }
