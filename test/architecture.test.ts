@@ -121,7 +121,7 @@ const privileges: readonly { what: string; pattern: RegExp; rooms: readonly RegE
       // A page for the browser of this machine, until Ctrl-C.
       /^cli\/commands\/history\/trace/,
       /^remote\/grpc/,
-      /^remote\/daemon\/(figures|listen)/,
+      /^remote\/daemon\/(debug-server|listen)/,
       /^remote\/docker\/(engine-api|transport)/,
       /^remote\/driver\/(embedded|remote-address)/,
     ],

@@ -1,5 +1,4 @@
 // What a daemon tells at its debug address, page by page.
-import type { ServerResponse } from "node:http";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { Call } from "../../base/index.ts";
@@ -20,7 +19,7 @@ interface Asked {
 
 type Page = (asked: Asked) => Promise<Answer> | Answer;
 
-interface Answer {
+export interface Answer {
   readonly status?: number;
   readonly type: string;
   readonly body: string | Uint8Array;
@@ -57,22 +56,12 @@ const pages: Readonly<Record<string, { readonly about: string; readonly page: Pa
   },
 };
 
-/** Answers one request. `url` is its path, with the query. */
-export async function answerPage(
-  url: string,
-  figures: Figures,
-  response: ServerResponse,
-): Promise<void> {
+/** What is answered to one request. `url` is its path, with the query. */
+export async function answerPage(url: string, figures: Figures, call: Call): Promise<Answer> {
   const { pathname, searchParams: query } = new URL(url, "http://debug");
   const path = pathname === "/debug/pprof" ? "/debug/pprof/" : pathname;
-  const gone = new AbortController();
-  response.on("close", () => gone.abort());
   const found = Object.hasOwn(pages, path) ? pages[path] : undefined;
-  const call = { signal: gone.signal };
-  const answer = found ? await found.page({ query, figures, call }) : notFound();
-  response.statusCode = answer.status ?? 200;
-  response.setHeader("content-type", answer.type);
-  response.end(answer.body);
+  return found ? await found.page({ query, figures, call }) : notFound();
 }
 
 function notFound(): Answer {

@@ -1,5 +1,5 @@
 // Where a daemon tells whoever watches it how it is (--debugaddr).
-import { createServer, type Server } from "node:http";
+import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { KilnError } from "../../base/index.ts";
 import { answerPage } from "./debug-pages.ts";
@@ -17,7 +17,7 @@ export async function serveFigures(address: string, figures: Figures): Promise<F
   if (!place || port > 65_535)
     throw new KilnError("FLAG_INVALID", `--debugaddr must be HOST:PORT, not ${address}`);
   const server = createServer((request, response) => {
-    void answerPage(request.url ?? "/", figures, response).catch(() => response.destroy());
+    void answer(request.url ?? "/", figures, response).catch(() => response.destroy());
   });
   // Whoever watches is in no hurry, and not trusted to be.
   server.maxConnections = 64;
@@ -32,6 +32,15 @@ export async function serveFigures(address: string, figures: Figures): Promise<F
       await new Promise<void>((resolve) => server.close(() => resolve()));
     },
   };
+}
+
+async function answer(url: string, figures: Figures, response: ServerResponse): Promise<void> {
+  const gone = new AbortController();
+  response.on("close", () => gone.abort());
+  const { status = 200, type, body } = await answerPage(url, figures, { signal: gone.signal });
+  response.statusCode = status;
+  response.setHeader("content-type", type);
+  response.end(body);
 }
 
 function started(server: Server, port: number, host: string, address: string): Promise<void> {
