@@ -1,4 +1,4 @@
-// chmod's words: the outcomes are those of GNU chmod.
+// chmod's words: the outcomes are those of BuildKit, which differs from GNU chmod for directories and in sticky bits.
 import { expect, it } from "vitest";
 import { parseModeChange } from "./mode.ts";
 
@@ -18,7 +18,14 @@ const cases: readonly [words: string, before: number, after: number, directory?:
   ["+t", 0o755, 0o1755],
   ["u-s", 0o4755, 0o755],
   ["u=rwx", 0o4755, 0o755],
-  ["u=rwx", 0o4755, 0o4755, true],
+  ["u=rwx", 0o4755, 0o755, true],
+  ["a=rX", 0o7777, 0o1555, true],
+  ["g=rx", 0o7777, 0o5757, true],
+  ["go=", 0o7777, 0o5700, true],
+  ["g=u", 0o2750, 0o2770],
+  ["u=g", 0o7777, 0o7777],
+  ["o+t", 0o755, 0o755],
+  ["u+t", 0o755, 0o1755],
   ["u+x-w", 0o644, 0o544],
   ["go-rwx,u+X", 0o755, 0o700],
 ];

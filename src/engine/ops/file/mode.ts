@@ -49,7 +49,7 @@ function applyClause(mode: number, clause: Clause, isDirectory: boolean): number
     const bits = bitsOf(permissions, clause.who, now, isDirectory);
     if (operator === "+") now |= bits;
     else if (operator === "-") now &= ~bits;
-    else now = (now & ~maskOf(clause.who, isDirectory)) | bits;
+    else now = (now & ~maskOf(clause.who, permissions)) | bits;
   }
   return now & 0o7777;
 }
@@ -58,7 +58,8 @@ function bitsOf(permissions: string, who: string, mode: number, isDirectory: boo
   let bits = 0;
   for (const permission of permissions) {
     for (const class_ of who) bits |= oneBit(permission, class_, mode, isDirectory);
-    if (permission === "t") bits |= 0o1000;
+    // BuildKit: others alone have no part in the sticky bit.
+    if (permission === "t" && /[ug]/.test(who)) bits |= 0o1000;
   }
   return bits;
 }
@@ -85,13 +86,14 @@ function oneBit(permission: string, class_: string, mode: number, isDirectory: b
   }
 }
 
-/** What `=` clears: GNU chmod leaves setuid and setgid of directories alone. */
-function maskOf(who: string, isDirectory: boolean): number {
+/** What `=` clears: setuid and setgid too, of directories as well, but where permissions are another class's. */
+function maskOf(who: string, permissions: string): number {
+  const isCopy = /[ugo]/.test(permissions);
   let mask = 0;
   for (const class_ of who) {
     mask |= 7 << (shifts[class_] ?? 0);
-    if (!isDirectory && class_ === "u") mask |= 0o4000;
-    if (!isDirectory && class_ === "g") mask |= 0o2000;
+    if (!isCopy && class_ === "u") mask |= 0o4000;
+    if (!isCopy && class_ === "g") mask |= 0o2000;
   }
   return mask;
 }
