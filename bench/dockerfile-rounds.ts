@@ -64,22 +64,18 @@ function parse(): void {
   if (problems.length + read.problems.length > 0) throw new Error("the bench file has mistakes");
 }
 
-/** Milliseconds of each round by the clock, and of processor time a round. */
-async function timesOf(work: () => unknown, rounds: number): Promise<[number[], number]> {
+async function main([what, rounds]: readonly string[]): Promise<void> {
+  const work = what === "parse" ? parse : () => convertDockerfile(data, options, io);
   const times: number[] = [];
-  const before = process.cpuUsage();
-  for (let round = 0; round < rounds; round++) {
+  const cpu: number[] = [];
+  for (let round = 0; round < Number(rounds); round++) {
+    const before = process.cpuUsage();
     const start = performance.now();
     await work();
     times.push(performance.now() - start);
+    const { user, system } = process.cpuUsage(before);
+    cpu.push((user + system) / 1000);
   }
-  const { user, system } = process.cpuUsage(before);
-  return [times, (user + system) / 1000 / rounds];
-}
-
-async function main([what, rounds]: readonly string[]): Promise<void> {
-  const work = what === "parse" ? parse : () => convertDockerfile(data, options, io);
-  const [times, cpu] = await timesOf(work, Number(rounds));
   process.stdout.write(JSON.stringify({ bytes: data.length, times, cpu }));
 }
 
