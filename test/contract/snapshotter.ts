@@ -28,6 +28,7 @@ import {
   loadSyscalls,
   type Snapshot,
   type SnapshotLayer,
+  treeTar,
   withMounted,
 } from "../../src/storage/snapshot/index.ts";
 import { gathered, pieces, type TarSpec, tarOf } from "../kit/tar.ts";
@@ -325,6 +326,28 @@ export function snapshotterContract(name: string, open: () => Promise<Snapshotte
         writeFileSync(`${dir}/c`, "3");
       });
       expect(await show(await snapshotter.merge([other, diff!], call))).toEqual(["b=2", "c=3"]);
+    });
+
+    it("packs a difference that removes something, though its directories may list that", async () => {
+      const base = await changed(undefined, (dir) => {
+        mkdirSync(`${dir}/d`);
+        writeFileSync(`${dir}/d/gone`, "1");
+        writeFileSync(`${dir}/d/stays`, "2");
+      });
+      const next = await changed(base, (dir) => {
+        rmSync(`${dir}/d/gone`);
+        writeFileSync(`${dir}/d/new`, "3");
+      });
+      // Made by comparing, not by an overlay that knew what was below it.
+      const diff = await snapshotter.diff(next, base, call);
+      const more = await changed(diff, (dir) => mkdirSync(`${dir}/more`));
+      const names = await withMounted(await more.mounts(call), call, async (root) => {
+        const found: string[] = [];
+        for await (const { header } of tarEntries(treeTar(root, {}, call), call))
+          found.push(header.path);
+        return found;
+      });
+      expect(names).toEqual(["d", "d/gone", "more"]);
     });
 
     it("compares states that did not grow from each other", async () => {

@@ -1,5 +1,5 @@
 // A layer directory as the tar that images carry: whiteouts as `.wh.` entries, sorted, nothing of this host in it.
-import { type BigIntStats, closeSync, lstatSync, openSync, readlinkSync, readSync } from "node:fs";
+import { type BigIntStats, closeSync, openSync, readlinkSync, readSync } from "node:fs";
 import {
   type Bytes,
   type Call,
@@ -21,7 +21,15 @@ import { canChown } from "./attributes.ts";
 import type { LayerStore } from "./layer-store.ts";
 import { type NotedOwner, takeOwner } from "./owner-note.ts";
 import type { LayerTarOptions, SnapshotLayer } from "./snapshot.ts";
-import { deviceOf, inside, isWhiteoutStat, namesIn, pathIn, readXattrs } from "./tree-files.ts";
+import {
+  deviceOf,
+  inside,
+  isWhiteoutStat,
+  namesIn,
+  pathIn,
+  readXattrs,
+  statOf,
+} from "./tree-files.ts";
 import { isOpaque } from "./whiteout.ts";
 
 /** Bytes gathered before they are passed on. */
@@ -118,7 +126,9 @@ class TreeWriter {
       yield* this.#put(this.#whiteout(inside(path, ".wh..opq")));
     for (const name of namesIn(directory).sort(compareNames)) {
       const child = inside(path, name);
-      const stat = lstatSync(fsPath(this.#hostPath(child)), { bigint: true });
+      const stat = statOf(this.#hostPath(child));
+      // An overlay lists what one of its layers removes, also where nothing was.
+      if (stat === undefined) continue;
       if (isWhiteoutStat(stat)) yield* this.#put(this.#whiteout(child));
       else yield* this.#entry(child, stat);
       if (stat.isDirectory()) yield* this.#directory(child);

@@ -130,8 +130,10 @@ function checkDistinct(trees: readonly MountedPlatform[]): void {
 function* filesBelow(root: string, path: string): Iterable<string> {
   for (const name of readdirSync(path === "" ? root : `${root}/${path}`)) {
     const child = path === "" ? name : `${path}/${name}`;
-    if (lstatSync(`${root}/${child}`).isDirectory()) yield* filesBelow(root, child);
-    else yield child;
+    // An overlay lists what one of its layers removes, also where nothing was.
+    const stat = lstatSync(`${root}/${child}`, { throwIfNoEntry: false });
+    if (stat?.isDirectory()) yield* filesBelow(root, child);
+    else if (stat) yield child;
   }
 }
 
