@@ -8,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { createServer, type Server } from "node:http";
@@ -237,6 +238,40 @@ describeWith(["root", "runtime", "registry", "bundle"], "the flows of builds", (
       const args = ["--build-context", `other=${other}`, "-o", directory];
       await build(...args, context("COPY --from=other b /b\n"));
       expect(readFileSync(join(directory, "b"), "utf8")).toBe("B");
+    });
+
+    flow("linked targets of bake, each with its own context", async () => {
+      const directory = mkdtempSync(join(home, "bake-"));
+      const past = new Date("2026-01-01T00:00:00Z");
+      // Equal in all but what they hold: neither may be taken for the other.
+      for (const [one, dockerfile] of [
+        ["a", "FROM scratch\nCOPY f /below\n"],
+        ["b", "FROM base\nCOPY f /above\n"],
+      ] as const) {
+        mkdirSync(join(directory, one));
+        writeFileSync(join(directory, one, "Dockerfile"), dockerfile);
+        writeFileSync(join(directory, one, "f"), `of ${one}`);
+        utimesSync(join(directory, one, "f"), past, past);
+      }
+      const targets = {
+        base: { context: join(directory, "a") },
+        app: { context: join(directory, "b"), contexts: { base: "target:base" } },
+      };
+      const file = join(directory, "docker-bake.json");
+      writeFileSync(file, JSON.stringify({ target: targets }));
+      const output = out();
+      const allowed = ["--allow=fs.read=*", "--allow=fs.write=*"];
+      await good(
+        "bake",
+        ...allowed,
+        "-f",
+        file,
+        "--set",
+        `app.output=type=local,dest=${output}`,
+        "app",
+      );
+      expect(readFileSync(join(output, "below"), "utf8")).toBe("of a");
+      expect(readFileSync(join(output, "above"), "utf8")).toBe("of b");
     });
 
     flow("--call", async () => {

@@ -14,6 +14,7 @@ import {
   streamedBytes,
 } from "../grpc/index.ts";
 import { metadataKeys, policyService, serveSession } from "../session/index.ts";
+import { type FrontendAttrs, ownContexts } from "./context-sessions.ts";
 import { buildError } from "./errors.ts";
 import { driveBuild } from "./gateway/drive.ts";
 import { lendLocalCaches } from "./local-caches.ts";
@@ -71,9 +72,15 @@ async function runBuild(asked: Running, call: Call): Promise<BuildResult> {
   const over = new AbortController();
   stack.defer(() => over.abort(abortReason("the build is over")));
   const during: Call = { signal: AbortSignal.any([call.signal, over.signal]) };
-  await openSession({ running, id, channel, stack }, during);
+  const opening = { running, channel, stack };
+  await openSession({ ...opening, id }, during);
+  const frontendAttrs = ownContexts(session, async (other) => {
+    const otherId = sessionId();
+    await openSession({ ...opening, running: { ...running, session: other }, id: otherId }, during);
+    return otherId;
+  });
   const status = followStatus(client.status({ Ref: request.ref }, during), events, over);
-  const response = await solved(solve(wanted, request, channel, call), status);
+  const response = await solved(solve(wanted, request, { channel, frontendAttrs }, call), status);
   await caches.finish(response, call);
   await exports.finish(response, call);
   return resultOf(response);
@@ -83,10 +90,10 @@ async function runBuild(asked: Running, call: Call): Promise<BuildResult> {
 async function solve(
   message: control.SolveRequest,
   { drive, inputs = {} }: BuildRequest,
-  channel: Channel,
+  { channel, frontendAttrs }: { readonly channel: Channel; readonly frontendAttrs: FrontendAttrs },
   call: Call,
 ): Promise<BuildResult["exporterResponse"]> {
-  if (drive) return await driveBuild(message, { drive, inputs }, channel, call);
+  if (drive) return await driveBuild(message, { drive, inputs, frontendAttrs }, channel, call);
   if (isQuestion(message)) return await askFrontend(message, channel, call);
   const answer = await createClient(control.ControlDefinition, channel).solve(message, call);
   return Object.fromEntries(answer.ExporterResponse);

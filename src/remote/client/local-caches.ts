@@ -5,6 +5,7 @@ import type { Attrs, BuildRequest, ExportRequest, LentStore, Session } from "../
 import { type Call, type Digest, digestHex, isKilnError, log, readAll } from "../../base/index.ts";
 import { type Descriptor, maxManifestSize, parseDescriptor } from "../../formats/oci/index.ts";
 import { openOciLayout } from "../../storage/image/index.ts";
+import { withMembers } from "./other-members.ts";
 
 const debug = log("client");
 
@@ -94,11 +95,5 @@ async function nameManifest(
 /** The session with further stores. */
 export function withStores(session: Session, stores: ReadonlyMap<string, LentStore>): Session {
   const store = (id: string) => stores.get(id) ?? session.store?.(id);
-  return new Proxy(session, {
-    get(target, name) {
-      if (name === "store") return store;
-      const member: unknown = Reflect.get(target, name);
-      return typeof member === "function" ? member.bind(target) : member;
-    },
-  });
+  return withMembers(session, { store });
 }

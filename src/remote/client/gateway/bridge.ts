@@ -12,6 +12,7 @@ import { type Platform, parseImageConfig } from "../../../formats/oci/index.ts";
 import { gateway, pb } from "../../../formats/proto/index.ts";
 import { StatusError } from "../../grpc/index.ts";
 import { policyMessage, readMeta, sourceMessage } from "../../session/index.ts";
+import type { FrontendAttrs } from "../context-sessions.ts";
 import { buildError } from "../errors.ts";
 import { type Gateway, solveMessage } from "./calls.ts";
 import { openContainer } from "./container.ts";
@@ -28,6 +29,8 @@ export interface RemoteBridge extends BuildBridge {
 
 export interface BridgeOptions {
   readonly inputs: BuildBridge["inputs"];
+  /** What is asked of frontends, in words that they understand. */
+  readonly frontendAttrs: FrontendAttrs;
   /** Takes what is opened on the way. */
   readonly stack: AsyncStack;
 }
@@ -98,11 +101,11 @@ class Bridge implements RemoteBridge {
   }
 
   async frontend({ name, attrs, inputs }: Parameters<BuildBridge["frontend"]>[0], call: Call) {
-    const { wire, results } = this.#shared;
+    const { wire, results, frontendAttrs } = this.#shared;
     return await this.#noting(async () => {
       const request = solveMessage({
         Frontend: name,
-        FrontendOpt: new Map(Object.entries(attrs)),
+        FrontendOpt: new Map(Object.entries(await frontendAttrs(attrs, call))),
         FrontendInputs: new Map(
           Object.entries(inputs).map(([key, one]) => [key, message(one)] as const),
         ),

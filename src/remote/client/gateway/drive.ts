@@ -1,5 +1,5 @@
 // Builds that this side drives: Solve without a frontend, what is asked over LLBBridge meanwhile, and Return.
-import type { BuildBridge, Drive } from "../../../api/index.ts";
+import type { Drive } from "../../../api/index.ts";
 import { AsyncStack, abortReason, type Call, isAbortError } from "../../../base/index.ts";
 import { control, type gateway, type rpc } from "../../../formats/proto/index.ts";
 import {
@@ -9,7 +9,7 @@ import {
   StatusError,
   statusCodes,
 } from "../../grpc/index.ts";
-import { openBridge } from "./bridge.ts";
+import { type BridgeOptions, openBridge } from "./bridge.ts";
 import { type Gateway, openGateway } from "./calls.ts";
 
 /**
@@ -69,7 +69,7 @@ function statusOf(error: unknown): rpc.Status {
 /** A build that `drive` drives, with everything else as the message has it. */
 export async function driveBuild(
   message: control.SolveRequest,
-  { drive, inputs }: { readonly drive: Drive; readonly inputs: BuildBridge["inputs"] },
+  { drive, ...options }: { readonly drive: Drive } & Omit<BridgeOptions, "stack">,
   channel: Channel,
   call: Call,
 ): Promise<Readonly<Record<string, string>>> {
@@ -79,7 +79,7 @@ export async function driveBuild(
     channel,
     async (wire, during) => {
       await using stack = new AsyncStack();
-      const bridge = await openBridge(wire, { inputs, stack }, during);
+      const bridge = await openBridge(wire, { ...options, stack }, during);
       return bridge.results.message(await drive(bridge, during));
     },
     call,
