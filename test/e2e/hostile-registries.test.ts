@@ -25,6 +25,8 @@ interface Manifest {
   layers: { digest: string; size: number; mediaType: string }[];
 }
 
+/** Whose way of unpacking layers is their own; the others unpack as one of these. */
+const unpackers: ReadonlySet<string | undefined> = new Set([undefined, "userns-copy", "proot"]);
 /** Root, and an ordinary user on every rung. */
 const standings: readonly (Way | undefined)[] = [undefined, ...ways, ...prefixWays];
 
@@ -251,7 +253,7 @@ describe.each(standings.map((way) => ({ who: way?.name ?? "root", way })))("as $
       };
       const copy = (name: string) => world.build(`FROM ${name}\nCOPY Dockerfile /d\n`);
 
-      it.each(["gzip", "zstd"])(
+      it.each(unpackers.has(way?.name) ? ["gzip", "zstd"] : ["zstd"])(
         "a gigabyte of zeros in a little %s takes no memory",
         async (kind) => {
           const zeros = new Uint8Array(64 << 20);
@@ -270,19 +272,20 @@ describe.each(standings.map((way) => ({ who: way?.name ?? "root", way })))("as $
         },
       );
 
-      it("whiteouts by the ten thousand, each deeper than the last, is taken in bounded time", async () => {
-        const entries: TarSpec[] = [];
-        const each = way === undefined ? 500 : 50;
-        for (let depth = 0; depth < 200; depth++)
-          for (let i = 0; i < each; i++) entries.push({ path: `${"d/".repeat(depth)}.wh.f${i}` });
-        const tar = tarOf(entries);
-        const { output, memory, processor } = await copy(
-          image(gzipSync(tar), tar, mediaTypes.ociLayerGzip),
-        );
-        expect(output).not.toMatch(bug);
-        expect(memory).toBeLessThan(500 << 20);
-        expect(processor).toBeLessThan(60);
-      });
+      if (unpackers.has(way?.name))
+        it("whiteouts by the ten thousand, each deeper than the last, is taken in bounded time", async () => {
+          const entries: TarSpec[] = [];
+          const each = way === undefined ? 500 : 50;
+          for (let depth = 0; depth < 200; depth++)
+            for (let i = 0; i < each; i++) entries.push({ path: `${"d/".repeat(depth)}.wh.f${i}` });
+          const tar = tarOf(entries);
+          const { output, memory, processor } = await copy(
+            image(gzipSync(tar), tar, mediaTypes.ociLayerGzip),
+          );
+          expect(output).not.toMatch(bug);
+          expect(memory).toBeLessThan(500 << 20);
+          expect(processor).toBeLessThan(60);
+        });
 
       it("gzip that ends in the middle, or goes on with something else, is refused", async () => {
         const tar = tarOf([{ path: "f", data: bytes(100_000, 7) }]);
