@@ -88,11 +88,7 @@ export function createLocalSession(parts: SessionParts): Session {
     receiveFiles: (target, files, call) =>
       receiveFiles(findReceiver(parts.receivers, target), files, call),
     ssh: async (id) => parts.agents.get(id),
-    secret: async (id) =>
-      readSecret(
-        parts.secrets.find((secret) => secret.id === id),
-        parts.env,
-      ),
+    secret: secretReader(parts.secrets, parts.env),
     credentials: (host, call) => parts.credentials(host, call),
   };
 }
@@ -133,6 +129,25 @@ function refuseToSend(name: string): never {
     "CONTEXT_NOT_FOUND",
     `this build was given no directory named ${JSON.stringify(name)}`,
   );
+}
+
+/** Each is read once, when it is first wanted: what is behind `<(command)` is there only once. */
+function secretReader(
+  secrets: readonly SecretSpec[],
+  env: Readonly<Record<string, string | undefined>>,
+): Session["secret"] {
+  const known = new Map<string, Uint8Array | undefined>();
+  return async (id) => {
+    if (!known.has(id))
+      known.set(
+        id,
+        readSecret(
+          secrets.find((secret) => secret.id === id),
+          env,
+        ),
+      );
+    return known.get(id);
+  };
 }
 
 /** With neither file nor variable named, the variable of the id's name counts first, then the file. */

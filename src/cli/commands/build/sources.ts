@@ -183,7 +183,8 @@ export function checkSecrets(secrets: readonly SecretSpec[], cwd: string): reado
     if (secret.src === undefined) return secret;
     const path = resolve(cwd, secret.src);
     const stats = statSync(path, { throwIfNoEntry: false });
-    if (!stats?.isFile()) {
+    // A shell's `<(command)` is a pipe.
+    if (!stats?.isFile() && !stats?.isFIFO()) {
       throw new KilnError(
         "FLAG_INVALID",
         `file ${secret.src} of secret ${secret.id} ${stats ? "is not a file" : "does not exist"}`,

@@ -24,6 +24,7 @@ import {
   warningLines,
 } from "../../progress/index.ts";
 import { createLocalSession } from "../build/local-session.ts";
+import { checkSecrets } from "../build/sources.ts";
 import { createBuildRef } from "../builders/builder.ts";
 import type { Command, RunWorld } from "../command.ts";
 import { enterEmbedded } from "./address.ts";
@@ -112,7 +113,7 @@ function lend(values: BuildValues, outputs: readonly WantedOutput[], world: RunW
     directories: readDirectories(values.local, "local", cwd),
     layouts: readDirectories(values["oci-layout"], "oci-layout", cwd),
     uploads: new Map(),
-    secrets: parseSecrets(values.secret),
+    secrets: checkSecrets(parseSecrets(values.secret), cwd),
     agents: lendAgents(values.ssh, world),
     receivers: outputs.map(({ receiver }) => receiver),
     env,
