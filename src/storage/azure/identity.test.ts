@@ -2,48 +2,27 @@
 import { execFileSync } from "node:child_process";
 import { createPublicKey, verify, X509Certificate } from "node:crypto";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type IncomingMessage, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { type AnsweringServer, startAnswering } from "../../../test/kit/answering-server.ts";
 import { uncancelled } from "../../base/index.ts";
 import { Connections } from "../http/index.ts";
 import { createAzureIdentity } from "./index.ts";
 
 let home: string;
-let server: Server;
+let server: AnsweringServer;
 let url: string;
-let requests: {
-  readonly line: string;
-  readonly headers: IncomingMessage["headers"];
-  body: string;
-}[];
-/** By method and path; a status of 400 where the text says `error`. */
-let answers: Record<string, string>;
+let requests: AnsweringServer["requests"];
+let answers: AnsweringServer["answers"];
 
 beforeEach(async () => {
   home = mkdtempSync(join(tmpdir(), "kiln-azure-"));
-  requests = [];
-  answers = {};
-  server = createServer((request, response) => {
-    const seen = { line: `${request.method} ${request.url}`, headers: request.headers, body: "" };
-    requests.push(seen);
-    request.on("data", (chunk) => {
-      seen.body += chunk;
-    });
-    request.on("end", () => {
-      const answer = answers[seen.line.replace(/\?.*/, "")];
-      const status = answer === undefined ? 404 : answer.includes('"error"') ? 400 : 200;
-      response.writeHead(status).end(answer);
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  server = await startAnswering();
+  ({ url, requests, answers } = server);
 });
 afterEach(async () => {
-  server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
+  await server[Symbol.asyncDispose]();
   rmSync(home, { recursive: true, force: true });
 });
 
