@@ -13,12 +13,11 @@ export function expandWildcards(
   pattern: string,
   followLinks: boolean,
 ): readonly string[] {
-  const parts = pattern.split("/").filter((part) => part !== "" && part !== ".");
-  const first = parts.findIndex((part) => magic.test(part));
-  if (first === -1) return [pattern];
-  let found = [`/${parts.slice(0, first).join("/")}`];
-  for (const [index, part] of parts.slice(first).entries()) {
-    const last = first + index === parts.length - 1;
+  const split = splitPattern(pattern);
+  if (!split) return [pattern];
+  let found = [split.start];
+  for (const [index, part] of split.parts.entries()) {
+    const last = index === split.parts.length - 1;
     found = found.flatMap((path) => expandOne(view, path, part, last || followLinks));
   }
   return found;
@@ -34,11 +33,20 @@ export function expandPresent(
   followLinks: boolean,
 ): readonly string[] {
   const found = expandWildcards(view, pattern, followLinks);
-  if (found.length > 0 || !magic.test(pattern)) return found;
-  const start = pattern.slice(0, pattern.search(magic)).replace(/[^/]*$/, "");
-  if (!view.lstat(resolveInView(view, `/${start}`, followLinks)))
+  const split = found.length > 0 ? undefined : splitPattern(pattern);
+  if (split && !view.lstat(resolveInView(view, split.start, followLinks)))
     throw missingSource(view, pattern);
   return found;
+}
+
+/** The directory before the first part with a wildcard, and the parts from there on; undefined where none has one. */
+function splitPattern(
+  pattern: string,
+): { readonly start: string; readonly parts: readonly string[] } | undefined {
+  const parts = pattern.split("/").filter((part) => part !== "" && part !== ".");
+  const first = parts.findIndex((part) => magic.test(part));
+  if (first === -1) return undefined;
+  return { start: `/${parts.slice(0, first).join("/")}`, parts: parts.slice(first) };
 }
 
 function expandOne(view: FileView, directory: string, part: string, followed: boolean): string[] {
