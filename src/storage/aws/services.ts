@@ -1,8 +1,9 @@
 // Services of AWS that lend keys: to containers and machines, from next door, and to those who may take on a role.
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { type Call, isRecord, KilnError } from "../../base/index.ts";
+import { type Call, KilnError } from "../../base/index.ts";
 import {
+  answerMembers,
   askText,
   type Connections,
   farawayService,
@@ -179,13 +180,7 @@ async function readToken(file: string): Promise<string> {
 
 /** The members that AWS's services and programs answer with. */
 export function keysOf(text: string, tokenName: "Token" | "SessionToken"): AwsKeys | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  if (!isRecord(value)) return undefined;
+  const value = answerMembers(text);
   const { AccessKeyId: id, SecretAccessKey: secret, Expiration: expires } = value;
   const token = value[tokenName];
   if (typeof id !== "string" || typeof secret !== "string") return undefined;

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Call, isRecord, KilnError } from "../../base/index.ts";
-import { farawayService } from "../http/index.ts";
+import { answerMembers, farawayService } from "../http/index.ts";
 import { awsHome, type Environment, type Profile, readSignOnSession } from "./profiles.ts";
 import { type AwsKeys, type AwsWorld, askAws } from "./services.ts";
 
@@ -49,26 +49,17 @@ async function readToken(key: string, profile: string, { env, now }: AwsWorld): 
   });
 }
 
-async function readCached(key: string, env: Environment): Promise<Record<string, unknown>> {
+async function readCached(
+  key: string,
+  env: Environment,
+): Promise<Readonly<Record<string, unknown>>> {
   const file = `${createHash("sha1").update(key).digest("hex")}.json`;
-  try {
-    const value: unknown = JSON.parse(
-      await readFile(join(awsHome(env), "sso", "cache", file), "utf8"),
-    );
-    return isRecord(value) ? value : {};
-  } catch {
-    return {};
-  }
+  const path = join(awsHome(env), "sso", "cache", file);
+  return answerMembers(await readFile(path, "utf8").catch(() => ""));
 }
 
 function keysOf(answer: string): AwsKeys | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(answer);
-  } catch {
-    return undefined;
-  }
-  const lent = isRecord(value) ? value["roleCredentials"] : undefined;
+  const { roleCredentials: lent } = answerMembers(answer);
   if (!isRecord(lent)) return undefined;
   const { accessKeyId: id, secretAccessKey: secret, sessionToken: token, expiration } = lent;
   if (typeof id !== "string" || typeof secret !== "string") return undefined;

@@ -2,7 +2,8 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { type Call, KilnError } from "../../base/index.ts";
-import { type AzureToken, type AzureWorld, parseRecord, storageResource } from "./services.ts";
+import { answerMembers } from "../http/index.ts";
+import { type AzureToken, type AzureWorld, storageResource } from "./services.ts";
 
 /** The tool is slow to start: milliseconds. */
 const programTime = 30_000;
@@ -29,7 +30,7 @@ export async function loggedInToken(
       cause: error,
     });
   }
-  const { accessToken: value, expires_on: end, expiresOn: local } = parseRecord(answer);
+  const { accessToken: value, expires_on: end, expiresOn: local } = answerMembers(answer);
   if (typeof value !== "string")
     throw new KilnError("CACHE_FAILED", "az account get-access-token printed no token");
   // Older tools say the time only as a clock on this machine's wall shows it.

@@ -1,6 +1,12 @@
 // What Azure's services answer with: tokens, and why there is none.
-import { type Call, isRecord, KilnError } from "../../base/index.ts";
-import { askText, type Connections, type HttpRequest, type Question } from "../http/index.ts";
+import { type Call, KilnError } from "../../base/index.ts";
+import {
+  answerMembers,
+  askText,
+  type Connections,
+  type HttpRequest,
+  type Question,
+} from "../http/index.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -37,7 +43,7 @@ export async function askToken(
 
 /** The code of an OAuth error, and the first line of its description: the rest are identifiers of the request. */
 function reason(answer: string): string {
-  const { error, error_description: text } = parseRecord(answer);
+  const { error, error_description: text } = answerMembers(answer);
   const [line = ""] = typeof text === "string" ? text.split(/[\r\n]/) : [];
   const code = typeof error === "string" ? error : "";
   return [code, line].filter(Boolean).join(": ").slice(0, 400);
@@ -45,19 +51,9 @@ function reason(answer: string): string {
 
 /** `expires_in` is seconds from now, `expires_on` seconds since 1970; services give them as numbers and as text. */
 function tokenOf(answer: string, now: Date): AzureToken | undefined {
-  const { access_token: value, expires_in: left, expires_on: end } = parseRecord(answer);
+  const { access_token: value, expires_in: left, expires_on: end } = answerMembers(answer);
   if (typeof value !== "string" || value === "") return undefined;
   const seconds = end === undefined ? now.getTime() / 1000 + Number(left) : Number(end);
   if (!Number.isFinite(seconds)) return undefined;
   return { value, expires: new Date(seconds * 1000) };
-}
-
-/** Empty for what is no JSON object. */
-export function parseRecord(text: string): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isRecord(value) ? value : {};
-  } catch {
-    return {};
-  }
 }

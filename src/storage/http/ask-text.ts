@@ -1,5 +1,5 @@
 // A question that is answered with a short text, as services that lend credentials do.
-import { type Call, KilnError } from "../../base/index.ts";
+import { type Call, isRecord, KilnError } from "../../base/index.ts";
 import { Backoff, type Patience } from "./backoff.ts";
 import { Connections } from "./connection.ts";
 import type { ExchangeTimeouts, HttpRequest } from "./exchange.ts";
@@ -60,5 +60,15 @@ export async function askText(
       if (await backoff.afterFailure(error, call)) continue;
       throw fail(`${request.url.host}: ${failureWords(error)}`, error);
     }
+  }
+}
+
+/** The members of an answer that is a JSON object; none of what is no such thing. */
+export function answerMembers(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isRecord(value) ? value : {};
+  } catch {
+    return {};
   }
 }

@@ -1,5 +1,11 @@
 // HTTP as a client of registries and file servers needs it: connections, proxies, trust, patience.
-export { askText, farawayService, nearbyService, type Question } from "./ask-text.ts";
+export {
+  answerMembers,
+  askText,
+  farawayService,
+  nearbyService,
+  type Question,
+} from "./ask-text.ts";
 export { Backoff, isTemporaryStatus, type Patience, retryAfterMilliseconds } from "./backoff.ts";
 export { Connections } from "./connection.ts";
 export {
