@@ -1,8 +1,8 @@
 // Both sides of a connection write heavily at once: nobody waits for the other for ever, and memory stays bounded.
-import { connect, createServer, type Socket } from "node:net";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { afterEach, expect, it } from "vitest";
+import { socketPair } from "../../../test/kit/socket-pair.ts";
 import { uncancelled } from "../../base/index.ts";
 import {
   bind,
@@ -44,17 +44,6 @@ const owned: AsyncDisposable[] = [];
 afterEach(async () => {
   for (const one of owned.splice(0).reverse()) await one[Symbol.asyncDispose]();
 });
-
-async function socketPair(): Promise<[Socket, Socket]> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  const accepted = new Promise<Socket>((resolve) => server.once("connection", resolve));
-  const client = connect(port, "127.0.0.1");
-  const pair: [Socket, Socket] = [client, await accepted];
-  server.close();
-  return pair;
-}
 
 const piece = new Uint8Array(1 << 20).fill(7);
 async function* pieces(count: number): AsyncIterable<Uint8Array> {

@@ -1,8 +1,8 @@
 // Calls of all four shapes over sockets and tunnels, with cancellation, deadlines, limits and backpressure.
-import { connect, createServer, type Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { gzipSync } from "node:zlib";
 import { afterEach, expect, it } from "vitest";
+import { socketPair } from "../../../test/kit/socket-pair.ts";
 import { delay, KilnError, uncancelled } from "../../base/index.ts";
 import { MessageParser } from "./framing.ts";
 import {
@@ -67,18 +67,6 @@ const owned: AsyncDisposable[] = [];
 afterEach(async () => {
   for (const one of owned.splice(0).reverse()) await one[Symbol.asyncDispose]();
 });
-
-/** Two ends of a connection on this machine. */
-async function socketPair(): Promise<[Socket, Socket]> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  const accepted = new Promise<Socket>((resolve) => server.once("connection", resolve));
-  const client = connect(port, "127.0.0.1");
-  const pair: [Socket, Socket] = [client, await accepted];
-  server.close();
-  return pair;
-}
 
 async function open(implementation: Echo, options: ServerOptions = {}) {
   const server: GrpcServer = createGrpcServer([bind(definition, implementation)], options);

@@ -1,7 +1,7 @@
 // Memory of parts that are sent may be used again when the socket has taken them, and not before.
-import { connect, createServer, type Socket } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { afterEach, expect, it } from "vitest";
+import { socketPair } from "../../../test/kit/socket-pair.ts";
 import { uncancelled } from "../../base/index.ts";
 import {
   bind,
@@ -41,17 +41,6 @@ const owned: AsyncDisposable[] = [];
 afterEach(async () => {
   for (const one of owned.splice(0).reverse()) await one[Symbol.asyncDispose]();
 });
-
-async function socketPair(): Promise<[Socket, Socket]> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  const accepted = new Promise<Socket>((resolve) => server.once("connection", resolve));
-  const near = connect(port, "127.0.0.1");
-  const pair: [Socket, Socket] = [near, await accepted];
-  server.close();
-  return pair;
-}
 
 const count = 60;
 const size = 300_000;
