@@ -1,12 +1,10 @@
 // Arguments of calls: counted, checked, converted; and what is said when a function cannot do its work.
 import { converted } from "./access.ts";
-import type { Expression } from "./ast.ts";
+import type { Kind } from "./frame.ts";
 import { commonFunctionError, FunctionError, type HclFunction } from "./function.ts";
 import { mistakeAt, type Range } from "./source.ts";
 import { ConversionError } from "./types.ts";
 import { Sequence, type Value } from "./value.ts";
-
-type Kind<K extends Expression["kind"]> = Extract<Expression, { kind: K }>;
 
 /** Puts the elements of the last argument in its place. */
 export function spread(args: Value[], call: Kind<"call">): void {
