@@ -2,9 +2,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { initProgram } from "../../src/engine/executor/emulation/init-program.ts";
-import { machineCode, staticProgram } from "../../src/engine/executor/emulation/static-program.ts";
 import { type Executor, openExecutor } from "../../src/engine/executor/index.ts";
+import { initProgram } from "../../src/engine/executor/programs/init-program.ts";
+import { machineCode, staticProgram } from "../../src/engine/executor/programs/static-program.ts";
 import { describeWith } from "../kit/needs.ts";
 import { overlayOn, processOf, recorder, temporaryDirectory } from "./executor-kit.ts";
 

@@ -16,8 +16,8 @@ import { constants } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { isKilnError, uncancelled } from "../../src/base/index.ts";
-import { machineCode, staticProgram } from "../../src/engine/executor/emulation/static-program.ts";
 import { type Executor, openExecutor } from "../../src/engine/executor/index.ts";
+import { machineCode, staticProgram } from "../../src/engine/executor/programs/static-program.ts";
 import { describeWith } from "../kit/needs.ts";
 import {
   makeRoot,

@@ -2,8 +2,8 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { exitProgram } from "./emulation/exit-program.ts";
 import { checkProgram, explainProgram, findProgram } from "./program.ts";
+import { exitProgram } from "./programs/exit-program.ts";
 
 let root: string;
 beforeAll(() => {

@@ -3,7 +3,7 @@ import { closeSync } from "node:fs";
 import { Socket } from "node:net";
 import { KilnError, throwIfAborted } from "../../base/index.ts";
 import { leashDescriptor } from "./programs/leash-program.ts";
-import { exitCodeOf } from "./proot/status-program.ts";
+import { exitCodeOf } from "./programs/status-program.ts";
 import { spawnCalls } from "./spawn-calls.ts";
 import type { StartCommand } from "./supervise.ts";
 

@@ -2,9 +2,9 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { staticProgram } from "../programs/static-program.ts";
 import { findEmulators, registration } from "./emulators.ts";
 import { parseHandler } from "./host-handlers.ts";
-import { staticProgram } from "./static-program.ts";
 
 let directory: string;
 beforeEach(() => {

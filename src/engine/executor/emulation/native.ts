@@ -4,8 +4,8 @@ import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryName } from "../../../base/index.ts";
 import { hostPlatform, type Platform } from "../../../formats/oci/index.ts";
+import { exitProgram } from "../programs/exit-program.ts";
 import type { Emulation } from "./emulation.ts";
-import { exitProgram } from "./exit-program.ts";
 
 /** What is known of the machine, found out by `readMachine`. */
 export interface Machine {

@@ -1,5 +1,6 @@
 // The program that ties a step to us: what it starts dies as a whole with it, and it dies with us.
-import { machineCode, type StaticProgram, staticProgram } from "../emulation/static-program.ts";
+import { fragments } from "./fragments.ts";
+import { machineCode, type StaticProgram, staticProgram } from "./static-program.ts";
 
 /** What the leash alone holds on to: whoever has the other end is told of its end. */
 export const leashDescriptor = 9;
@@ -13,9 +14,7 @@ export const leashDescriptor = 9;
  */
 const programs: Readonly<Record<string, StaticProgram>> = {
   amd64: {
-    bits: 64,
-    machine: 62,
-    flags: 0,
+    ...fragments.amd64.kind,
     code: machineCode(
       [
         // rbx: number of arguments, r12: arguments, r13: environment
@@ -28,12 +27,8 @@ const programs: Readonly<Record<string, StaticProgram>> = {
         "b839000000 0f05 85c0 0f8887000000 7454 89c5",
         // rt_sigprocmask(SIG_BLOCK, all, NULL, 8)
         "6aff b80e000000 31ff 4889e6 31d2 41ba08000000 0f05",
-        // wait4(-1, &status, 0, NULL) until it gives the child
-        "b83d000000 48c7c7ffffffff 4889e6 31d2 4531d2 0f05 39e8 75e6",
-        // 128 + signal, or the exit code
-        "8b3c24 89f8 83e07f 7408 8db880000000 eb09 c1ef08 81e7ff000000",
-        // exit_group
-        "b8e7000000 0f05",
+        fragments.amd64.waitForChild,
+        fragments.amd64.exitAsChild,
         // child: prctl(PR_SET_PDEATHSIG, SIGKILL)
         "b89d000000 bf01000000 be09000000 0f05",
         // close(9)
@@ -44,9 +39,7 @@ const programs: Readonly<Record<string, StaticProgram>> = {
     ),
   },
   arm64: {
-    bits: 64,
-    machine: 183,
-    flags: 0,
+    ...fragments.arm64.kind,
     code: machineCode(
       [
         // x19: number of arguments, x20: arguments, x21: environment
@@ -59,12 +52,8 @@ const programs: Readonly<Record<string, StaticProgram>> = {
         "200280d2 010080d2 020080d2 030080d2 040080d2 881b80d2 010000d4 60030034 c004f837 f603002a",
         // rt_sigprocmask(SIG_BLOCK, all, NULL, 8)
         "00008092 e00f1ff8 000080d2 e1030091 020080d2 030180d2 e81080d2 010000d4",
-        // wait4(-1, &status, 0, NULL) until it gives the child
-        "00008092 e1030091 020080d2 030080d2 882080d2 010000d4 1f00166b 21ffff54",
-        // 128 + signal, or the exit code
-        "e10340b9 20180072 60000054 00000211 02000014 203c0853",
-        // exit_group
-        "c80b80d2 010000d4",
+        fragments.arm64.waitForChild,
+        fragments.arm64.exitAsChild,
         // child: prctl(PR_SET_PDEATHSIG, SIGKILL)
         "200080d2 210180d2 e81480d2 010000d4",
         // close(9)

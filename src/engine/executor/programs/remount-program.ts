@@ -1,5 +1,6 @@
 // The runtime's hook that gives a mounted directory its flags back.
-import { machineCode, type StaticProgram, staticProgram } from "../emulation/static-program.ts";
+import { fragments, hex8, hex32 } from "./fragments.ts";
+import { machineCode, type StaticProgram, staticProgram } from "./static-program.ts";
 
 /** mount(2). */
 const mountFlags = { ro: 1, nodev: 4 } as const;
@@ -14,9 +15,7 @@ const programs: Readonly<
   Record<string, Omit<StaticProgram, "code"> & { readonly code: (flags: number) => string }>
 > = {
   amd64: {
-    bits: 64,
-    machine: 62,
-    flags: 0,
+    ...fragments.amd64.kind,
     code: (flags) =>
       [
         // r12: the directory; room for 4096 bytes
@@ -26,7 +25,7 @@ const programs: Readonly<
         // statfs(directory, buffer)
         "b889000000 4c89e7 4889e6 0f05 85c0 7521",
         // its own nosuid, nodev, noexec and ro, and what is to be added
-        `448b542450 4183e20f 4181ca${hex(flags & 0xff)}${hex(flags >> 8)}0000`,
+        `448b542450 4183e20f 4181ca${hex8(flags & 0xff)}${hex8(flags >> 8)}0000`,
         // mount(NULL, directory, NULL, flags, NULL)
         "b8a5000000 31ff 4c89e6 31d2 4531c0 0f05",
         // exit_group(-result)
@@ -34,9 +33,7 @@ const programs: Readonly<
       ].join(" "),
   },
   arm64: {
-    bits: 64,
-    machine: 183,
-    flags: 0,
+    ...fragments.arm64.kind,
     code: (flags) =>
       [
         // x19: the directory; room for 4096 bytes
@@ -46,7 +43,7 @@ const programs: Readonly<
         // statfs(directory, buffer)
         "e00313aa e1030091 680580d2 010000d4 60010035",
         // its own nosuid, nodev, noexec and ro, and what is to be added
-        `e35340b9 630c0012 ${instruction(0x52800004 + (flags << 5))} 6300042a`,
+        `e35340b9 630c0012 ${hex32(0x52800004 + (flags << 5))} 6300042a`,
         // mount(NULL, directory, NULL, flags, NULL)
         "000080d2 e10313aa 020080d2 040080d2 080580d2 010000d4",
         // exit_group(-result)
@@ -68,14 +65,4 @@ export function remountProgram(
   const { code, ...rest } = program;
   const all = flags.reduce((sum, flag) => sum | mountFlags[flag], remountBind);
   return staticProgram({ ...rest, code: machineCode(code(all)) });
-}
-
-/** One byte as two digits. */
-function hex(value: number): string {
-  return value.toString(16).padStart(2, "0");
-}
-
-/** Four bytes, the lowest first. */
-function instruction(word: number): string {
-  return [0, 8, 16, 24].map((shift) => hex((word >>> shift) & 0xff)).join("");
 }

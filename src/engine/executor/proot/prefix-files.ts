@@ -13,8 +13,8 @@ import { basename, join } from "node:path";
 import { KilnError } from "../../../base/index.ts";
 import { needsLoader } from "../elf.ts";
 import type { SpecMount } from "../oci-spec.ts";
+import { statusProgram } from "../programs/status-program.ts";
 import { hostView, libraryDecoy } from "./proot-command.ts";
-import { statusProgram } from "./status-program.ts";
 
 /** Where it lies in a step; /dev is the step's own. */
 const place = "/dev/.kiln-prefix";

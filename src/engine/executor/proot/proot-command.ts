@@ -1,5 +1,5 @@
 // How proot is told to show a step its file system: a pure function of what the step asks.
-import { initPath } from "../emulation/init-program.ts";
+import { initPath } from "../programs/init-program.ts";
 
 export interface ProotView {
   /** Absolute path of proot. */

@@ -13,6 +13,7 @@ import { defaultHostname, hostsFile, resolveGateway } from "../network/hosts.ts"
 import { readHostFile } from "../network/networks.ts";
 import { defaultPath, environmentValue } from "../oci-spec.ts";
 import { checkProgram, explainProgram, findProgram } from "../program.ts";
+import { statusProgram } from "../programs/status-program.ts";
 import { ensureWorkingDirectory } from "../root-file-system.ts";
 import { supervise } from "../supervise.ts";
 import { lookUpUser, type User } from "../user.ts";
@@ -20,7 +21,6 @@ import { removeWork, type WorkDirectory } from "../work-directory.ts";
 import { killSignal, libraryDecoy, prootCommand } from "./proot-command.ts";
 import { directoryOf, prepareBinds } from "./proot-files.ts";
 import { startTold } from "./start-told.ts";
-import { statusProgram } from "./status-program.ts";
 
 export interface ProotExecutorOptions {
   /** Absolute. */

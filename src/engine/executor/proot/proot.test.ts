@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { hostPlatform } from "../../../formats/oci/index.ts";
+import { exitCodeOf, statusProgram } from "../programs/status-program.ts";
 import { isBindable, prootCommand } from "./proot-command.ts";
-import { exitCodeOf, statusProgram } from "./status-program.ts";
 
 const view = {
   proot: "/usr/bin/proot",

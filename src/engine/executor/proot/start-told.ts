@@ -3,9 +3,9 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { KilnError, throwIfAborted } from "../../../base/index.ts";
+import { exitCodeOf, statusDescriptor } from "../programs/status-program.ts";
 import type { StartCommand } from "../supervise.ts";
 import { killSignal } from "./proot-command.ts";
-import { exitCodeOf, statusDescriptor } from "./status-program.ts";
 
 /** How a command is ended. */
 export interface Ending {

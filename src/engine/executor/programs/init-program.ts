@@ -1,4 +1,5 @@
 // The first process of an emulated step: starts the program, waits for it, ends as it ended.
+import { fragments } from "./fragments.ts";
 import { machineCode, type StaticProgram, staticProgram } from "./static-program.ts";
 
 /**
@@ -9,42 +10,30 @@ import { machineCode, type StaticProgram, staticProgram } from "./static-program
  */
 const programs: Readonly<Record<string, StaticProgram>> = {
   amd64: {
-    bits: 64,
-    machine: 62,
-    flags: 0,
+    ...fragments.amd64.kind,
     code: machineCode(
       [
         // rbx: number of arguments, r12: arguments, r13: environment
         "488b1c24 4c8d642408 4d8d6cdc08",
         // fork; 0 is the child, which goes on below
         "b839000000 0f05 85c0 743e 89c5",
-        // wait4(-1, &status, 0, NULL) until it gives the child
-        "b83d000000 48c7c7ffffffff 4889e6 31d2 4531d2 0f05 39e8 75e6",
-        // 128 + signal, or the exit code
-        "8b3c24 89f8 83e07f 7408 8db880000000 eb09 c1ef08 81e7ff000000",
-        // exit_group
-        "b8e7000000 0f05",
+        fragments.amd64.waitForChild,
+        fragments.amd64.exitAsChild,
         // child: execve(arguments[1], &arguments[2], environment), or 126
         "498b7c2408 498d742410 4c89ea b83b000000 0f05 bf7e000000 ebde",
       ].join(" "),
     ),
   },
   arm64: {
-    bits: 64,
-    machine: 183,
-    flags: 0,
+    ...fragments.arm64.kind,
     code: machineCode(
       [
         // x19: number of arguments, x20: arguments, x21: environment
         "f30340f9 f4230091 950e138b b5220091",
         // clone(SIGCHLD, 0, 0, 0, 0); 0 is the child, which goes on below
         "200280d2 010080d2 020080d2 030080d2 040080d2 881b80d2 010000d4 40020034 f603002a",
-        // wait4(-1, &status, 0, NULL) until it gives the child
-        "00008092 e1030091 020080d2 030080d2 882080d2 010000d4 1f00166b 21ffff54",
-        // 128 + signal, or the exit code
-        "e10340b9 20180072 60000054 00000211 02000014 203c0853",
-        // exit_group
-        "c80b80d2 010000d4",
+        fragments.arm64.waitForChild,
+        fragments.arm64.exitAsChild,
         // child: execve(arguments[1], &arguments[2], environment), or 126
         "800640f9 81420091 e20315aa a81b80d2 010000d4 c00f8052 f8ffff17",
       ].join(" "),

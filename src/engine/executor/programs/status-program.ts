@@ -1,11 +1,8 @@
 // The first process of a step under proot: tells how the program ended, which proot itself does not tell reliably.
-import {
-  codeAddress,
-  machineCode,
-  type StaticProgram,
-  staticProgram,
-} from "../emulation/static-program.ts";
-import { filterData } from "./old-kernel.ts";
+
+import { filterData } from "../proot/old-kernel.ts";
+import { fragments, hex8, hex32 } from "./fragments.ts";
+import { codeAddress, machineCode, type StaticProgram, staticProgram } from "./static-program.ts";
 
 /** Where the answer is written: four bytes, a status as of wait(2). */
 export const statusDescriptor = 3;
@@ -23,9 +20,7 @@ interface FilteredProgram extends Omit<StaticProgram, "code"> {
  */
 const programs: Readonly<Record<string, FilteredProgram>> = {
   amd64: {
-    bits: 64,
-    machine: 62,
-    flags: 0,
+    ...fragments.amd64.kind,
     // close_range(4, -1, 0); prctl(PR_CAPBSET_DROP, CAP_SYS_PTRACE, 0, 0, 0); prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     // seccomp(SECCOMP_SET_MODE_FILTER, 0, ADDRESS)
     install: (address) =>
@@ -39,23 +34,17 @@ const programs: Readonly<Record<string, FilteredProgram>> = {
         `488b1c24 4c8d642408 4d8d6cdc${hex8(8 + skipped)}`,
         // fork; 0 is the child, which goes on below
         "b839000000 0f05 85c0 7452 89c5",
-        // wait4(-1, &status, 0, NULL) until it gives the child
-        "b83d000000 48c7c7ffffffff 4889e6 31d2 4531d2 0f05 39e8 75e6",
+        fragments.amd64.waitForChild,
         // write(3, &status, 4)
         "b801000000 bf03000000 4889e6 ba04000000 0f05",
-        // 128 + signal, or the exit code
-        "8b3c24 89f8 83e07f 7408 8db880000000 eb09 c1ef08 81e7ff000000",
-        // exit_group
-        "b8e7000000 0f05",
+        fragments.amd64.exitAsChild,
         // child: close(3); execve(arguments[1], &arguments[2], environment), or 126
         "b803000000 bf03000000 0f05",
         "498b7c2408 498d742410 4c89ea b83b000000 0f05 bf7e000000 ebd2",
       ].join(" "),
   },
   arm64: {
-    bits: 64,
-    machine: 183,
-    flags: 0,
+    ...fragments.arm64.kind,
     // The same; the address in two halves.
     install: (address) =>
       `800080d2 01008092 020080d2 883680d2 010000d4
@@ -69,14 +58,10 @@ const programs: Readonly<Record<string, FilteredProgram>> = {
         `f30340f9 f4230091 950e138b ${hex32(0x910002b5 + ((8 + skipped) << 10))}`,
         // clone(SIGCHLD, 0, 0, 0, 0); 0 is the child, which goes on below
         "200280d2 010080d2 020080d2 030080d2 040080d2 881b80d2 010000d4 e0020034 f603002a",
-        // wait4(-1, &status, 0, NULL) until it gives the child
-        "00008092 e1030091 020080d2 030080d2 882080d2 010000d4 1f00166b 21ffff54",
+        fragments.arm64.waitForChild,
         // write(3, &status, 4)
         "600080d2 e1030091 820080d2 080880d2 010000d4",
-        // 128 + signal, or the exit code
-        "e10340b9 20180072 60000054 00000211 02000014 203c0853",
-        // exit_group
-        "c80b80d2 010000d4",
+        fragments.arm64.exitAsChild,
         // child: close(3); execve(arguments[1], &arguments[2], environment), or 126
         "600080d2 280780d2 010000d4",
         "800640f9 81420091 e20315aa a81b80d2 010000d4 c00f8052 f5ffff17",
@@ -105,16 +90,6 @@ export function statusProgram(machine: string, hidden = 0): Uint8Array | undefin
 }
 
 const pointerSize = 8;
-
-function hex8(value: number): string {
-  return value.toString(16).padStart(2, "0");
-}
-
-/** Four bytes, the lowest first, as hexadecimal digits. */
-function hex32(value: number): string {
-  const bytes = [0, 8, 16, 24].map((shift) => (value >>> shift) & 255);
-  return bytes.map(hex8).join("");
-}
 
 /** The exit code that a status stands for: 128 + n for signal n. */
 export function exitCodeOf(status: number): number {
