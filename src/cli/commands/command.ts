@@ -34,6 +34,8 @@ export interface RunWorld extends World {
   readonly standing?: Standing;
   /** Where the build of this ref is started from, to be noted with the builder that builds it. */
   readonly originOf?: (ref: string) => BuildOrigin | undefined;
+  /** Takes warnings that are told when progress is no longer shown; they are told at once where it is absent. */
+  readonly sayLater?: (text: string) => void;
 }
 
 /** One command: data for help and docs, and what it does. Resolves with the exit code; failures are thrown. */
@@ -49,8 +51,13 @@ export function defineCommand<const S extends FlagSet>(command: Command<S>): Com
   return command as unknown as Command;
 }
 
+/** Whether Kiln was called in the place of docker buildx, whose defaults and words then count. */
+export function standsInForBuildx({ env }: Pick<World, "env">): boolean {
+  return env["KILN_PLUGIN"] === "buildx";
+}
+
 /** A line for the user that is no failure. */
 export function sayWarning(world: World, text: string): void {
-  const word = world.env["KILN_PLUGIN"] === "buildx" ? "WARNING:" : "warning:";
+  const word = standsInForBuildx(world) ? "WARNING:" : "warning:";
   world.stderr.write(`${world.stderr.style.yellow(word)} ${text}\n`);
 }

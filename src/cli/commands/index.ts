@@ -147,8 +147,17 @@ export async function pluginFailure(
 ): Promise<{ readonly text: string; readonly exitCode: number } | undefined> {
   if (env["KILN_PLUGIN"] !== "buildx") return undefined;
   const { buildxFailure } = await import("./plugin/buildx-failure.ts");
-  const command = argv.find((word) => !word.startsWith("-"));
-  return buildxFailure(error, { command, byDocker });
+  return buildxFailure(error, { command: commandOf(argv), byDocker });
+}
+
+/** The line's first word that is neither a flag nor a flag's value. */
+function commandOf(argv: readonly string[]): string | undefined {
+  const set = { ...rootFlags };
+  try {
+    return parseFlags(set, argv, { stopAtPositional: true, command: "kiln" }).args[0];
+  } catch {
+    return argv.find((word) => !word.startsWith("-"));
+  }
 }
 
 /** Candidates for the last word; docker puts the plugin's name before the others. */

@@ -8,7 +8,7 @@ export { showProgress } from "./display.ts";
 export { explanationJson, explanationLines } from "./explanation.ts";
 export type { ProgressModel } from "./model.ts";
 export { warningJson } from "./rawjson.ts";
-export { failureLines, warningBlock, warningLines } from "./summary.ts";
+export { failureLines, warningBlock, warningLines, warningTitle } from "./summary.ts";
 
 /** What shows plans; loaded by those that show one. */
 export async function loadPlanText(): Promise<typeof import("./plan-text.ts")> {
@@ -22,6 +22,8 @@ export interface ProgressOptions {
   readonly now: () => Date;
   readonly env: Readonly<Record<string, string | undefined>>;
   atExit(step: () => void): () => void;
+  /** Where the build runs, such as `building with "default" instance using docker driver`. */
+  readonly heading?: string;
 }
 
 /** A display with what it knows of the build; `rawjson` prints everything and remembers nothing. */
@@ -55,7 +57,11 @@ export async function openDisplay(
       const { PlainDisplay } = await import("./plain.ts");
       // As the reference: names are whole unless that is refused.
       const cut = options.env["PROGRESS_NO_TRUNC"] === "0";
-      const display = new PlainDisplay(out, now, ...(cut ? [72] : []));
+      const { heading } = options;
+      const display = new PlainDisplay(out, now, {
+        ...(cut ? { nameLimit: 72 } : {}),
+        ...(heading === undefined ? {} : { heading }),
+      });
       return { mode: chosen, display, model: display.model };
     }
     case "rawjson": {

@@ -50,7 +50,7 @@ export type Change =
       readonly fresh: boolean;
     }
   | { readonly type: "log"; readonly line: Line; readonly lines: readonly LogLine[] }
-  | { readonly type: "warning"; readonly warning: Warning };
+  | { readonly type: "warning"; readonly line: Line | undefined; readonly warning: Warning };
 
 /** The build so far. Feeding it events is the only way it changes. */
 export class ProgressModel {
@@ -122,7 +122,7 @@ export class ProgressModel {
       case "log":
         return this.#log(event, at);
       case "warning":
-        return this.#warning(event.warning);
+        return this.#warning(event);
       case "explanation":
         return [];
     }
@@ -210,7 +210,7 @@ export class ProgressModel {
     return lines.length > 0 ? [keepLog(line, lines, at)] : [];
   }
 
-  #warning(warning: Warning): Change[] {
+  #warning({ warning, step }: Extract<BuildEvent, { type: "warning" }>): Change[] {
     const same = (other: Warning) =>
       other.message === warning.message &&
       other.at?.line === warning.at?.line &&
@@ -218,7 +218,7 @@ export class ProgressModel {
     // Every platform's build finds the same mistakes: one word for each is enough.
     if (this.warnings.some(same)) return [];
     this.warnings.push(warning);
-    return [{ type: "warning", warning }];
+    return [{ type: "warning", line: step && this.#byStep.get(step), warning }];
   }
 }
 

@@ -3,6 +3,7 @@ import type { BuildEvent } from "../../api/index.ts";
 import { type Output, rateText, sizeText } from "../report/index.ts";
 import type { Display } from "./display.ts";
 import { type Change, isOver, type Line, ProgressModel, type Transfer } from "./model.ts";
+import { warningTitle } from "./summary.ts";
 
 /** A step that says nothing for this long lets others speak. */
 const quietMs = 1000;
@@ -12,6 +13,9 @@ const settleMs = 100;
 
 /** Nobody waits longer than this for a step that goes on talking. */
 const patienceMs = 10_000;
+
+/** Transfers that took no longer have no time beside them. */
+const shownMs = 10;
 
 /** A transfer that goes on is told about this often. */
 const transferMs = 5000;
@@ -46,11 +50,19 @@ export class PlainDisplay implements Display {
   #spokeAt = 0;
   #turnAt = 0;
 
-  /** `nameLimit` is the longest name, in characters, that is shown whole. */
-  constructor(out: Output, now: () => number, nameLimit: number = Number.POSITIVE_INFINITY) {
+  /** `nameLimit` is the longest name, in characters, that is shown whole; `heading` stands above all. */
+  constructor(
+    out: Output,
+    now: () => number,
+    {
+      nameLimit = Number.POSITIVE_INFINITY,
+      heading,
+    }: { readonly nameLimit?: number; readonly heading?: string } = {},
+  ) {
     this.#out = out;
     this.#nameLimit = nameLimit;
     this.#now = now;
+    if (heading !== undefined) out.write(`${out.style.blue("#0")} ${heading}\n\n`);
     this.model = new ProgressModel({ colored: out.style.colored });
   }
 
@@ -68,8 +80,9 @@ export class PlainDisplay implements Display {
   }
 
   #change(change: Change): void {
-    if (change.type === "warning") return;
     const { line } = change;
+    // The end of the build has all warnings: who is late for its step waits for that.
+    if (!line || (change.type === "warning" && !this.#speaks(line))) return;
     const pending = this.#pending.get(line.key) ?? {
       line,
       texts: [],
@@ -85,7 +98,14 @@ export class PlainDisplay implements Display {
       pending.texts.push(
         ...change.lines.map(({ text, atMs }) => `${(atMs / 1000).toFixed(3)} ${text}`),
       );
-    } else if (change.type === "ended") pending.endedAt = this.#now();
+    } else if (change.type === "warning")
+      pending.texts.push(this.#out.style.yellow(`WARN: ${warningTitle(change.warning)}`));
+    else pending.endedAt = this.#now();
+  }
+
+  /** Its end has not been printed yet. */
+  #speaks(line: Line): boolean {
+    return this.#pending.has(line.key) || !isOver(line.state);
   }
 
   /** Ends that nothing has come after. */
@@ -112,11 +132,12 @@ export class PlainDisplay implements Display {
       : sizeText(transfer.current);
     const ms = transfer.updatedMs - transfer.startedMs;
     const rate = rateText(transfer.current, ms);
-    const seconds = `${(ms / 1000).toFixed(1)}s${rate === "" ? "" : ` (${rate})`}`;
+    const seconds =
+      ms > shownMs ? ` ${(ms / 1000).toFixed(1)}s${rate === "" ? "" : ` (${rate})`}` : "";
     const words =
       transfer.current === 0 && !transfer.total ? transfer.id : `${transfer.id} ${amount}`;
-    if (!transfer.done) return fresh ? [] : [`${words} ${seconds}`];
-    return [`${words} ${seconds} done`];
+    if (!transfer.done) return fresh ? [] : [`${words}${seconds}`];
+    return [`${words}${seconds} done`];
   }
 
   #endText(line: Line): string {

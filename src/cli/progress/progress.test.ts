@@ -283,6 +283,20 @@ describe("plain progress", () => {
     return text();
   }
 
+  it("tells under its heading of warnings while their step speaks", () => {
+    const { out, text } = collect();
+    const display = new PlainDisplay(out, () => 0, { heading: "building with x" });
+    const warning = { message: "m", rule: "R", at: { file: "Dockerfile", line: 2 } };
+    for (const event of [
+      tell.step(0, "a", "started"),
+      { type: "warning", step: digestOf("a"), warning, at: at(1) } as const,
+      tell.step(2, "a", "done"),
+    ])
+      display.event(event);
+    display.end();
+    expect(text()).toBe("#0 building with x\n\n#1 a\n#1 WARN: R: m (line 2)\n#1 DONE 0.0s\n");
+  });
+
   it("tells the story as buildx does", async () => {
     const ended = [
       ...story,
@@ -305,9 +319,7 @@ describe("plain progress", () => {
       tell.step(5, "a", "done"),
       tell.log(6, "a", "late\n"),
     ]);
-    expect(text).toBe(
-      "#1 a\n#1 transferring: 5B / 5B 0.0s done\n#1 0.006 late\n#1 DONE 0.0s\n\n#2 b\n",
-    );
+    expect(text).toBe("#1 a\n#1 transferring: 5B / 5B done\n#1 0.006 late\n#1 DONE 0.0s\n\n#2 b\n");
   });
 
   it("lets one step speak at a time", () => {
@@ -438,6 +450,16 @@ describe("the words afterwards", () => {
       "------",
     ]);
     expect(failureLines(modelOf(story), 3, style)).toEqual([]);
+    const silent = modelOf([
+      tell.step(1, "COPY", "started"),
+      tell.step(2, "COPY", "failed", "none"),
+    ]);
+    expect(failureLines(silent, 3, style)).toEqual([]);
+    expect(failureLines(silent, 3, style, { silent: true })).toEqual([
+      "------",
+      " > COPY:",
+      "------",
+    ]);
   });
 
   it("tell each warning once", () => {

@@ -3,10 +3,18 @@ import type { Warning } from "../../api/index.ts";
 import { excerptLines, placeText, type Style } from "../report/index.ts";
 import type { ProgressModel } from "./model.ts";
 
-/** Last output of the failed steps, as lines; none where no failed step said anything. `most` limits what is shown of each. */
-export function failureLines(model: ProgressModel, most: number, style: Style): string[] {
-  const spoke = model.failed.filter((line) => line.log.length > 0);
-  return spoke.flatMap((line) => {
+/**
+ * Last output of the failed steps, as lines. `most` limits what is shown of each; steps that said nothing are there with
+ * `silent` only.
+ */
+export function failureLines(
+  model: ProgressModel,
+  most: number,
+  style: Style,
+  { silent = false }: { readonly silent?: boolean } = {},
+): string[] {
+  const shownSteps = model.failed.filter((line) => silent || line.log.length > 0);
+  return shownSteps.flatMap((line) => {
     const shown = line.log.slice(-most);
     const left = line.log.length - shown.length;
     return [
@@ -37,6 +45,11 @@ function oneWarning(warning: Warning, style: Style): string[] {
     ? ` (${placeText({ file: warning.at.file, line: warning.at.line })})`
     : "";
   return [` - ${style.bold(rule)}${warning.message}${place}`];
+}
+
+/** A warning in one line, in BuildKit's words. */
+export function warningTitle({ rule, message, at }: Warning): string {
+  return `${rule === undefined ? "" : `${rule}: `}${message}${at ? ` (line ${at.line})` : ""}`;
 }
 
 /** One warning at length: its explanation and the excerpt. For `--debug` and `--check`. */

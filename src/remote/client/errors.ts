@@ -5,7 +5,10 @@ import { errdefs } from "../../formats/proto/index.ts";
 import { fromStatus, StatusError } from "../grpc/index.ts";
 import { placeOf } from "./status.ts";
 
-/** The error itself where it is no status. A place in a source file is taken from the details. */
+/**
+ * The error itself where it is no status. A place in a source file is taken from the details; `details.said` has BuildKit's
+ * words where a daemon of Kiln's sent its own besides.
+ */
 export function buildError(error: unknown): unknown {
   if (!(error instanceof StatusError)) return error;
   const told = fromStatus(error);
@@ -17,7 +20,8 @@ export function buildError(error: unknown): unknown {
   return new KilnError(code, told.message.replace(/^failed to solve: /, ""), {
     // BuildKit's words for the same are no reason of it.
     ...(told.message === error.message ? { cause: error } : {}),
-    details: told.details,
+    details:
+      told.message === error.message ? told.details : { ...told.details, said: error.message },
     ...(told.hint === undefined ? {} : { hint: told.hint }),
     ...(at ? { at } : {}),
   });

@@ -24,11 +24,13 @@ export interface TargetsRun {
   readonly builder: Builder;
   readonly opened: OpenDisplay;
   readonly config: ClientConfig;
+  /** What the user is told when progress is no longer shown; grows meanwhile. */
+  readonly later: readonly string[];
 }
 
 /** Builds every target that is not only linked; the first failure ends all. In the order of the targets. */
 export async function runTargets(
-  { planned, builder, opened, config }: TargetsRun,
+  { planned, builder, opened, config, later }: TargetsRun,
   world: RunWorld,
 ): Promise<ReadonlyMap<string, FinishedBuild>> {
   const wanted = [...planned.values()].filter(({ target }) => !target.linked);
@@ -66,7 +68,7 @@ export async function runTargets(
   const outcome = runAll(wanted, runOne, world.call).finally(() => joined.end());
   const [, ran] = await Promise.allSettled([shown, outcome]);
   const isCall = wanted.some(({ plan }) => plan.call !== undefined);
-  sayAfterwards(opened, { failed: ran.status === "rejected", warn: !isCall }, world);
+  sayAfterwards(opened, { failed: ran.status === "rejected", warn: !isCall, later }, world);
   if (ran.status === "rejected") throw ran.reason;
   await shown;
   return new Map(

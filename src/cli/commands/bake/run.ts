@@ -13,11 +13,11 @@ import {
 } from "../../../formats/bake/index.ts";
 import { formatPlatform, hostPlatform } from "../../../formats/oci/index.ts";
 import { type Flags, parseFlags, parseKeyValues } from "../../flags/index.ts";
-import { openDisplay } from "../../progress/index.ts";
 import { callAnswer } from "../build/call.ts";
 import { wantedJobs, wantedProgress } from "../build/choices.ts";
 import { type BuildFlags, buildFlags } from "../build/flags.ts";
 import { buildMetadata, type FinishedBuild } from "../build/result.ts";
+import { openBuildDisplay } from "../build/run-plan.ts";
 import { isRemote, outputFile } from "../build/sources.ts";
 import { openBuilder } from "../builders/builder.ts";
 import { openClientConfig } from "../builders/client-config.ts";
@@ -43,8 +43,10 @@ export async function runBake(
   const progress = wantedProgress(shared, world.env);
   const jobs = (targets: number) => wantedJobs(shared, world.env) ?? jobsFor(targets);
   const config = await openClientConfig(world);
+  const later: string[] = [];
+  const sayLater = (text: string) => void later.push(text);
   const open = async (targets: number) =>
-    stack.use(await openBuilder(world, { jobs: jobs(targets) }));
+    stack.use(await openBuilder({ sayLater, ...world }, { jobs: jobs(targets) }));
   const early = address === undefined ? undefined : await open(0);
   const wanted = namedFiles(values.file, world.env);
   const files = early
@@ -73,8 +75,8 @@ export async function runBake(
   await checkAllowed(planned, values.allow, world);
   const metadataFile = outputFile("--metadata-file", values["metadata-file"], world.cwd);
   const builder = early ?? (await open(planned.size));
-  const opened = await openDisplay(progress, world.stderr, world);
-  const finished = await runTargets({ planned, builder, opened, config }, world);
+  const opened = await openBuildDisplay(progress, world);
+  const finished = await runTargets({ planned, builder, opened, config, later }, world);
   if (metadataFile !== undefined)
     writeFileAtomic(metadataFile, await metadataJson(finished, world), 0o644);
   return sayAnswers(finished, world);

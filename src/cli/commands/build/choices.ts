@@ -14,6 +14,7 @@ import {
   resourceNames,
 } from "../../flags/index.ts";
 import { type ProgressMode, progressModes } from "../../progress/index.ts";
+import { attestsByDefault, defaultProvenance } from "../builders/default-attestations.ts";
 import { type BuildFlags, unsupportedFlags } from "./flags.ts";
 import { throwAll } from "./mistakes.ts";
 
@@ -201,13 +202,19 @@ export function wantedResources({ values, given }: Flags<BuildFlags>): StepResou
   return parseResources([...single, ...values.resource]);
 }
 
-/** Frontend attributes for the attestations that are wanted; of several words about one type the last counts. */
-export function attestAttrs({ values, given }: Flags<BuildFlags>): Attrs {
+/**
+ * Frontend attributes for the attestations that are wanted, or that the environment's program makes unasked; of several
+ * words about one type the last counts.
+ */
+export function attestAttrs({ values, given }: Flags<BuildFlags>, env: Environment): Attrs {
   const words = [...values.attest];
   for (const type of ["provenance", "sbom"] as const)
     if (given(type) && values[type] !== "") words.push(attestShorthand(type, values[type]));
   const attrs: Record<string, string> = {};
-  for (const { type, disabled, attrs: options } of parseAttests(words)) {
+  const wanted = parseAttests(words);
+  if (!wanted.some(({ type }) => type === "provenance") && attestsByDefault({ env }))
+    attrs["attest:provenance"] = defaultProvenance;
+  for (const { type, disabled, attrs: options } of wanted) {
     if (disabled) delete attrs[`attest:${type}`];
     else attrs[`attest:${type}`] = writeCsv(sortedPairs(options));
   }

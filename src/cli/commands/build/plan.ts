@@ -141,7 +141,8 @@ export function planBuild(
     ...sources?.attrs,
     ...others?.attrs,
     ...stepAttrs(flags),
-    ...attestAttrs(flags),
+    // Answers are not attested to.
+    ...attestAttrs(flags, call ? {} : env),
     ...(call ? callAttrs(call) : {}),
     ...(platforms.length > 0 ? { platform: platforms.map(formatPlatform).join(",") } : {}),
     ...prefixed("build-arg:", buildArgs),
@@ -167,7 +168,7 @@ export function planBuild(
     entitlements: wantedEntitlements(flags),
     resources,
     progress,
-    quiet: values.quiet,
+    quiet: progress === "quiet",
     keepGoing: values["keep-going"],
     jobs,
     expectCached: values["expect-cached"],

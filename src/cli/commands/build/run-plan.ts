@@ -4,12 +4,15 @@ import { isKilnError, KilnError, parseBool } from "../../../base/index.ts";
 import {
   failureLines,
   type OpenDisplay,
+  openDisplay,
+  type ProgressMode,
   warningBlock,
   warningLines,
 } from "../../progress/index.ts";
-import { loadsByDefault } from "../builders/builder.ts";
-import { type RunWorld, sayWarning } from "../command.ts";
+import { builderHeading, loadsByDefault } from "../builders/builder.ts";
+import { type RunWorld, sayWarning, standsInForBuildx } from "../command.ts";
 import { type ImageLoader, type LoadingPlan, prepareLoads } from "../images/image-loading.ts";
+import { buildxWarningLines } from "../plugin/buildx-warnings.ts";
 import { lendAwsKeys } from "./caches.ts";
 import { gitFacts } from "./git-facts.ts";
 import { createLocalSession } from "./local-session.ts";
@@ -124,22 +127,38 @@ export async function offerAgents({ agents, call }: BuildPlan, world: RunWorld):
   }
 }
 
+/** Progress under the name of the builder. */
+export async function openBuildDisplay(mode: ProgressMode, world: RunWorld): Promise<OpenDisplay> {
+  const heading = await builderHeading(world);
+  return await openDisplay(mode, world.stderr, {
+    ...world,
+    ...(heading === undefined ? {} : { heading }),
+  });
+}
+
 /** Lines of a failed step shown where they have been shown already, and where they have not. */
 const failureTail = { plain: 20, other: 200 };
 
-/** Failures once more with what they said, or warnings, as far as the display leaves them to the end. */
+/** What was kept for now, and failures once more with what they said, or warnings, as far as the display leaves them to the end. */
 export function sayAfterwards(
   { mode, model }: OpenDisplay,
-  { failed, warn }: { readonly failed: boolean; readonly warn: boolean },
+  {
+    failed,
+    warn,
+    later,
+  }: { readonly failed: boolean; readonly warn: boolean; readonly later: readonly string[] },
   world: RunWorld,
 ): void {
+  for (const text of later) sayWarning(world, text);
   if (!model || mode === "none" || mode === "rawjson") return;
   const { style } = world.stderr;
+  const silent = standsInForBuildx(world);
   const lines: string[] = [];
-  if (failed)
-    lines.push(
-      ...failureLines(model, mode === "plain" ? failureTail.plain : failureTail.other, style),
-    );
+  if (failed) {
+    const most = mode === "plain" ? failureTail.plain : failureTail.other;
+    lines.push(...failureLines(model, most, style, { silent }));
+  } else if (warn && mode !== "quiet" && silent)
+    lines.push(...buildxWarningLines(model.warnings, world));
   else if (warn && mode !== "quiet") {
     lines.push(...warningLines(model.warnings, style));
     if (world.globals.debug)

@@ -7,7 +7,6 @@ import {
   explanationLines,
   loadPlanText,
   type OpenDisplay,
-  openDisplay,
   showProgress,
   warningJson,
 } from "../../progress/index.ts";
@@ -25,6 +24,7 @@ import { reportResult } from "./result.ts";
 import {
   forBuilder,
   offerAgents,
+  openBuildDisplay,
   placed,
   requestOf,
   sayAfterwards,
@@ -56,13 +56,15 @@ export async function runBuild(
   const { plan: own, loaders } = await withFacts(planned, world);
   const limits = own.jobs === undefined ? {} : { jobs: own.jobs };
   const originOf = () => originOfBuild(context, flags.values.file, world.cwd);
-  const builder = stack.use(await openBuilder({ originOf, ...world }, limits));
+  const later: string[] = [];
+  const told = { originOf, sayLater: (text: string) => void later.push(text), ...world };
+  const builder = stack.use(await openBuilder(told, limits));
   const plan = await forBuilder(own, builder, world);
-  const opened = await openDisplay(plan.progress, world.stderr, world);
+  const opened = await openBuildDisplay(plan.progress, world);
   const ref = createBuildRef();
   const warnings: unknown[] = [];
   const policies = await wantedPolicies(flags.values.policy, world);
-  const lent = { credentials: config.credentials, loaders, warnings, policies };
+  const lent = { credentials: config.credentials, loaders, warnings, policies, later };
   const verification =
     plan.verify && !plan.call && !plan.forecast
       ? await prepareVerification(plan, { builder, limits }, world, stack)
@@ -87,8 +89,8 @@ async function buildAgain(
 ): Promise<void> {
   world.stderr.write("building again to compare\n");
   const builder = await openSecond();
-  const opened = await openDisplay(second.progress, world.stderr, world);
-  const own = { ...lent, loaders: new Map(), warnings: [] };
+  const opened = await openBuildDisplay(second.progress, world);
+  const own = { ...lent, loaders: new Map(), warnings: [], later: [] };
   await runPlan(second, createBuildRef(), builder, opened, world, own);
   await compare();
 }
@@ -100,6 +102,8 @@ interface Lent {
   readonly warnings: unknown[];
   /** What the sources must obey. */
   readonly policies: Awaited<ReturnType<typeof wantedPolicies>>;
+  /** What the user is told when progress is no longer shown. */
+  readonly later: readonly string[];
 }
 
 async function runPlan(
@@ -108,7 +112,7 @@ async function runPlan(
   builder: Builder,
   opened: OpenDisplay,
   world: RunWorld,
-  { credentials, loaders, warnings, policies }: Lent,
+  { credentials, loaders, warnings, policies, later }: Lent,
 ): Promise<BuildResult> {
   await offerAgents(plan, world);
   const request = { ...requestOf(plan, ref), ...policies };
@@ -123,7 +127,7 @@ async function runPlan(
   ]);
   sayAfterwards(
     opened,
-    { failed: result.status === "rejected", warn: !plan.call && !plan.forecast },
+    { failed: result.status === "rejected", warn: !plan.call && !plan.forecast, later },
     world,
   );
   if (plan.explain) sayExplanations(explanations, plan.explain, world);

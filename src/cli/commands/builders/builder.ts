@@ -59,6 +59,17 @@ export async function loadsByDefault(world: RunWorld): Promise<boolean> {
   return await chosenLoads(world);
 }
 
+/**
+ * Where builds run, in buildx's words, for what is shown above their steps; undefined for the engine in this process that
+ * nobody chose. Throws `BUILDER_NOT_FOUND`.
+ */
+export async function builderHeading(world: RunWorld): Promise<string | undefined> {
+  if (world.openBuilder || !mayBeChosen(world)) return undefined;
+  const { chosenBuilder } = await import("./chosen-builder.ts");
+  const { name, driver } = await chosenBuilder(world);
+  return `building with ${JSON.stringify(name)} instance using ${driver} driver`;
+}
+
 /** False when nothing can have chosen another builder than the embedded one: no file has to be read then. */
 function mayBeChosen({ env, globals }: RunWorld): boolean {
   const named = globals.builder || env["BUILDX_BUILDER"];

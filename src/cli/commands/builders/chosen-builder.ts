@@ -14,6 +14,7 @@ import { openBuildOrigins } from "../../../remote/store/index.ts";
 import { type RunWorld, sayWarning } from "../command.ts";
 import { joinImages } from "../images/join-images.ts";
 import { bootNodes } from "./builder-boot.ts";
+import { defaultProvenance } from "./default-attestations.ts";
 import { type KnownBuilder, type KnownBuilders, openKnownBuilders } from "./known-builders.ts";
 
 const debug = log("client");
@@ -75,6 +76,13 @@ async function chosenNodes(
   const [first] = nodes;
   if (!first) throw new KilnError("BUILDER_INVALID", `builder ${builder.name} has no nodes`);
   return { builder, nodes, first };
+}
+
+/** The builder that builds are for. */
+export async function chosenBuilder(
+  world: RunWorld,
+): Promise<Pick<KnownBuilder, "name" | "driver">> {
+  return hostBuilder(world) ?? (await openKnownBuilders(world)).chosen();
 }
 
 /** Docker's own builder has what it builds without being loaded. */
@@ -192,8 +200,8 @@ function adapt(request: BuildRequest, driver: Driver, world: RunWorld): BuildReq
   if (kept.length === request.exporters.length) return { ...request, attrs };
   // Whoever switched loading off knows.
   if (kept.length === 0 && !noLoad) {
-    sayWarning(
-      world,
+    const say = world.sayLater ?? ((text) => sayWarning(world, text));
+    say(
       `No output specified with ${driver.name} driver. Build result will only remain in the build cache. To push result image into registry use --push or to load image into docker use --load`,
     );
   }
@@ -202,15 +210,14 @@ function adapt(request: BuildRequest, driver: Driver, world: RunWorld): BuildReq
 
 const containerdLabel = "org.mobyproject.buildkit.worker.containerd.namespace";
 
-/** With containerd's store an image is unpacked, so that it runs; docker's own store has an exporter of its own. */
+/** Images go to the engine's own exporter. Its older store has no room for attestations beside an image. */
 async function forDocker(request: BuildRequest, driver: Driver, call: Call): Promise<BuildRequest> {
-  if (!request.exporters.some(({ type }) => type === "image")) return request;
+  const exporters = request.exporters.map((one) =>
+    one.type === "image" ? { ...one, type: "moby" } : one,
+  );
+  const { "attest:provenance": provenance, ...attrs } = request.attrs;
+  if (provenance !== defaultProvenance) return { ...request, exporters };
   const { labels } = await askWorkers(driver, call);
   const containerd = Object.hasOwn(labels, containerdLabel);
-  const exporters = request.exporters.map((one) => {
-    if (one.type !== "image") return one;
-    if (containerd) return { ...one, attrs: { unpack: "true", ...one.attrs } };
-    return one.attrs["push"] === "true" ? one : { ...one, type: "moby" };
-  });
-  return { ...request, exporters };
+  return { ...request, exporters, ...(containerd ? {} : { attrs }) };
 }

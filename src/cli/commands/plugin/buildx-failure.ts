@@ -2,7 +2,7 @@
 import { isAbortError, isKilnError, type KilnError } from "../../../base/index.ts";
 import { StatusError } from "../../../remote/grpc/index.ts";
 import { readSources, sourceText } from "../buildctl/source-excerpt.ts";
-import { buildxHint, buildxWords } from "./buildx-words.ts";
+import { buildxHint, buildxWords, countWords, usageText } from "./buildx-words.ts";
 
 export interface SaidFailure {
   /** Ends in a line break. */
@@ -31,16 +31,20 @@ export function buildxFailure(
   if (!isKilnError(error)) return undefined;
   if (byDocker && flagMistake.test(error.message))
     return {
-      text: `${error.message}\n\n${buildxHint(error.hint ?? "")}\n`,
+      text: `${error.message}\n\n${buildxHint(error.hint ?? "", byDocker)}\n`,
       exitCode: flagExitCode,
     };
+  const counted = countWords(error, byDocker);
+  if (counted !== undefined)
+    return { text: `ERROR: ${counted}\n${usageText(error, byDocker)}`, exitCode: 1 };
   const texts = [error, ...error.others].map((one) => {
     const status = one.cause instanceof StatusError ? one.cause : undefined;
     const asked = one.code === "FLAG_INVALID" ? "" : building;
     const solved = solving && (status || one.at) ? "failed to solve: " : "";
-    const message = status?.message ?? buildxWords(one);
+    const { said: wire } = one.details;
+    const message = status?.message ?? (typeof wire === "string" ? wire : buildxWords(one));
     const said = solved === "" ? message : message.replace(/^failed to solve: /, "");
-    return `${excerpt(one, status)}ERROR: ${asked}${solved}${said}\n${hintText(one)}`;
+    return `${excerpt(one, status)}ERROR: ${asked}${solved}${said}\n${hintText(one, byDocker)}`;
   });
   return { text: texts.join(""), exitCode: 1 };
 }
@@ -53,6 +57,6 @@ function excerpt({ at }: KilnError, status: StatusError | undefined): string {
   return sourceText({ file: at.file, text: at.text, ranges });
 }
 
-function hintText({ hint }: KilnError): string {
-  return hint === undefined ? "" : `hint: ${buildxHint(hint)}\n`;
+function hintText({ hint }: KilnError, byDocker: boolean): string {
+  return hint === undefined ? "" : `hint: ${buildxHint(hint, byDocker)}\n`;
 }

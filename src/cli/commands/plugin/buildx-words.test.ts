@@ -1,18 +1,13 @@
 // What Kiln says of mistakes, in buildx's words.
 import { expect, it } from "vitest";
 import { KilnError } from "../../../base/index.ts";
-import { buildxHint, buildxWords } from "./buildx-words.ts";
+import { buildxHint, buildxWords, countWords, usageText } from "./buildx-words.ts";
 
 it.each([
   [
     "CONTEXT_NOT_FOUND",
     'build context "/x" does not exist',
     'unable to prepare context: path "/x" not found',
-  ],
-  [
-    "FLAG_INVALID",
-    "'kiln build' takes exactly 1 argument, but none was given",
-    "docker: 'docker buildx build' requires 1 argument",
   ],
   ["FLAG_INVALID", "unknown command: kiln history nope", 'unknown command: "nope"'],
   ["FLAG_INVALID", 'invalid value "x" for --add-host: expected host:ip', "invalid host x"],
@@ -23,7 +18,23 @@ it.each([
 });
 
 it("hints name the commands as they were called", () => {
-  expect(buildxHint("See which there are: kiln ls. Or 'kiln create'.")).toBe(
+  const hint = "See which there are: kiln ls. Or 'kiln create'.";
+  expect(buildxHint(hint, true)).toBe(
     "See which there are: docker buildx ls. Or 'docker buildx create'.",
+  );
+  expect(buildxHint(hint, false)).toBe("See which there are: buildx ls. Or 'buildx create'.");
+});
+
+it.each([
+  ["'kiln build' takes exactly 1 argument, but none was given", "requires 1 argument"],
+  ["'kiln ls' takes no arguments, but 1 were given", "requires 0 arguments"],
+  ["'kiln use' takes 0 to 1 argument, but 2 were given", "requires at most 1 argument"],
+])("%s", (ours, theirs) => {
+  const [, name = ""] = /^'kiln (\w+)'/.exec(ours) ?? [];
+  const error = new KilnError("FLAG_INVALID", ours, { hint: `Usage: kiln ${name} [OPTIONS] X` });
+  expect(countWords(error, true)).toBe(`docker: 'docker buildx ${name}' ${theirs}`);
+  expect(countWords(error, false)).toBe(`buildx: 'buildx ${name}' ${theirs}`);
+  expect(usageText(error, false)).toBe(
+    `\nUsage:  buildx ${name} [OPTIONS] X\n\nRun 'buildx ${name} --help' for more information\n`,
   );
 });

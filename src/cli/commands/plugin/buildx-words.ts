@@ -55,18 +55,6 @@ const wordings: readonly Wording[] = [
     /^there is no name to push to/,
     () => "can't push with no tags specified, please set --tag or --dry-run",
   ],
-  [
-    /^'kiln ([a-z -]+)' takes exactly (\d+ arguments?)/,
-    (name, count) => `docker: 'docker buildx ${name}' requires ${count}`,
-  ],
-  [
-    /^'kiln ([a-z -]+)' takes 0 to (\d+ arguments?)/,
-    (name, count) => `docker: 'docker buildx ${name}' requires at most ${count}`,
-  ],
-  [
-    /^'kiln ([a-z -]+)' takes at least (\d+ arguments?)/,
-    (name, count) => `docker: 'docker buildx ${name}' requires at least ${count}`,
-  ],
   [/^unknown command: kiln(?: .*)? ([^ ]+)$/, (word) => `unknown command: "${word}"`],
 ];
 
@@ -79,7 +67,32 @@ export function buildxWords(error: KilnError): string {
   return wireWords(error);
 }
 
+/** By what name docker buildx was called: as a plugin, or itself. */
+export function buildxName(byDocker: boolean): string {
+  return byDocker ? "docker buildx" : "buildx";
+}
+
 /** A hint that names Kiln's commands, for whoever calls them by buildx's name. */
-export function buildxHint(hint: string): string {
-  return hint.replace(/\bkiln (?=[a-z])/g, "docker buildx ");
+export function buildxHint(hint: string, byDocker: boolean): string {
+  return hint.replace(/\bkiln (?=[a-z-])/g, `${buildxName(byDocker)} `);
+}
+
+/** A wrong number of arguments, with how to call the command; undefined for other mistakes. */
+export function countWords(error: KilnError, byDocker: boolean): string | undefined {
+  const [, name, sort, count = "0 arguments"] =
+    /^'kiln ([a-z -]+)' takes (no|exactly|at least|0 to) ?(\d+ arguments?)?/.exec(error.message) ??
+    [];
+  if (name === undefined) return undefined;
+  const required = { "at least": "at least ", "0 to": "at most " }[sort ?? ""] ?? "";
+  const program = buildxName(byDocker);
+  const [caller] = program.split(" ");
+  return `${caller}: '${program} ${name}' requires ${required}${count}`;
+}
+
+/** How the command is called, and where to read on. */
+export function usageText(error: KilnError, byDocker: boolean): string {
+  const hint = buildxHint(error.hint ?? "", byDocker);
+  const [, usage = ""] = /^Usage: (.*)$/.exec(hint) ?? [];
+  const command = usage.replace(/ \[?[A-Z].*| -$/, "");
+  return `\nUsage:  ${usage}\n\nRun '${command} --help' for more information\n`;
 }
