@@ -4,17 +4,23 @@ import { type Call, throwIfAborted } from "./abort.ts";
 
 /** Lets at most `limit` holders in at once, first come first served. */
 export class Limiter {
-  #free: number;
+  readonly #limit: number;
+  #holders = 0;
   readonly #waiting: (() => void)[] = [];
 
   constructor(limit: number) {
-    this.#free = Math.max(1, limit);
+    this.#limit = Math.max(1, limit);
+  }
+
+  /** How many wait for a permit. */
+  get waiting(): number {
+    return this.#waiting.length;
   }
 
   /** Waits for a permit; disposing gives it back. A cancelled waiter leaves the queue. */
   async acquire(call: Call): Promise<Disposable> {
     throwIfAborted(call);
-    if (this.#free > 0) this.#free--;
+    if (this.#holders < this.#limit) this.#holders++;
     else await this.#queue(call);
     let held = true;
     return {
@@ -23,6 +29,14 @@ export class Limiter {
         held = false;
       },
     };
+  }
+
+  /** Lets so many of those who wait in beyond the limit, which holds again once as many have left. */
+  admit(count: number): void {
+    for (const enter of this.#waiting.splice(0, count)) {
+      this.#holders++;
+      enter();
+    }
   }
 
   #queue(call: Call): Promise<void> {
@@ -44,8 +58,7 @@ export class Limiter {
   }
 
   #release(): void {
-    const next = this.#waiting.shift();
-    if (next) next();
-    else this.#free++;
+    this.#holders--;
+    if (this.#holders < this.#limit) this.admit(1);
   }
 }

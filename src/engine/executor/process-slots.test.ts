@@ -26,6 +26,28 @@ it("lets as many in as there are jobs", async () => {
   await all;
 });
 
+it("lets more in while those that run leave the processors idle, unless a number was asked for", async () => {
+  let idle = false;
+  const options = { isMemoryScarce: () => false, isIdle: () => idle, patienceMs: 1 };
+  const [free, fixed] = [createProcessSlots(options), createProcessSlots({ ...options, jobs: 3 })];
+  const some = crowd(free, 1000);
+  const three = crowd(fixed, 4);
+  await settle();
+  const usual = some.held.length;
+  expect(usual).toBeGreaterThanOrEqual(8);
+  idle = true;
+  await expect.poll(() => some.held.length).toBeGreaterThan(2 * usual);
+  idle = false;
+  await settle();
+  const [most, at] = [some.held.length, some.held.length];
+  expect(most).toBeLessThan(1000);
+  // Whoever came in beyond the usual number leaves no place to others.
+  some.held[0]?.[Symbol.dispose]();
+  await settle();
+  expect(some.held).toHaveLength(at);
+  expect(three.held).toHaveLength(3);
+});
+
 it("lets one in at a time while memory is scarce, and the others when it is not", async () => {
   let scarce = true;
   const slots = createProcessSlots({ jobs: 8, isMemoryScarce: () => scarce, patienceMs: 1 });

@@ -18,7 +18,7 @@ export const bakeFlags = {
     type: "int",
     value: "number",
     usage:
-      "Steps that run at once (default: $KILN_JOBS, else four for each processor, or one for each target)",
+      "Steps that run at once (default: $KILN_JOBS, else four for each processor and more while they wait, or one for each target)",
   },
   list: { type: "string", value: "what", usage: "List targets or variables" },
   load: {

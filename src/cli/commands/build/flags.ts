@@ -78,7 +78,7 @@ export const buildFlags = {
   jobs: {
     type: "int",
     value: "number",
-    usage: "Steps that run at once (default: $KILN_JOBS, else four for each processor)",
+    usage: "Steps that run at once (default: $KILN_JOBS, else four for each processor, and more while they wait)",
   },
   "keep-going": {
     type: "bool",
