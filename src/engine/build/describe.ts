@@ -116,7 +116,8 @@ function definitionResult(request: BuildRequest, platforms: readonly Platform[])
     );
   }
   const config = defaultImageConfig(platform);
-  const one = { platform, id: formatPlatform(platform), definition: request.definition, config };
+  const definition = request.definition.ops.length > 0 ? request.definition : undefined;
+  const one = { platform, id: formatPlatform(platform), definition, config };
   return { platforms: [one], multiPlatform: false, metadata: {} };
 }
 

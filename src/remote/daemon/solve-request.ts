@@ -34,7 +34,7 @@ export function buildRequestOf(message: control.SolveRequest): BuildRequest {
   const { Ref, Frontend } = message;
   if (Ref === "" || Ref.length > maxRef)
     throw new KilnError("REQUEST_INVALID", `a build's Ref must have 1 to ${maxRef} characters`);
-  const definition = definitionOf(message.Definition);
+  const definition = definitionOf(message.Definition) ?? nothingOf(message);
   if (definition && Frontend !== "") {
     const why = `a request has either a definition or a frontend (${Frontend}), not both`;
     throw new KilnError("REQUEST_INVALID", why);
@@ -64,6 +64,11 @@ export function buildRequestOf(message: control.SolveRequest): BuildRequest {
     sourcePolicies: readPolicies(message.SourcePolicy ? [message.SourcePolicy] : []),
     internal: message.Internal,
   };
+}
+
+/** A definition without ops is scratch; only a request without a definition leaves the build to its client. */
+function nothingOf({ Definition, Frontend }: control.SolveRequest): Definition | undefined {
+  return Definition && Frontend === "" ? { ops: [] } : undefined;
 }
 
 /** With the fields of clients from before there were several. */

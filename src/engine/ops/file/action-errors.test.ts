@@ -23,6 +23,7 @@ function told(work: () => void, roots: readonly string[]): unknown {
 
 it.each<[string, () => void, string]>([
   ["a path", () => lstatSync(join(root, "file", "a")), "lstat /file/a: not a directory"],
+  ["what is a directory", () => writeFileSync(root, ""), "open /: is a directory"],
   [
     "a link that cannot be made",
     () => symlinkSync("/etc", join(root, "none", "a")),

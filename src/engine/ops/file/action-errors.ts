@@ -1,18 +1,18 @@
 // What the operating system refuses to an action on files, in words that name the path as the action means it.
 import { isKilnError, KilnError } from "../../../base/index.ts";
 
-/** Of the tree and what is asked of it, not of the machine. */
-const ofTheTree = new Set([
-  "EEXIST",
-  "EINVAL",
-  "EISDIR",
-  "ELOOP",
-  "EMLINK",
-  "ENAMETOOLONG",
-  "ENOENT",
-  "ENOTDIR",
-  "ENOTEMPTY",
-  "EXDEV",
+/** Of the tree and what is asked of it, not of the machine; in the C library's words, since Node has its own. */
+const ofTheTree: ReadonlyMap<string, string> = new Map([
+  ["EEXIST", "file exists"],
+  ["EINVAL", "invalid argument"],
+  ["EISDIR", "is a directory"],
+  ["ELOOP", "too many levels of symbolic links"],
+  ["EMLINK", "too many links"],
+  ["ENAMETOOLONG", "file name too long"],
+  ["ENOENT", "no such file or directory"],
+  ["ENOTDIR", "not a directory"],
+  ["ENOTEMPTY", "directory not empty"],
+  ["EXDEV", "invalid cross-device link"],
 ]);
 
 /** `roots` are where the trees lie on this machine meanwhile. Other errors pass unchanged. */
@@ -21,7 +21,6 @@ export function actionError(error: unknown, roots: readonly string[]): unknown {
   // Of a link, `path` is what it says and `dest` where it was to be.
   const {
     code = "",
-    message,
     path,
     dest,
     syscall,
@@ -29,10 +28,10 @@ export function actionError(error: unknown, roots: readonly string[]): unknown {
     readonly dest?: string;
   };
   const place = dest ?? path;
-  if (!ofTheTree.has(code) || typeof place !== "string") return error;
+  const words = ofTheTree.get(code);
+  if (words === undefined || typeof place !== "string") return error;
   const root = roots.find((one) => place === one || place.startsWith(`${one}/`));
   if (root === undefined) return error;
-  const words = /^[A-Z]+: ([^,]+)/.exec(message)?.[1] ?? code;
   const where = place.slice(root.length) || "/";
   return new KilnError("PATH_INVALID", `${syscall ?? "writing"} ${where}: ${words}`, {
     cause: error,

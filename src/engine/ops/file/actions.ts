@@ -34,7 +34,7 @@ export async function performCopy(
   const sources = action.allowWildcard
     ? expandPresent(view, action.src, action.followSymlink)
     : [action.src];
-  if (sources.length === 0 && !action.allowEmptyWildcard) throw missingSource(view, action.src);
+  if (sources.length === 0 && !action.allowEmptyWildcard) throw notFound(`${action.src} not found`);
   for (const path of action.requiredPaths) {
     if (!view.lstat(resolveInView(view, path, false))) throw missingSource(view, path);
   }
@@ -66,7 +66,8 @@ function copyOptions(action: CopyAction, owner: Owner | undefined): CopyOptions 
 
 function requireParent(root: string, dest: string): void {
   const parent = resolveInRoot(root, dirname(dest), { followLast: true });
-  if (!lstatSync(parent, { throwIfNoEntry: false })) throw notFound(dirname(dest));
+  if (lstatSync(parent, { throwIfNoEntry: false })) return;
+  throw notFound(`failed to stat ${dest}: lstat ${dirname(dest)}: no such file or directory`);
 }
 
 /** Writes a file; its directory must exist. A file that is there keeps its mode and, unless the action has one, its owner. */
@@ -127,7 +128,7 @@ export function remove(root: string, action: RmAction): void {
       throw new KilnError("DEFINITION_INVALID", "the root directory cannot be removed");
     if (!lstatSync(path, { throwIfNoEntry: false })) {
       if (action.allowNotFound) continue;
-      throw notFound(one);
+      throw notFound(`stat ${one}: no such file or directory`);
     }
     attempt(`removing ${one}`, () => rmSync(path, { recursive: true, force: true }));
   }
@@ -137,8 +138,8 @@ function timeOf(action: { readonly timestamp?: bigint }): { readonly time?: bigi
   return action.timestamp === undefined ? {} : { time: action.timestamp };
 }
 
-function notFound(path: string): KilnError {
-  return new KilnError("COPY_NOT_FOUND", `${JSON.stringify(path)}: not found`);
+function notFound(message: string): KilnError {
+  return new KilnError("COPY_NOT_FOUND", message);
 }
 
 function attempt(doing: string, work: () => void): void {

@@ -215,8 +215,8 @@ class Copier {
       throw new KilnError(
         "COPY_NOT_FOUND",
         wantDirectory
-          ? `cannot copy a directory to ${basename(to)}: a file of that name is there`
-          : `cannot replace the directory ${basename(to)} by a file`,
+          ? `cannot copy to non-directory: ${basename(to)} is a file`
+          : `cannot replace to directory ${basename(to)} with file`,
       );
     }
     rmSync(to, { recursive: true, force: true });

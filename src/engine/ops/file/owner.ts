@@ -47,7 +47,7 @@ function resolveId(
   if (id.input === undefined) {
     throw new KilnError(
       "COPY_NOT_FOUND",
-      `--chown: there is no ${database} to look up ${kind} ${JSON.stringify(id.name)} in`,
+      `invalid user index: -1: there is no ${database} to look up ${kind} ${JSON.stringify(id.name)} in`,
       { hint: `Give the ${kind}'s number: scratch has no names.` },
     );
   }
