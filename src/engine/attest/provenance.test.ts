@@ -41,7 +41,6 @@ function facts(more: Partial<ProvenanceFacts> = {}): ProvenanceFacts {
     },
     capture,
     definition: made,
-    fileDefinition: undefined,
     builderPlatform: "linux/amd64",
     emulators: {},
     invocationId: "ref",

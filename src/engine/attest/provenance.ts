@@ -15,8 +15,6 @@ export interface ProvenanceFacts {
   readonly capture: Capture;
   /** Undefined is scratch. */
   readonly definition: Definition | undefined;
-  /** What the file of the definition was read with. */
-  readonly fileDefinition: Definition | undefined;
   /** The builder's own. */
   readonly builderPlatform: string;
   /** Name and version of what emulated steps, by their platform. */
@@ -72,8 +70,7 @@ function tell(facts: ProvenanceFacts, { mode }: ProvenanceOptions): Told {
   const lent = (list: Capture["secrets"]) =>
     list.map(({ id, optional }) => ({ id, ...(optional ? { optional } : {}) }));
   const shown = all ? args : args.filter(([key]) => !/^(build-arg|label):/.test(key));
-  const source =
-    all && definition ? describeSource(definition, () => facts.fileDefinition) : undefined;
+  const source = all && definition ? describeSource(definition) : undefined;
   return {
     configSource,
     request: defined({

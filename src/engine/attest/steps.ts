@@ -38,18 +38,14 @@ function withoutSession(op: unknown): unknown {
 }
 
 /** Where steps were written and in which files: undefined where nothing is known. */
-export function describeSource(
-  definition: Definition,
-  fileDefinition: (file: SourceFile) => Definition | undefined,
-): unknown {
-  const { locations } = definition;
+export function describeSource({ locations, ops }: Definition): unknown {
   if (!locations || locations.size === 0) return undefined;
   const files: SourceFile[] = [];
   const indexOf = (file: SourceFile) => {
     const known = files.findIndex((one) => one === file || one.filename === file.filename);
     return known === -1 ? files.push(file) - 1 : known;
   };
-  const places = definition.ops.slice(0, -1).map(({ digest }, step): [string, unknown] => {
+  const places = ops.slice(0, -1).map(({ digest }, step): [string, unknown] => {
     const found = (locations.get(digest as Digest) ?? []).map(({ file, ranges }) => {
       const sourceIndex = indexOf(file);
       return {
@@ -59,15 +55,12 @@ export function describeSource(
     });
     return [`step${step}`, found.length === 0 ? {} : { locations: found }];
   });
-  const infos = files.map((file) => {
-    const own = fileDefinition(file);
-    return {
-      filename: file.filename,
-      language: file.language,
-      data: Buffer.from(file.data).toString("base64"),
-      ...(own ? describeSteps(own) : {}),
-    };
-  });
+  const infos = files.map(({ filename, language, data, definition }) => ({
+    filename,
+    language,
+    data: Buffer.from(data).toString("base64"),
+    ...(definition ? describeSteps(definition) : {}),
+  }));
   return { locations: sortedRecord(Object.fromEntries(places)), infos };
 }
 

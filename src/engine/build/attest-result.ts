@@ -41,7 +41,7 @@ export class BuildNotes {
   readonly #shared: SharedPins;
   readonly #written = new Map<string, string>();
   readonly #pins = new Map<string, string>();
-  readonly #read: { readonly graph: LlbGraph; readonly definition: Definition }[] = [];
+  readonly #read: LlbGraph[] = [];
 
   constructor(startedOn: Date, shared: SharedPins) {
     this.startedOn = startedOn;
@@ -62,20 +62,13 @@ export class BuildNotes {
   }
 
   /** The frontend read these files. */
-  read(definition: Definition, graph: LlbGraph): void {
-    this.#read.push({ definition, graph });
-  }
-
-  /** What was read first is where the build was described. */
-  get fileDefinition(): Definition | undefined {
-    return this.#read[0]?.definition;
+  read(graph: LlbGraph): void {
+    this.#read.push(graph);
   }
 
   /** Of one platform's result. */
   capture(graph: LlbGraph | undefined, platform: Platform): Capture {
-    const vertices = [...this.#read.map((one) => one.graph), graph].flatMap(
-      (one) => one?.vertices ?? [],
-    );
+    const vertices = [...this.#read, graph].flatMap((one) => one?.vertices ?? []);
     return captureBuild(vertices, {
       platform,
       written: (pinned) => this.#written.get(pinned),
@@ -133,7 +126,6 @@ export function describeProvenance(
     attrs: request.attrs,
     capture,
     definition,
-    fileDefinition: notes.fileDefinition,
     builderPlatform: formatPlatform(native),
     emulators: emulatorsIn(graph, emulators),
     invocationId: request.ref,

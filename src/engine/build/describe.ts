@@ -92,7 +92,7 @@ async function describeAsAsked(
     meta: metaOf(parts, session),
     solve: (definition, solving) => {
       const graph = readAllowed(definition, parts.granted);
-      parts.notes?.read(definition, graph);
+      parts.notes?.read(graph);
       const build = nesting(
         { ...sharedBy(request, session, parts, parts.notes), ...keep },
         job,

@@ -8,7 +8,7 @@ import {
   isKilnError,
   type KilnError,
 } from "../../base/index.ts";
-import type { SourceLocation } from "../../formats/llb/index.ts";
+import type { Definition, SourceLocation } from "../../formats/llb/index.ts";
 import { type rpc, rpcDetails } from "../../formats/proto/index.ts";
 import { wireWords } from "./wire-words.ts";
 
@@ -118,9 +118,24 @@ function sourceDetails({ at, details }: KilnError, { locations }: FailureFacts):
 }
 
 function locationDetail({ file, ranges }: SourceLocation): Detail {
-  const { filename, language } = file;
-  const data = Buffer.from(file.data).toString("base64");
-  return detail("Source", { info: { filename, data, language }, ranges });
+  const { filename, language, definition } = file;
+  const info = {
+    filename,
+    data: Buffer.from(file.data).toString("base64"),
+    ...(definition ? { definition: definitionDetail(definition) } : {}),
+    language,
+  };
+  return detail("Source", { info, ranges });
+}
+
+function definitionDetail({ ops }: Definition): unknown {
+  const metadata = ops.map(({ digest, metadata: { description, caps } }) => {
+    return [digest, { description, caps: Object.fromEntries(caps.map((cap) => [cap, true])) }];
+  });
+  return {
+    def: ops.map(({ bytes }) => Buffer.from(bytes).toString("base64")),
+    metadata: Object.fromEntries(metadata),
+  };
 }
 
 /** Kiln's own code, words and hint, for a Kiln on the other side. */

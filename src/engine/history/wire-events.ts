@@ -1,6 +1,7 @@
 // What a build says, as BuildKit's StatusResponse: vertexes, statuses, logs, warnings.
 import type { BuildEvent, Warning } from "../../api/index.ts";
 import { concatBytes, type Digest } from "../../base/index.ts";
+import { toFileMessage } from "../../formats/llb/index.ts";
 import { control, pb } from "../../formats/proto/index.ts";
 
 /** Counts of a build, as its record has them. */
@@ -166,9 +167,7 @@ function placesOf({
   file,
   ranges,
 }: NonNullable<Warning["location"]>): Pick<control.VertexWarning, "info" | "ranges"> {
-  const { filename, language, data } = file;
-  const info = pb.SourceInfo.create({ filename, language, data });
-  return { info, ranges: ranges.map(({ start, end }) => ({ start, end })) };
+  return { info: toFileMessage(file), ranges: ranges.map(({ start, end }) => ({ start, end })) };
 }
 
 function warningMessage(warning: Warning, step: Digest | undefined): control.VertexWarning {

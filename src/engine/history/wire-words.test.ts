@@ -25,6 +25,18 @@ it.each<[ErrorCode, string, KilnErrorOptions, string]>([
     { hint: "Use one of default, none." },
     "invalid network mode",
   ],
+  [
+    "SECRET_NOT_FOUND",
+    "secret a: not found: it was not given to this build",
+    {},
+    "secret a: not found",
+  ],
+  [
+    "SSH_FAILED",
+    'no SSH agent "default" was offered to this build',
+    {},
+    'no SSH key "" forwarded from the client',
+  ],
   ["UNSUPPORTED", 'there is no output type "x"', {}, 'exporter "x" could not be found'],
   ["UNSUPPORTED", 'there is no cache type "x"', {}, 'unknown cache exporter: "x"'],
   [

@@ -41,6 +41,16 @@ const wordings: readonly Wording[] = [
       `failed to resolve source metadata for ${name}: failed to do request: ${why}`,
   },
   {
+    code: "SECRET_NOT_FOUND",
+    ours: /^(secret .*: not found): it was not given to this build$/,
+    theirs: ([, words]) => `${words}`,
+  },
+  {
+    code: "SSH_FAILED",
+    ours: /^no SSH agent "(?:default|(.*))" was offered to this build$/,
+    theirs: ([, id = ""]) => `no SSH key "${id}" forwarded from the client`,
+  },
+  {
     code: "DOCKERFILE_INVALID",
     ours: /^build checks failed, and this file asks for that to be an error: (.*)$/,
     theirs: ([, rules]) => `lint violation found for rules: ${rules}`,

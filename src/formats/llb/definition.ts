@@ -45,6 +45,8 @@ export interface SourceFile {
   readonly filename: string;
   readonly language: string;
   readonly data: Uint8Array;
+  /** The file is in its result; without places of its own. */
+  readonly definition?: Definition;
 }
 
 /** Lines of a file, both ends included; lines count from 1, characters from 0. */

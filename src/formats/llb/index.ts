@@ -38,4 +38,10 @@ export type {
 export * from "./state.ts";
 export type { VariableSet } from "./variables.ts";
 export type { Constraints, Output } from "./vertex.ts";
-export { decodeDefinition, encodeDefinition, MAX_DEFINITION_BYTES } from "./wire.ts";
+export {
+  decodeDefinition,
+  encodeDefinition,
+  fromFileMessage,
+  MAX_DEFINITION_BYTES,
+  toFileMessage,
+} from "./wire.ts";

@@ -11,10 +11,12 @@ import {
 } from "./index.ts";
 
 const options = { platform: { os: "linux", architecture: "amd64" }, localUniqueId: "one" };
+const { ops } = image("docker.io/library/files:1").marshal(options);
 const file: SourceFile = {
   filename: "Dockerfile",
   language: "Dockerfile",
   data: new Uint8Array([70]),
+  definition: { ops },
 };
 const place = {
   file,

@@ -16,18 +16,15 @@ export const MAX_DEFINITION_BYTES: number = 256 * 1024 * 1024;
 
 /** The definition as the bytes of message `pb.Definition`. */
 export function encodeDefinition(definition: Definition): Uint8Array {
-  const metadata = new Map(
-    definition.ops
-      .map((op): [string, pb.OpMetadata] => [op.digest, toMetadataMessage(op.metadata)])
-      .sort(([a], [b]) => (a < b ? -1 : 1)),
-  );
-  return pb.Definition.encode(
-    pb.Definition.create({
-      def: definition.ops.map((op) => op.bytes),
-      metadata,
-      Source: toSourceMessage(definition.locations ?? new Map()),
-    }),
-  ).finish();
+  const Source = toSourceMessage(definition.locations ?? new Map());
+  return pb.Definition.encode({ ...toOpsMessage(definition), Source }).finish();
+}
+
+function toOpsMessage({ ops }: Definition): pb.Definition {
+  const metadata = ops
+    .map((op): [string, pb.OpMetadata] => [op.digest, toMetadataMessage(op.metadata)])
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  return { def: ops.map((op) => op.bytes), metadata: new Map(metadata), Source: undefined };
 }
 
 /** Reads `pb.Definition`. Digests are computed, not believed. Throws `DEFINITION_INVALID`. */
@@ -48,11 +45,14 @@ export function decodeDefinition(bytes: Uint8Array): Definition {
       { cause },
     );
   }
-  const ops = message.def.map((op): DefinitionOp => {
+  return { ops: fromOpsMessage(message), locations: fromSourceMessage(message.Source) };
+}
+
+function fromOpsMessage({ def, metadata }: pb.Definition): DefinitionOp[] {
+  return def.map((op) => {
     const digest = digestOf(op);
-    return { digest, bytes: op, metadata: fromMetadataMessage(message.metadata.get(digest)) };
+    return { digest, bytes: op, metadata: fromMetadataMessage(metadata.get(digest)) };
   });
-  return { ops, locations: fromSourceMessage(message.Source) };
 }
 
 export function toMetadataMessage(metadata: OpMetadata): pb.OpMetadata {
@@ -108,14 +108,20 @@ export function toSourceMessage(byOp: ReadonlyMap<Digest, readonly SourceLocatio
     });
     locations.set(digest, { locations: messages });
   }
-  const infos = files.map((file) => ({ ...file, definition: undefined }));
+  const infos = files.map(toFileMessage);
   return { locations, infos };
 }
 
+export function toFileMessage({ definition, ...file }: SourceFile): pb.SourceInfo {
+  return { ...file, definition: definition && toOpsMessage(definition) };
+}
+
+export function fromFileMessage({ definition, ...file }: pb.SourceInfo): SourceFile {
+  return { ...file, ...(definition ? { definition: { ops: fromOpsMessage(definition) } } : {}) };
+}
+
 function fromSourceMessage(message: pb.Source | undefined): Map<Digest, SourceLocation[]> {
-  const files = (message?.infos ?? []).map(
-    ({ filename, language, data }): SourceFile => ({ filename, language, data }),
-  );
+  const files = (message?.infos ?? []).map(fromFileMessage);
   const byOp = new Map<Digest, SourceLocation[]>();
   for (const [digest, { locations }] of message?.locations ?? []) {
     if (!isDigest(digest)) continue;

@@ -1,7 +1,7 @@
 // LLBBridge: what a client, or a frontend in a container, asks of the build that it drives.
 import type { BuildBridge, ResolveMode, ResultRef } from "../../api/index.ts";
 import { type Call, isDigest, KilnError } from "../../base/index.ts";
-import { encodeDefinition } from "../../formats/llb/index.ts";
+import { encodeDefinition, fromFileMessage } from "../../formats/llb/index.ts";
 import type { Platform } from "../../formats/oci/index.ts";
 import { type errdefs, gateway, pb, type workers } from "../../formats/proto/index.ts";
 import {
@@ -245,7 +245,7 @@ function warn(bridge: BuildBridge, request: gateway.WarnRequest): gateway.WarnRe
     detail: request.detail.map((line) => text.decode(line)),
     ...(level > 0 ? { level } : {}),
     ...(url === "" ? {} : { url }),
-    ...(info ? { location: { file: info, ranges } } : {}),
+    ...(info ? { location: { file: fromFileMessage(info), ranges } } : {}),
     ...(info && range
       ? {
           at: {

@@ -1,7 +1,7 @@
 // The files that say what to build: the Dockerfile and its ignore list, read through the bridge.
 import type { BuildBridge, ResultRef } from "../../../api/index.ts";
 import { type Call, closest, KilnError } from "../../../base/index.ts";
-import { local } from "../../../formats/llb/index.ts";
+import { type Definition, local } from "../../../formats/llb/index.ts";
 import type { Platform } from "../../../formats/oci/index.ts";
 import { readIgnoreFile } from "../../../formats/patterns/index.ts";
 import type { DockerfileRequest } from "./attributes.ts";
@@ -14,6 +14,8 @@ const ignoreFileLimit = 16 << 20;
 export interface BuildFiles {
   readonly filename: string;
   readonly dockerfile: Uint8Array;
+  /** What the Dockerfile was read from. */
+  readonly definition: Definition;
   readonly ignorePatterns: readonly string[];
 }
 
@@ -37,43 +39,42 @@ export async function readBuildFiles(
   call: Call,
 ): Promise<BuildFiles> {
   const isRemote = opened.state !== undefined;
+  const { bridge } = reader;
+  const definition = describeDockerfile(request, opened, reader);
+  const loadIgnore = "[internal] load .dockerignore";
   const [beside, context] = await Promise.all([
-    solveDockerfile(request, opened, reader, call),
+    bridge.solve(definition, call),
     isRemote
       ? undefined
-      : solveLocal(
-          request.context.name,
-          [".dockerignore"],
-          "[internal] load .dockerignore",
-          reader,
+      : bridge.solve(
+          describeLocal(request.context.name, [".dockerignore"], loadIgnore, reader),
           call,
         ),
   ]);
   const found = await readDockerfile(request, opened, beside, call);
-  if (isRemote) return { ...found, ignorePatterns: [] };
+  if (isRemote) return { ...found, definition, ignorePatterns: [] };
   const ignore =
     (await readIfThere(beside, `${found.filename}.dockerignore`, ignoreFileLimit, call)) ??
     (await readIfThere(context, ".dockerignore", ignoreFileLimit, call));
-  return { ...found, ignorePatterns: ignore ? readIgnoreFile(ignore) : [] };
+  return { ...found, definition, ignorePatterns: ignore ? readIgnoreFile(ignore) : [] };
 }
 
 /** The files among which the Dockerfile is: sent with the request, part of a fetched context, or lent. */
-async function solveDockerfile(
+function describeDockerfile(
   { filename, dockerfileName, dockerfileIsLent, isDefaultFilename }: DockerfileRequest,
   { dockerfile }: OpenedContext,
   reader: LocalReader,
-  call: Call,
-): Promise<ResultRef | undefined> {
+): Definition {
   const { bridge, native, id } = reader;
   const sent = dockerfileIsLent ? undefined : bridge.inputs[dockerfileName];
-  if (sent) return await bridge.solve(sent, call);
+  if (sent) return sent;
   if (dockerfile && !dockerfileIsLent) {
-    return await bridge.solve(dockerfile.marshal({ platform: native, localUniqueId: id }), call);
+    return dockerfile.marshal({ platform: native, localUniqueId: id });
   }
   const names = [filename, `${filename}.dockerignore`];
   if (isDefaultFilename) names.push(filename.toLowerCase());
   const title = `[internal] load build definition from ${filename}`;
-  return await solveLocal(dockerfileName, names, title, reader, call);
+  return describeLocal(dockerfileName, names, title, reader);
 }
 
 /** Patterns in the .dockerignore of another lent directory. */
@@ -83,7 +84,8 @@ export async function readIgnorePatterns(
   call: Call,
 ): Promise<readonly string[]> {
   const title = `[context ${name}] load .dockerignore`;
-  const ref = await solveLocal(name, [".dockerignore"], title, reader, call);
+  const described = describeLocal(name, [".dockerignore"], title, reader);
+  const ref = await reader.bridge.solve(described, call);
   const ignore = await readIfThere(ref, ".dockerignore", ignoreFileLimit, call);
   return ignore ? readIgnoreFile(ignore) : [];
 }
@@ -124,13 +126,12 @@ async function readIfThere(
   return ref?.readFile(path, call);
 }
 
-async function solveLocal(
+function describeLocal(
   name: string,
   paths: readonly string[],
   title: string,
-  { bridge, native, id, sessionIds }: LocalReader,
-  call: Call,
-): Promise<ResultRef | undefined> {
+  { native, id, sessionIds }: LocalReader,
+): Definition {
   const sessionId = sessionIds?.[name];
   const state = local(name, {
     ...(sessionId === undefined ? {} : { sessionId }),
@@ -138,5 +139,5 @@ async function solveLocal(
     sharedKeyHint: name,
     description: { "llb.customname": title },
   });
-  return bridge.solve(state.marshal({ platform: native, localUniqueId: id }), call);
+  return state.marshal({ platform: native, localUniqueId: id });
 }

@@ -44,6 +44,7 @@ export function createDockerfileFrontend(): Frontend {
       const options: ConvertOptions = {
         ...request.options,
         filename: files.filename,
+        fileDefinition: files.definition,
         inputs: inputsOf(bridge, request.inputConfigs),
         context: {
           localName: request.context.name,

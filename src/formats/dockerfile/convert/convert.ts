@@ -75,7 +75,11 @@ export async function runConversion(
     throw dockerfileError("the Dockerfile cannot be empty", "It begins with FROM.");
   const filename = options.filename ?? "Dockerfile";
   const { written, token, errorFile } = readWritten(data, filename, found);
-  const sourceFile: SourceFile = { filename, language: "Dockerfile", data };
+  const { fileDefinition: definition } = options;
+  const sourceFile: SourceFile = {
+    ...{ filename, language: "Dockerfile", data },
+    ...(definition ? { definition } : {}),
+  };
   const { linter } = found;
   const io = askingOnce(asked);
   const platforms = choosePlatforms(options);

@@ -5,6 +5,8 @@ import type { ImageConfig, Platform } from "../../oci/index.ts";
 export interface ConvertOptions {
   /** Name of the file in errors and source maps; `Dockerfile` where absent. */
   readonly filename?: string;
+  /** What the file was read from, for source maps. */
+  readonly fileDefinition?: Definition;
   /** Name or number of the stage to build; the last one where absent. */
   readonly target?: string;
   /** Absent: the platform follows from the base image, as far as it is one of `buildPlatforms`. */
