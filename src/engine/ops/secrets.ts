@@ -1,6 +1,6 @@
 // Secrets and SSH agents for a step: fetched from the asking side when the step starts, never kept.
 import type { Session } from "../../api/index.ts";
-import { type Call, KilnError } from "../../base/index.ts";
+import { type Call, isKilnError, KilnError } from "../../base/index.ts";
 import type { ExecOp, ExecMount as LlbMount } from "../../formats/llb/index.ts";
 import type { ExecMount } from "../executor/index.ts";
 
@@ -29,7 +29,7 @@ export async function socketFromAgent(
   if (!ssh)
     throw new KilnError("DEFINITION_INVALID", `ssh mount at ${mount.target} names no agent`);
   const id = ssh.id || "default";
-  const agent = await session.ssh(id, call);
+  const agent = await offeredAgent(id, ssh.optional, session, call);
   if (agent) {
     const { mode, uid, gid } = ssh;
     return { type: "socket", connect: () => agent.connect(), mode, uid, gid };
@@ -42,6 +42,21 @@ export async function socketFromAgent(
       hint: `Pass --ssh ${id}${id === "default" ? "" : "=SOCKET or KEY"}, or leave out required.`,
     },
   );
+}
+
+/** Whatever is said against an agent that is not needed, the step goes without. */
+async function offeredAgent(
+  id: string,
+  optional: boolean,
+  session: Session,
+  call: Call,
+): ReturnType<Session["ssh"]> {
+  try {
+    return await session.ssh(id, call);
+  } catch (error) {
+    if (!optional || !isKilnError(error)) throw error;
+    return undefined;
+  }
 }
 
 /** `NAME=value` for each secret that is wanted as a variable. */
