@@ -23,7 +23,7 @@ export function findExporters(
     const exporter = exporters.get(type);
     if (exporter) {
       const attrs = tolerant ? knownTo(exporter, given) : given;
-      return { exporter, ...namedLater(attrs), title: `exporting to ${type}` };
+      return { exporter, ...namedLater(attrs), title: `exporting to ${places[type] ?? type}` };
     }
     const near = closest(type, exporters.keys());
     throw new KilnError("UNSUPPORTED", `there is no output type ${JSON.stringify(type)}`, {
@@ -33,6 +33,14 @@ export function findExporters(
     });
   });
 }
+
+/** What BuildKit calls them. */
+const places: Readonly<Record<string, string>> = {
+  docker: "docker image format",
+  local: "client directory",
+  oci: "oci image format",
+  tar: "client tarball",
+};
 
 function knownTo(exporter: Exporter, attrs: Attrs): Attrs {
   return Object.fromEntries(Object.entries(attrs).filter(([name]) => exporter.knows(name)));
