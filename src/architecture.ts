@@ -64,6 +64,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   "engine/isolation": ["base"],
   "engine/attest": ["base", "formats/oci", "formats/llb", "api"],
   "engine/executor": ["base", "formats/oci", "api", "storage/snapshot", "engine/isolation"],
+  "engine/proxy": ["base", "api", "storage/http", "engine/executor"],
   "engine/source": [
     "base",
     "formats/oci",
@@ -87,6 +88,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     "storage/kept",
     "engine/solver",
     "engine/executor",
+    "engine/proxy",
     "engine/source",
   ],
   "engine/retention": ["base", "api"],
@@ -123,6 +125,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   "engine/build": [
     "base",
     "engine/policy",
+    "engine/proxy",
     "engine/cache",
     "formats/oci",
     "formats/llb",

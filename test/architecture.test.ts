@@ -114,7 +114,7 @@ const privileges: readonly { what: string; pattern: RegExp; rooms: readonly RegE
     pattern: /"node:(https?|http2|net|tls|dns)"/,
     rooms: [
       /^storage\/(registry|http)/,
-      /^engine\/(source|executor)/,
+      /^engine\/(source|executor|proxy)/,
       /^cli\/commands\/build\/ssh-agents/,
       // The socket on which docker says that its user has given up.
       /^cli\/commands\/plugin\/plugin-mode/,

@@ -58,6 +58,8 @@ export interface BuildRequest {
   readonly sourcePolicies?: readonly SourcePolicy[];
   /** Asked of every source, after the rules. Only within one process. */
   readonly checkSource?: CheckSource;
+  /** Steps reach servers through a proxy alone, which judges every request by the rules; no part of cache keys. */
+  readonly proxyNetwork?: boolean;
   /** Limits of every step's processes; no part of cache keys. */
   readonly resources?: StepResources;
   /** A failed step does not stop those that do not need it; all failures are told at the end. */

@@ -252,7 +252,6 @@ describeWith(["root"], "a daemon and requests that mean no good", () => {
       [{ Ref: "a", Frontend: "dockerfile.v0", Definition: definition }, /either/],
       [{ Ref: "b", Frontend: "nothing.v9" }, /invalid frontend/],
       [{ Ref: "c", Definition: definition }, /definition|op/],
-      [{ Ref: "d", ProxyNetwork: true }, /proxy/],
       [{ Ref: "e", CompatibilityVersion: -1 }, /compatibility/],
       [{ Ref: "f", SourcePolicySession: "nobody" }, /nobody/],
       [{ Ref: "g", SourcePolicy: { rules: [{ action: 9 as never }] } }, /policy/],

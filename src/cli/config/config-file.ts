@@ -41,7 +41,7 @@ const maxConfigFileSize = 1024 * 1024;
 
 /** Tables of buildkitd.toml that mean nothing here; a file may serve both. */
 const foreignTables = new Set(
-  "debug trace insecure-entitlements provenanceEnvDir log grpc otel cdi worker dns history frontend system hooks".split(
+  "debug trace insecure-entitlements proxyNetwork provenanceEnvDir log grpc otel cdi worker dns history frontend system hooks".split(
     " ",
   ),
 );

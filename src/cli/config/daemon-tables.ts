@@ -159,6 +159,8 @@ export function readDaemonTables(
 export interface LentByConfig {
   /** `insecure-entitlements`: where present, no others can be asked for. */
   readonly entitlements?: readonly string[];
+  /** `proxyNetwork`: steps reach servers through a proxy alone. */
+  readonly proxyNetwork?: boolean;
   /** `[cdi]`, with absolute directories. */
   readonly cdi?: {
     readonly disabled?: boolean;
@@ -169,15 +171,16 @@ export interface LentByConfig {
 
 /** Throws `CONFIG_INVALID`. */
 export function readLent(
-  { cdi, "insecure-entitlements": entitlements }: Readonly<Record<string, unknown>>,
+  { cdi, proxyNetwork, "insecure-entitlements": entitlements }: Readonly<Record<string, unknown>>,
   config: ConfigText,
 ): LentByConfig {
-  const given = defined({ cdi, "insecure-entitlements": entitlements });
+  const given = defined({ cdi, proxyNetwork, "insecure-entitlements": entitlements });
   const top = new Table("", given, config);
   const table = top.table("cdi");
   const dirs = table.strings("specDirs")?.map((path) => resolve(dirname(config.file), path));
   return defined({
     entitlements: top.strings("insecure-entitlements"),
+    proxyNetwork: top.boolean("proxyNetwork"),
     ...(cdi === undefined
       ? {}
       : {

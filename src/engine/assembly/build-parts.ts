@@ -86,6 +86,7 @@ export function createBuildParts(
     pins: new SharedPins(),
     logs: at("logs"),
     manyClients,
+    proxyNetwork: options.proxyNetwork ?? false,
   };
   return { parts, devices, results, steps };
 }

@@ -44,6 +44,8 @@ export interface EngineOptions {
   readonly frontends?: readonly Frontend["name"][];
   /** Repositories whose frontends may run in containers; all where absent. */
   readonly gatewaySources?: readonly string[];
+  /** Steps of all builds reach servers through a proxy alone, whatever their requests say. */
+  readonly proxyNetwork?: boolean;
   /** What requests may ask for beyond the sandbox; everything that there is, where absent. */
   readonly entitlements?: readonly Entitlement[];
   /** Where devices are described that steps may ask for. */

@@ -24,7 +24,7 @@ import { BuildNotes } from "./attest-result.ts";
 import { attestedResult, type Solved } from "./attested-result.ts";
 import { exportCaches, findCaches, importCaches } from "./caches.ts";
 import { checkArchitecture } from "./check-arch.ts";
-import { containersOf, describe, nesting, rulesOf, sharedBy } from "./describe.ts";
+import { containersOf, describe, nesting, proxyOf, rulesOf, sharedBy } from "./describe.ts";
 import { startEarlyPacking } from "./early-packing.ts";
 import { readAllowed } from "./entitlements.ts";
 import { openJob } from "./explained-job.ts";
@@ -71,14 +71,16 @@ export function startBuild(
 async function runBuild(
   request: BuildRequest,
   session: Session,
-  parts: RunningParts,
+  lent: RunningParts,
   call: Call,
 ): Promise<BuildResult> {
-  const wanted = findExporters(request.exporters, parts.exporters);
-  const granted = grantedTo(request, parts);
-  const caches = findCaches(request, parts.caches);
-  const rules = rulesOf(request, session, parts);
-  if (request.plan) return await planBuild(request, session, parts, call);
+  const wanted = findExporters(request.exporters, lent.exporters);
+  const granted = grantedTo(request, lent);
+  const caches = findCaches(request, lent.caches);
+  const rules = rulesOf(request, session, lent);
+  if (request.plan) return await planBuild(request, session, lent, call);
+  const proxy = proxyOf(request, rules, lent);
+  const parts = proxy ? { ...lent, proxy } : lent;
   const attest = parseAttestOptions(request.attrs);
   const notes = new BuildNotes(parts.now(), parts.pins);
   await using job = openJob(request, session, parts);

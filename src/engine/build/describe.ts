@@ -4,6 +4,7 @@ import { type Call, KilnError } from "../../base/index.ts";
 import { defaultImageConfig, formatPlatform, type Platform } from "../../formats/oci/index.ts";
 import type { OpResult } from "../ops/index.ts";
 import { openSourcePolicy, type SourceRules } from "../policy/index.ts";
+import { type BuildProxy, createBuildProxy } from "../proxy/index.ts";
 import type { BuildNotes } from "./attest-result.ts";
 import {
   allowedResult,
@@ -46,12 +47,13 @@ export type DescribingParts = Omit<RunningParts, "images"> &
 export function containersOf(
   session: Session,
   granted: Grants,
-  { containers, platforms }: BuildParts,
+  { containers, platforms, proxy }: BuildParts & { readonly proxy?: BuildProxy },
 ): BuildContainers {
   const [native] = platforms;
   if (!native) throw new Error("no platform can be built here");
   const refs = { resultOf, refOf: (result: OpResult) => result && refOf(result), refOfView };
-  return buildContainers({ ...containers, ...refs, session, granted, native });
+  const behind = proxy ? { proxy } : {};
+  return buildContainers({ ...containers, ...refs, ...behind, session, granted, native });
 }
 
 /** The request's rules for sources. Throws `REQUEST_INVALID`. */
@@ -61,6 +63,19 @@ export function rulesOf(request: BuildRequest, session: Session, parts: BuildPar
     policies: sourcePolicies,
     meta: metaOf(parts, session),
     ...(checkSource ? { check: checkSource } : {}),
+  });
+}
+
+/** What the request's steps are kept behind; undefined where they are not. */
+export function proxyOf(
+  { proxyNetwork }: BuildRequest,
+  rules: SourceRules,
+  { now, proxyNetwork: always }: BuildParts,
+): BuildProxy | undefined {
+  if (!proxyNetwork && !always) return undefined;
+  return createBuildProxy({
+    judge: (source, call) => rules.source(source, undefined, call),
+    now,
   });
 }
 
@@ -125,12 +140,16 @@ function definitionResult(request: BuildRequest, platforms: readonly Platform[])
 export function sharedBy(
   request: BuildRequest,
   session: Session,
-  { manyClients = false }: Pick<BuildParts, "manyClients">,
+  { manyClients = false, proxy }: Pick<BuildParts, "manyClients"> & { readonly proxy?: BuildProxy },
   notes?: BuildNotes,
 ): VertexBuild {
   const resources = resourcesOf(request.attrs, request.resources);
   const onPin: VertexBuild["onPin"] = (vertex, pin) => notes?.pinned(vertex, pin);
-  return { session, manyClients, onPin, ...(resources === undefined ? {} : { resources }) };
+  return {
+    ...{ session, manyClients, onPin },
+    ...(proxy ? { proxy } : {}),
+    ...(resources === undefined ? {} : { resources }),
+  };
 }
 
 /** With a way for steps that are builds themselves; what they build may do no more than the build around them. */

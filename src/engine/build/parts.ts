@@ -8,6 +8,7 @@ import type { StepHistory } from "../explain/index.ts";
 import type { Exporter } from "../exporter/index.ts";
 import type { Frontend } from "../frontend/index.ts";
 import type { ContainerParts, OpDefinition, OpResult, Sources } from "../ops/index.ts";
+import type { BuildProxy } from "../proxy/index.ts";
 import type { Solver } from "../solver/index.ts";
 import type { ImageSource } from "../source/index.ts";
 import type { SharedPins } from "./attest-result.ts";
@@ -39,12 +40,16 @@ export interface BuildParts {
   readonly pins: SharedPins;
   /** Builds are different people's. */
   readonly manyClients?: boolean;
+  /** Steps of all builds are kept behind proxies. */
+  readonly proxyNetwork?: boolean;
   /** Where whole logs of builds are kept. */
   readonly logs: string;
 }
 
 /** The parts of one build that runs. */
 export interface RunningParts extends BuildParts {
+  /** What its processes are kept behind. */
+  readonly proxy?: BuildProxy;
   readonly emit: (event: BuildEvent) => void;
   /** Blots out secrets that the build has seen. */
   readonly masked: (text: string) => string;

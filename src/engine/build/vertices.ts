@@ -25,7 +25,7 @@ function toVertex(
   const seen = known.get(vertex.digest);
   if (seen) return seen;
   const { ignoreCache, progressGroup } = vertex.metadata;
-  const apart = build.manyClients ? apartOf(vertex) : undefined;
+  const apart = apartOf(vertex, build);
   const made: Vertex<OpDefinition> = {
     digest: vertex.digest,
     name: vertex.name,
@@ -39,8 +39,16 @@ function toVertex(
   return made;
 }
 
-/** Names are looked up with a client's own credentials; its secrets and agents serve its own steps. */
-function apartOf({ op }: LlbVertex): Vertex<OpDefinition>["apart"] {
+/**
+ * Names are looked up with a client's own credentials; its secrets and agents serve its own steps. What runs behind a build's
+ * proxy obeys that build's rules, and no other's.
+ */
+function apartOf(
+  { op }: LlbVertex,
+  { manyClients, proxy }: VertexBuild,
+): Vertex<OpDefinition>["apart"] {
+  if (proxy && op.kind === "exec") return "work";
+  if (!manyClients) return undefined;
   if (op.kind === "source") return "lookup";
   if (op.kind !== "exec") return undefined;
   const lends = op.mounts.some(({ type }) => type === "secret" || type === "ssh");

@@ -1,4 +1,5 @@
 // Running one process of a step in a container of its own.
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { StepCall, StepResources } from "../../api/index.ts";
 import type { Call } from "../../base/index.ts";
@@ -14,6 +15,8 @@ export interface ProcessSpec {
   readonly user?: string;
   readonly hostname?: string;
   readonly network: "default" | "host" | "none";
+  /** The only way out: `network` says which way it has itself, and must not be `none`. */
+  readonly proxy?: StepProxy;
   readonly security: "sandbox" | "insecure";
   readonly extraHosts?: readonly { readonly host: string; readonly ip: string }[];
   readonly ulimits?: readonly {
@@ -64,6 +67,24 @@ export interface ProcessHook {
   readonly args: readonly string[];
   readonly env: readonly string[];
   readonly timeout: number | undefined;
+}
+
+/** A proxy that a process's requests go through, instead of a network. */
+export interface StepProxy {
+  /** PEM text of the authority that signs what the proxy shows in the name of other servers. */
+  readonly authority: string;
+  /** Serves whoever connects to a listening socket, whose descriptor becomes the proxy's, until it is disposed. */
+  serve(listener: number, egress: Egress): AsyncDisposable;
+}
+
+/** The way out of a proxy. */
+export interface Egress {
+  /** Whether loopback and link-local addresses, which are the machine's, may be reached. */
+  readonly machine: boolean;
+  /** Names that are not looked up. */
+  readonly hosts: readonly { readonly host: string; readonly ip: string }[];
+  /** A socket that is not connected yet. */
+  socket(family: 4 | 6): Promise<Socket>;
 }
 
 /** Something that the process sees below `target`. */

@@ -5,6 +5,7 @@ import type { StepCall } from "../../api/index.ts";
 import { AsyncStack, type Call, log, throwIfAborted } from "../../base/index.ts";
 import { formatPlatform, hostPlatform, type Platform } from "../../formats/oci/index.ts";
 import { type Mount, noteNewFiles } from "../../storage/snapshot/index.ts";
+import { trustAuthority, trustEnvironment } from "./authorities.ts";
 import { boundingSet } from "./capabilities.ts";
 import { type CgroupView, groupOf } from "./cgroup.ts";
 import { ConstantFiles } from "./constant-files.ts";
@@ -13,6 +14,7 @@ import type { ExecMount, Executor, ProcessSpec, ResourceUsage } from "./executor
 import type { DnsSettings } from "./network/dns.ts";
 import { defaultHostname, hostsFile, resolveGateway } from "./network/hosts.ts";
 import { type Network, type NetworkMode, Networks } from "./network/networks.ts";
+import { proxyEnvironment } from "./network/proxied-networks.ts";
 import type { StepNetworks } from "./network/step-networks.ts";
 import type { StepPrograms } from "./programs/step-programs.ts";
 import type { PrefixFiles } from "./proot/prefix-files.ts";
@@ -48,6 +50,14 @@ export interface OciExecutorOptions {
 }
 
 const debug = log("executor");
+
+/** With the variables by which programs find the proxy and trust it, whatever the image says. */
+function behindProxy(process: ProcessSpec): ProcessSpec {
+  const added = [...proxyEnvironment, ...trustEnvironment];
+  const names = added.map((one) => one.slice(0, one.indexOf("=") + 1));
+  const kept = process.env.filter((one) => !names.some((name) => one.startsWith(name)));
+  return { ...process, env: [...kept, ...added] };
+}
 
 /** Runs steps side by side with crun or runc. Owns its work directory. */
 export class OciExecutor implements Executor {
@@ -108,12 +118,14 @@ export class OciExecutor implements Executor {
 
   /** Everything is unmounted again when this resolves. */
   async #runOn(
-    process: ProcessSpec,
+    asked: ProcessSpec,
     rootfs: readonly Mount[],
     mounts: readonly ExecMount[],
     call: StepCall,
   ): Promise<{ readonly usage: ResourceUsage; readonly user: User }> {
     const { platforms } = this.#options;
+    const { proxy } = asked;
+    const process = proxy ? behindProxy(asked) : asked;
     const emulation =
       (await platforms.attempt(process.platform, process.attempt ?? 0)) ??
       (await platforms.find(process.platform));
@@ -125,8 +137,10 @@ export class OciExecutor implements Executor {
     stack.defer(() => removeWork(directory));
     const warn = (message: string) => this.#warn(message, call);
     const network = stack.use(await this.#networks.lend(process, warn));
-    const all = [...(await this.#nameFiles(process, network)), ...mounts];
-    const files = stack.use(await openRootFileSystem(directory, rootfs, all));
+    const trusting = proxy && stack.use(await trustAuthority(proxy.authority, rootfs, directory));
+    const names = await this.#nameFiles(process, network);
+    const all = [...names, ...(trusting?.mounts ?? []), ...mounts];
+    const files = stack.use(await openRootFileSystem(directory, trusting?.rootfs ?? rootfs, all));
     const group = this.name === "runc" ? groupOf(globalThis.process.pid, number) : undefined;
     const step = { process, files, directory, number, emulation, network, group, warn };
     const parts = this.#stepParts();

@@ -11,11 +11,12 @@ import type { ExecMount, ProcessControl, ProcessSpec } from "../executor/index.t
 import type { ExecParts } from "./exec-op.ts";
 import { defaultPath } from "./exec-process.ts";
 import { directoryView, type FileView } from "./file/view.ts";
+import { runProxied } from "./proxied-run.ts";
 import type { OpResult } from "./result.ts";
 import { fileFromSecret, secretEnvironment, socketFromAgent } from "./secrets.ts";
 
 /** Lent by the engine. */
-export type ContainerParts = Pick<ExecParts, "executor" | "snapshotter" | "cacheMounts">;
+export type ContainerParts = Pick<ExecParts, "executor" | "snapshotter" | "cacheMounts" | "proxy">;
 
 export interface ContainerRun {
   readonly request: ContainerRequest;
@@ -69,7 +70,11 @@ export async function openContainer(
     async run(process, control, stepCall) {
       const spec = await specOf(process, control, run, stepCall);
       try {
-        return (await executor.run(spec, rootfs, mounts, stepCall)).exitCode;
+        const ended: { exitCode?: number } = {};
+        const start = async (proxied: ProcessSpec) =>
+          Object.assign(ended, await executor.run(proxied, rootfs, mounts, stepCall));
+        await runProxied(spec, parts.proxy, start, stepCall);
+        return ended.exitCode ?? 0;
       } catch (error) {
         const ended =
           isKilnError(error, "PROCESS_FAILED") || isKilnError(error, "EMULATOR_CRASHED");

@@ -10,11 +10,14 @@ import type {
   Executor,
   LentDevices,
   ProcessSlots,
+  ProcessSpec,
 } from "../executor/index.ts";
+import type { BuildProxy, Fetched } from "../proxy/index.ts";
 import type { Op } from "../solver/index.ts";
 import type { CacheMounts } from "./cache-mounts.ts";
 import { execCacheMap } from "./exec-cache-map.ts";
 import { networkOf, processOf } from "./exec-process.ts";
+import { runProxied } from "./proxied-run.ts";
 import type { OpResult } from "./result.ts";
 import { fileFromSecret, secretEnvironment, socketFromAgent } from "./secrets.ts";
 
@@ -31,6 +34,10 @@ export interface ExecParts {
   readonly resources?: StepResources;
   /** Devices of the machine that steps may ask for; none where absent. */
   readonly devices?: Pick<CdiDevices, "lend">;
+  /** What processes that have a network are kept behind; none where absent. */
+  readonly proxy?: BuildProxy;
+  /** Told what a process fetched through it. */
+  readonly onFetched?: (fetched: Fetched) => void;
   /** Slots for processes. */
   readonly slots: ProcessSlots;
   /** Told of a process that failed; what it is given becomes its own. */
@@ -146,7 +153,10 @@ class ExecRun implements AsyncDisposable {
     const secrets = await secretEnvironment(this.#op, session, call);
     const about = { platform: this.#platform, lent: this.#lent, resources, secrets };
     const process = { ...processOf(this.#op, about), ...(attempt === 0 ? {} : { attempt }) };
-    await executor.run(process, rootMounts, mounts, call);
+    const { proxy } = this.#parts;
+    const run = (proxied: ProcessSpec) => executor.run(proxied, rootMounts, mounts, call);
+    const fetched = await runProxied(process, proxy, run, call);
+    if (fetched) this.#parts.onFetched?.(fetched);
   }
 
   /** Whether another emulator is there for a step that crashed; what the step has written is thrown away then. */

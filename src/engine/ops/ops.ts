@@ -4,6 +4,7 @@ import { actingFor, type Call, type Digest, isAbortError } from "../../base/inde
 import type { LlbVertex } from "../../formats/llb/index.ts";
 import type { Platform } from "../../formats/oci/index.ts";
 import type { Snapshotter } from "../../storage/snapshot/index.ts";
+import type { BuildProxy, Fetched } from "../proxy/index.ts";
 import type { Op } from "../solver/index.ts";
 import { createBuildOp, type SolveNested } from "./build-op.ts";
 import { createExecOp, type ExecParts, type FailedExec } from "./exec-op.ts";
@@ -22,6 +23,10 @@ export interface OpDefinition {
   readonly manyClients?: boolean;
   /** Limits of that build's processes; no part of what a step is. */
   readonly resources?: StepResources;
+  /** What the build's processes are kept behind; no part of what a step is. */
+  readonly proxy?: BuildProxy;
+  /** Told what a process fetched through it. */
+  readonly onFetched?: (vertex: LlbVertex, fetched: Fetched) => void;
   /** Awaited before anything is executed: for checks that are in vain when all is cached. */
   readonly beforeWork?: (call: Call) => Promise<void>;
   /** Told when the op was executed, and lent its outputs until it returns. */
@@ -37,7 +42,10 @@ export interface OpDefinition {
 }
 
 export interface OpParts
-  extends Omit<ExecParts, "session" | "ignoresCache" | "resources" | "onFailure"> {
+  extends Omit<
+    ExecParts,
+    "session" | "ignoresCache" | "resources" | "onFailure" | "proxy" | "onFetched"
+  > {
   readonly snapshotter: Snapshotter;
   /** What earlier builds copied out of large directories. */
   readonly copies?: EarlierCopies;
@@ -108,10 +116,9 @@ function onBehalf(op: Op<OpResult>, session: Session): Op<OpResult> {
   };
 }
 
-function createBareOp(
-  { vertex, session, resources, onPin, onFailure, inside = [], solve }: OpDefinition,
-  parts: OpParts,
-): Op<OpResult> {
+function createBareOp(definition: OpDefinition, parts: OpParts): Op<OpResult> {
+  const { vertex, session, resources, onPin, onFailure, inside = [], solve } = definition;
+  const { proxy, onFetched } = definition;
   const { op } = vertex;
   const platform = vertex.platform ?? parts.defaultPlatform;
   const inputCount = vertex.inputs.length;
@@ -128,6 +135,7 @@ function createBareOp(
         session,
         ...(vertex.metadata.ignoreCache ? { ignoresCache: true } : {}),
         ...(limits === undefined ? {} : { resources: limits }),
+        ...(proxy ? { proxy, onFetched: (fetched) => onFetched?.(vertex, fetched) } : {}),
         ...told,
       });
     case "file":

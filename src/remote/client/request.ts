@@ -33,6 +33,7 @@ export function solveRequest(request: BuildRequest, sessionId: string): control.
     Exporters: exporters,
     SourcePolicy: policyOf(request.sourcePolicies ?? []),
     SourcePolicySession: request.checkSource ? sessionId : "",
+    ProxyNetwork: request.proxyNetwork ?? false,
   });
 }
 

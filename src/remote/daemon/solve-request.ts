@@ -39,11 +39,6 @@ export function buildRequestOf(message: control.SolveRequest): BuildRequest {
     const why = `a request has either a definition or a frontend (${Frontend}), not both`;
     throw new KilnError("REQUEST_INVALID", why);
   }
-  if (message.ProxyNetwork) {
-    throw new KilnError("UNSUPPORTED", "steps cannot be sent through a proxy (ProxyNetwork)", {
-      hint: "Leave --proxy-network away.",
-    });
-  }
   const version = message.CompatibilityVersion;
   if (version !== 0 && !compatibilityVersions.includes(version))
     throw new KilnError("UNSUPPORTED", `compatibility version ${version} is not known`, {
@@ -62,6 +57,7 @@ export function buildRequestOf(message: control.SolveRequest): BuildRequest {
     ...cachesOf(message.Cache),
     entitlements: message.Entitlements,
     sourcePolicies: readPolicies(message.SourcePolicy ? [message.SourcePolicy] : []),
+    ...(message.ProxyNetwork ? { proxyNetwork: true } : {}),
     internal: message.Internal,
   };
 }

@@ -14,6 +14,16 @@ import { type Environment, proxyFor } from "./proxy.ts";
 import { isSocks, openSocksTunnel } from "./socks.ts";
 import type { HostSettings, Trust } from "./tls.ts";
 
+/** Opens what connections of a kind begin with; the socket becomes the caller's. */
+export type OpenSocket = (host: string, port: number) => Promise<Socket>;
+
+export interface ConnectionOptions {
+  /** Where no proxy is between; Node's own way where absent. */
+  readonly open?: OpenSocket;
+  /** Trust the system's authorities from the beginning, for those who cannot ask again. */
+  readonly system?: boolean;
+}
+
 /** Owns idle connections. They do not keep the process alive; disposing closes them at once. */
 export class Connections implements Disposable {
   readonly #agents = new Map<string, Agent>();
@@ -21,11 +31,14 @@ export class Connections implements Disposable {
   readonly #environment: Environment;
   #lastId = 0;
   /** Reading the system's authorities costs as much as a whole short build: done when Node's own do not suffice. */
-  #system = false;
+  #system: boolean;
+  readonly #open: OpenSocket | undefined;
 
   /** Proxies and certificate files are named by `environment`. */
-  constructor(environment: Environment = process.env) {
+  constructor(environment: Environment = process.env, options: ConnectionOptions = {}) {
     this.#environment = environment;
+    this.#system = options.system ?? false;
+    this.#open = options.open;
   }
 
   /**
@@ -38,31 +51,31 @@ export class Connections implements Disposable {
     timeouts: ExchangeTimeouts,
     call: Call,
   ): Promise<HttpResponse> {
-    const route = await this.#route(request.url, config);
+    const route = await this.route(request.url, config);
     try {
       return await exchange(request, route, timeouts, call);
     } catch (error) {
       if (!(error instanceof NetworkFailure) || !isUnknownAuthority(error) || this.#system)
         throw error;
       this.#system = true;
-      return exchange(request, await this.#route(request.url, config), timeouts, call);
+      return exchange(request, await this.route(request.url, config), timeouts, call);
     }
   }
 
-  /** How to reach `url`. */
-  async #route(url: URL, config: HostSettings): Promise<Route> {
+  /** How to reach `url`, for those who send the request themselves. */
+  async route(url: URL, config: HostSettings): Promise<Route> {
     const proxy = proxyFor(url, this.#environment);
     const secure = url.protocol === "https:";
     const direct = { host: url.hostname.replace(/^\[|\]$/g, ""), path: url.pathname + url.search };
     if (proxy && !secure && !isSocks(proxy)) {
-      const agent = await this.#agent("http:", {}, undefined);
+      const agent = await this.#agent("http:", {}, "itself");
       return {
         protocol: proxy.protocol === "https:" ? "https:" : "http:",
         host: proxy.hostname.replace(/^\[|\]$/g, ""),
         port: proxy.port || defaultPort(proxy),
         path: `${url.origin}${url.pathname}${url.search}`,
         headers: { host: url.host, ...proxyAuthorization(proxy) },
-        agent: proxy.protocol === "https:" ? await this.#agent("https:", {}, undefined) : agent,
+        agent: proxy.protocol === "https:" ? await this.#agent("https:", {}, "itself") : agent,
       };
     }
     const agent = await this.#agent(secure ? "https:" : "http:", config, proxy);
@@ -80,25 +93,40 @@ export class Connections implements Disposable {
     this.#agents.clear();
   }
 
+  /** `proxy`: which one is between; `itself` for what speaks to one. */
   async #agent(
     scheme: "http:" | "https:",
     config: HostSettings,
-    proxy: URL | undefined,
+    proxy: URL | "itself" | undefined,
   ): Promise<Agent> {
-    const way = proxy?.href ?? "";
+    const way = proxy?.toString() ?? "";
     const key = scheme === "http:" ? `${scheme} ${way}` : `${scheme} ${this.#id(config)} ${way}`;
     const known = this.#agents.get(key);
     if (known) return known;
     const agent =
       scheme === "http:"
-        ? await plainAgent(proxy)
-        : await secureAgent(config, proxy, {
-            environment: this.#environment,
-            system: this.#system,
-          });
+        ? await plainAgent(this.#opener(proxy))
+        : await secureAgent(config, await this.#tunnel(proxy), this.#trust());
     const other = this.#agents.get(key);
     this.#agents.set(key, other ?? agent);
     return other ?? agent;
+  }
+
+  #trust(): Trust {
+    return { environment: this.#environment, system: this.#system };
+  }
+
+  #opener(proxy: URL | "itself" | undefined): OpenSocket | undefined {
+    if (proxy === "itself") return undefined;
+    if (!proxy) return this.#open;
+    return (host, port) => openSocksTunnel(proxy, host, port);
+  }
+
+  async #tunnel(proxy: URL | "itself" | undefined): Promise<OpenSocket | undefined> {
+    if (proxy === "itself") return undefined;
+    if (!proxy) return this.#open;
+    const tunnel = await tunnelOpener(proxy, this.#trust());
+    return (host, port) => tunnel(`${bracketed(host)}:${port}`);
   }
 
   #id(config: HostSettings): number {
@@ -117,13 +145,13 @@ const agentOptions = {
   noDelay: true,
 } as const;
 
-async function plainAgent(proxy: URL | undefined): Promise<Agent> {
+async function plainAgent(open: OpenSocket | undefined): Promise<Agent> {
   const http = await import("node:http");
   const agent = new http.Agent(agentOptions);
-  if (!proxy) return agent;
+  if (!open) return agent;
   const connect: Connect = (options, done) => {
     const { host, port } = options as { host: string; port: number | string };
-    openSocksTunnel(proxy, host, Number(port)).then(
+    open(host, Number(port)).then(
       (socket) => done(null, socket),
       (error: Error) => done(error),
     );
@@ -136,7 +164,7 @@ type Connect = (options: object, done: (error: Error | null, socket?: Socket) =>
 
 async function secureAgent(
   config: HostSettings,
-  proxy: URL | undefined,
+  open: OpenSocket | undefined,
   trust: Trust,
 ): Promise<Agent> {
   const [https, { secureContextFor }] = await Promise.all([
@@ -149,16 +177,12 @@ async function secureAgent(
     secureContext,
     rejectUnauthorized: config.insecure !== true,
   });
-  if (proxy) {
+  if (open) {
     const tls = await import("node:tls");
-    const tunnel = await tunnelOpener(proxy, trust);
     // The agent takes a callback, though its types know only a returned socket.
-    const connect = (
-      options: object,
-      done: (error: Error | null, socket?: Socket) => void,
-    ): undefined => {
+    const connect: Connect = (options, done) => {
       const target = options as { host: string; port: number | string; servername?: string };
-      tunnel(`${bracketed(target.host)}:${target.port}`).then(
+      open(target.host, Number(target.port)).then(
         (socket) => done(null, tls.connect({ ...options, socket, host: target.host })),
         (error: Error) => done(error),
       );

@@ -7,12 +7,13 @@ export {
   type Question,
 } from "./ask-text.ts";
 export { Backoff, isTemporaryStatus, type Patience, retryAfterMilliseconds } from "./backoff.ts";
-export { Connections } from "./connection.ts";
+export { type ConnectionOptions, Connections, type OpenSocket } from "./connection.ts";
 export {
   type ExchangeTimeouts,
   type HttpRequest,
   type HttpResponse,
   type RequestBody,
+  type Route,
   SourceFailure,
 } from "./exchange.ts";
 export { isLoopback } from "./host-name.ts";

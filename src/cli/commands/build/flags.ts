@@ -78,7 +78,8 @@ export const buildFlags = {
   jobs: {
     type: "int",
     value: "number",
-    usage: "Steps that run at once (default: $KILN_JOBS, else four for each processor, and more while they wait)",
+    usage:
+      "Steps that run at once (default: $KILN_JOBS, else four for each processor, and more while they wait)",
   },
   "keep-going": {
     type: "bool",
@@ -142,6 +143,11 @@ export const buildFlags = {
     type: "string",
     value: "bool|mode",
     usage: "Shorthand for --attest=type=provenance",
+  },
+  "proxy-network": {
+    type: "bool",
+    usage:
+      "Let RUN instructions reach servers through Kiln's proxy alone, which applies source policies",
   },
   pull: { type: "bool", usage: "Always attempt to pull all referenced images" },
   push: { type: "bool", usage: "Shorthand for --output=type=registry,unpack=false" },

@@ -74,6 +74,7 @@ export interface BuildPlan {
   readonly progress: ProgressMode;
   readonly quiet: boolean;
   readonly keepGoing: boolean;
+  readonly proxyNetwork: boolean;
   /** Steps that run at once; undefined leaves it to the builder. */
   readonly jobs: number | undefined;
   readonly expectCached: boolean;
@@ -170,6 +171,7 @@ export function planBuild(
     progress,
     quiet: progress === "quiet",
     keepGoing: values["keep-going"],
+    proxyNetwork: values["proxy-network"],
     jobs,
     expectCached: values["expect-cached"],
     verify: values.verify,

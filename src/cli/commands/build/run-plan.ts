@@ -82,6 +82,7 @@ export function requestOf(plan: BuildPlan, ref: string): BuildRequest {
     entitlements: plan.entitlements,
     resources: plan.resources,
     ...(plan.keepGoing ? { keepGoing: true } : {}),
+    ...(plan.proxyNetwork ? { proxyNetwork: true } : {}),
     ...(plan.explain ? { explain: true } : {}),
     ...(plan.forecast ? { plan: true } : {}),
     ...(plan.checkArch ? { checkArch: plan.checkArch } : {}),

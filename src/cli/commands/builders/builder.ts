@@ -101,6 +101,7 @@ export async function openEmbedded(
     gc,
     ...(emulators === undefined ? {} : { emulators }),
     ...(lent.cdi === undefined ? {} : { cdi: lent.cdi }),
+    ...(lent.proxyNetwork ? { proxyNetwork: true } : {}),
     ...(lent.entitlements === undefined
       ? {}
       : { entitlements: readEntitlements(lent.entitlements) }),

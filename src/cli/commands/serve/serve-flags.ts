@@ -32,6 +32,10 @@ export const serveFlags = {
   },
   "log-format": { type: "string", value: "text|json", usage: "Log formatter" },
   "log-level": { type: "string", value: "level", usage: "Set log level" },
+  "proxy-network": {
+    type: "bool",
+    usage: "Steps reach servers through the daemon's proxy alone, in all builds",
+  },
   "oci-max-parallelism": {
     type: "string",
     value: "number",

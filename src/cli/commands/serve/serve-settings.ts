@@ -38,6 +38,7 @@ export interface DaemonSettings {
       | "jobs"
       | "network"
       | "platforms"
+      | "proxyNetwork"
       | "runtime"
       | "snapshotter"
     >
@@ -190,6 +191,7 @@ function engineOptions(
     ...(tables.gateway.allowedRepositories
       ? { gatewaySources: tables.gateway.allowedRepositories }
       : {}),
+    proxyNetwork: values["proxy-network"] || lent.proxyNetwork === true,
     ...(network === undefined ? {} : { network }),
     ...(platforms.length > 0 ? { platforms } : {}),
     ...(tables.dns === undefined ? {} : { dns: tables.dns }),

@@ -4,6 +4,7 @@ import { AsyncStack, KilnError, unreachable } from "../../../base/index.ts";
 import type { ProcessSpec } from "../executor.ts";
 import type { SpecSetting } from "../oci-spec.ts";
 import { type DnsSettings, withDns } from "./dns.ts";
+import { ProxiedNetworks } from "./proxied-networks.ts";
 import { openStepNetworks, type StepNetworks } from "./step-networks.ts";
 
 /**
@@ -14,7 +15,9 @@ export const networkModes = ["auto", "sandbox", "slirp4netns", "pasta", "host"] 
 export type NetworkMode = (typeof networkModes)[number];
 
 /** The network of one step; dispose it when the step's processes are gone. */
-export interface Network extends Disposable {
+export type Network = StepSurroundings & (Disposable | AsyncDisposable);
+
+export interface StepSurroundings {
   readonly setting: SpecSetting["network"];
   /** The text of /etc/resolv.conf. */
   readonly resolver: string;
@@ -28,6 +31,7 @@ export class Networks implements AsyncDisposable {
   readonly #openNetworks: (directory: string) => Promise<StepNetworks>;
   readonly #dns: DnsSettings | undefined;
   readonly #owned = new AsyncStack();
+  readonly #proxied: ProxiedNetworks;
   #opened: Promise<StepNetworks | undefined> | undefined;
   /** For the first step that gets a network. */
   #warnings: string[] = [];
@@ -43,6 +47,7 @@ export class Networks implements AsyncDisposable {
     this.#dns = dns;
     this.#directory = directory;
     this.#openNetworks = openNetworks;
+    this.#proxied = this.#owned.use(new ProxiedNetworks(directory));
   }
 
   /** Makes what the first step with such a network would wait for; what fails of it fails again in `lend`. */
@@ -56,12 +61,16 @@ export class Networks implements AsyncDisposable {
    */
   async lend(process: ProcessSpec, warn: (message: string) => void): Promise<Network> {
     const lent = await this.#lend(process, warn);
+    if (process.proxy) return await this.#proxied.lend(process.proxy, process, lent);
     return process.network === "none"
       ? lent
       : { ...lent, resolver: withDns(lent.resolver, this.#dns) };
   }
 
-  async #lend(process: ProcessSpec, warn: (message: string) => void): Promise<Network> {
+  async #lend(
+    process: ProcessSpec,
+    warn: (message: string) => void,
+  ): Promise<StepSurroundings & Disposable> {
     switch (process.network) {
       case "none":
         return { ...machine("none"), setting: { type: "new" }, gateway: undefined };
@@ -76,7 +85,8 @@ export class Networks implements AsyncDisposable {
           gateway,
           [Symbol.dispose]: dispose,
         } = await networks.lend({
-          spoil: process.security === "insecure",
+          // Behind a proxy it is the proxy's, not the step's.
+          spoil: process.security === "insecure" && process.proxy === undefined,
         });
         const setting = { type: "join", path } as const;
         return { setting, resolver: networks.resolver.text, gateway, [Symbol.dispose]: dispose };
@@ -126,7 +136,7 @@ export class Networks implements AsyncDisposable {
 }
 
 /** What the machine says itself. */
-function machine(kind: "host" | "none"): Network {
+function machine(kind: "host" | "none"): StepSurroundings & Disposable {
   return {
     setting: { type: "host" },
     resolver: readHostFile("/etc/resolv.conf"),

@@ -165,8 +165,8 @@ export class ProotExecutor implements Executor {
     return way;
   }
 
-  #warnOnce({ network }: ProcessSpec, call: StepCall): void {
-    if (network === "none")
+  #warnOnce({ network, proxy }: ProcessSpec, call: StepCall): void {
+    if (network === "none" || proxy)
       throw new KilnError(
         "NETWORK_FAILED",
         "without a namespace no step can be kept from the network",
