@@ -1,10 +1,11 @@
 // Walking a directory of the asking side: synchronous calls on one thread, which beat every other way by far.
-import { type BigIntStats, lstatSync, readdirSync, readlinkSync } from "node:fs";
+import { readdirSync, readlinkSync } from "node:fs";
 import { type Call, decodeName, fsPath, KilnError } from "../../base/index.ts";
 import type { PathFilter } from "../../formats/patterns/index.ts";
 import { type HostEntry, portableXattrs } from "../snapshot/index.ts";
 import { sortNames } from "./entry-order.ts";
-import { fileType } from "./file-type.ts";
+import { type FileStat, statFile } from "./file-stat.ts";
+import { type FileType, fileType } from "./file-type.ts";
 
 /** An entry that also remembers when its inode last changed, in nanoseconds: no program can set that. */
 export interface ScannedEntry extends HostEntry {
@@ -74,16 +75,14 @@ interface Walk {
 
 /** Takes in one path; true for a directory that is to be looked into. */
 function visit(walk: Walk, path: string): boolean {
-  const stat = lstatSync(fsPath(`${walk.directory}/${path}`), {
-    bigint: true,
-    throwIfNoEntry: false,
-  });
+  const place = `${walk.directory}/${path}`;
+  const stat = statFile(place);
   if (!stat) {
     // It was listed a moment ago: either it is gone, or its name is not UTF-8 and was mangled on the way.
     if (path.includes("\ufffd")) throw badName(path);
     return false;
   }
-  const type = fileType(Number(stat.mode));
+  const type = fileType(stat.mode);
   const device = type === "char" || type === "block";
   if (type === "socket" || (device && !walk.everything)) return false;
   const directory = type === "directory";
@@ -92,36 +91,34 @@ function visit(walk: Walk, path: string): boolean {
   if (walk.held.length > 0) {
     walk.held = walk.held.filter((parent) => path.startsWith(`${parent.path}/`));
   }
-  const entry = entryOf(walk.directory, path, stat, type === "symlink");
+  const entry = entryOf(place, path, stat, type);
   if (verdict === "inside") {
     if (directory) walk.held.push(entry);
     return directory;
   }
-  walk.found.push(...walk.held, entry);
-  walk.held = [];
+  if (walk.held.length > 0) walk.found.push(...walk.held.splice(0));
+  walk.found.push(entry);
   return directory;
 }
 
-function entryOf(directory: string, path: string, stat: BigIntStats, link: boolean): ScannedFile {
-  const mode = Number(stat.mode);
-  const type = fileType(mode);
-  // Those of files are looked at when the files are read: a system call for each would be one for nothing.
-  const xattrs = type === "directory" ? portableXattrs(`${directory}/${path}`) : undefined;
-  return {
-    path,
-    mode,
-    size: type === "file" ? Number(stat.size) : 0,
-    mtime: stat.mtimeNs,
-    ctime: stat.ctimeNs,
-    ino: stat.ino,
-    uid: Number(stat.uid),
-    gid: Number(stat.gid),
-    ...(stat.nlink > 1n && stat.isFile() ? { shared: `${stat.dev}:${stat.ino}` } : {}),
-    ...(stat.rdev === 0n ? {} : { rdev: stat.rdev }),
-    ...(link ? { linkname: linkOf(`${directory}/${path}`) } : {}),
-    ...(xattrs === undefined || xattrs.size === 0 ? {} : { xattrs }),
-  };
+/** One that has all fields at once takes V8 a fraction of the time. */
+function entryOf(place: string, path: string, stat: FileStat, type: FileType): ScannedFile {
+  const { mode, mtime, ctime, ino, uid, gid } = stat;
+  const size = type === "file" ? stat.size : 0;
+  const entry: Mutable<ScannedFile> = { path, mode, size, mtime, ctime, ino, uid, gid };
+  if (type === "file") {
+    if (stat.nlink > 1) entry.shared = `${stat.dev}:${ino}`;
+  } else if (type === "symlink") entry.linkname = linkOf(place);
+  else if (type === "directory") {
+    // Those of files are looked at when the files are read: a system call for each would be one for nothing.
+    const xattrs = portableXattrs(place);
+    if (xattrs.size > 0) entry.xattrs = xattrs;
+  }
+  if (stat.rdev !== 0n) entry.rdev = stat.rdev;
+  return entry;
 }
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 function linkOf(path: string): string {
   return decodeName(readlinkSync(fsPath(path), "buffer"));

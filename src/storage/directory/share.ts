@@ -3,7 +3,7 @@ import { closeSync, constants, fstatSync, openSync, read, readSync } from "node:
 import { promisify } from "node:util";
 import type { FileEntry, FileFilter, SharedFiles, TakeChunk } from "../../api/index.ts";
 import { type Call, fromNodeError, fsPath, KilnError } from "../../base/index.ts";
-import { portableXattrs, type Xattrs } from "../snapshot/index.ts";
+import { portableXattrs } from "../snapshot/index.ts";
 import { fileType } from "./file-type.ts";
 import { compileFilter } from "./filter.ts";
 import { type ScannedFile, scanBatches } from "./scan.ts";
@@ -56,19 +56,25 @@ function sharedEntry(
   firstNames: Map<string, string>,
 ): FileEntry {
   const { path, mode, size, mtime, linkname, shared } = file;
-  const plain = { path, mode, uid: 0, gid: 0, size, mtime };
-  if (linkname !== undefined) return { ...plain, linkname };
-  const xattrs =
-    fileType(mode) === "file" ? portableXattrs(`${directory}/${path}`) : (file.xattrs ?? noXattrs);
-  const entry = xattrs.size === 0 ? plain : { ...plain, xattrs };
+  const entry: Mutable<FileEntry> = { path, mode, uid: 0, gid: 0, size, mtime };
+  if (linkname !== undefined) {
+    entry.linkname = linkname;
+    return entry;
+  }
+  const isFile = fileType(mode) === "file";
+  const xattrs = isFile ? portableXattrs(`${directory}/${path}`) : file.xattrs;
+  if (xattrs !== undefined && xattrs.size > 0) entry.xattrs = xattrs;
   if (shared === undefined) return entry;
   const first = firstNames.get(shared);
-  if (first !== undefined) return { ...entry, size: 0, linkname: first };
-  firstNames.set(shared, path);
+  if (first === undefined) firstNames.set(shared, path);
+  else {
+    entry.size = 0;
+    entry.linkname = first;
+  }
   return entry;
 }
 
-const noXattrs: Xattrs = new Map();
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 const readAsync = promisify(read);
 

@@ -14,6 +14,8 @@ export interface Syscalls {
   llistxattr(path: string): readonly string[];
   /** Where the next data or hole of an open file begins, from `offset` on; undefined behind the last data. */
   seek(fd: number, offset: number, what: "data" | "hole"): number | undefined;
+  /** Fills `answer` (256 bytes) with a `struct statx`; false where that fails, whyever. */
+  statx(path: string, answer: Uint8Array): boolean;
   /** Sets both times, in nanoseconds. */
   utimensat(path: string, atime: bigint, mtime: bigint): void;
   unshare(flags: number): void;
@@ -47,6 +49,8 @@ const nr = {
 const currentDirectory = -100;
 const noFollow = 0x100;
 const emptyPath = 0x1000;
+/** Of statx(2): all that stat(2) says. */
+const basicStats = 0x7ff;
 const closeOnExec = 0x80000;
 /** Of flock(2). */
 const dontWait = 4;
@@ -119,6 +123,7 @@ function bindFiles(call: Bind): Pick<Syscalls, FileCalls> {
   const remove = call("lremovexattr", "int lremovexattr(const char *path, const char *name)");
   const list = call("llistxattr", "long llistxattr(const char *path, void *list, size_t size)");
   const seek = call("lseek", "long lseek(int fd, long offset, int whence)");
+  const statx = bindStatx(call);
   const utimens = call(
     "utimensat",
     "int utimensat(int directory, const char *path, const void *times, int flags)",
@@ -138,6 +143,8 @@ function bindFiles(call: Bind): Pick<Syscalls, FileCalls> {
       return size === undefined ? undefined : buffer.slice(0, size);
     },
     llistxattr(path) {
+      // Nearly no file has any. Room for them is memory that the kernel clears for each call.
+      if ((unlessAbsent(() => list(path, cstring(path), null, 0)) ?? 0) === 0) return [];
       const size = unlessAbsent(() => list(path, cstring(path), buffer, buffer.length)) ?? 0;
       if (size === 0) return [];
       return decodeName(buffer.subarray(0, size - 1)).split("\0");
@@ -150,6 +157,14 @@ function bindFiles(call: Bind): Pick<Syscalls, FileCalls> {
         throw error;
       }
     },
+    statx(path, answer) {
+      try {
+        statx(path, currentDirectory, cstring(path), noFollow, basicStats, answer);
+        return true;
+      } catch {
+        return false;
+      }
+    },
     utimensat(path, atime, mtime) {
       setTime(times, 0, atime);
       setTime(times, 2, mtime);
@@ -158,8 +173,22 @@ function bindFiles(call: Bind): Pick<Syscalls, FileCalls> {
   };
 }
 
+/** C libraries of before 2024 may be without it (musl). */
+function bindStatx(call: Bind): ReturnType<Bind> {
+  const prototype =
+    "int statx(int directory, const char *path, int flags, unsigned int mask, void *answer)";
+  try {
+    return call("statx", prototype);
+  } catch {
+    return () => {
+      throw systemError(38, "statx", undefined);
+    };
+  }
+}
+
 type FileCalls =
   | "seek"
+  | "statx"
   | "mknod"
   | "lsetxattr"
   | "lgetxattr"

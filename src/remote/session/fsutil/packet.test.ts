@@ -12,10 +12,10 @@ import {
   encodeError,
   encodeFin,
   encodeRequest,
-  encodeStat,
   endOfList,
 } from "./packet.ts";
 import { decodeFilesRequest, encodeFilesRequest } from "./request.ts";
+import { encodeStat } from "./stat.ts";
 
 const modes = [0o100644, 0o104755, 0o040755, 0o041777, 0o120777, 0o010600, 0o020600, 0o060600];
 

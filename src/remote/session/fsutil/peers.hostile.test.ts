@@ -9,12 +9,12 @@ import {
   encodeError,
   encodeFin,
   encodeRequest,
-  encodeStat,
   endOfList,
   type Packet,
 } from "./packet.ts";
 import { receiveFiles } from "./receive.ts";
 import { sendFiles } from "./send.ts";
+import { encodeStat } from "./stat.ts";
 
 const file = (path: string): FileEntry => ({
   path,

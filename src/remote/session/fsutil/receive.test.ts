@@ -2,9 +2,10 @@
 import { expect, test } from "vitest";
 import type { FileEntry } from "../../../api/index.ts";
 import { uncancelled as call } from "../../../base/index.ts";
-import { decodePacket, encodeData, encodeFin, encodeStat, endOfList } from "./packet.ts";
+import { decodePacket, encodeData, encodeFin, endOfList } from "./packet.ts";
 import { receiveFiles } from "./receive.ts";
 import type { Packets } from "./send.ts";
+import { encodeStat } from "./stat.ts";
 
 const count = 2000;
 const entryOf = (index: number): FileEntry => ({

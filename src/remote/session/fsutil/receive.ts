@@ -1,9 +1,10 @@
 // The receiving half of fsutil: a list as it comes, and the contents of what is asked for.
 import type { FileEntry, SharedFiles, TakeChunk } from "../../../api/index.ts";
 import { abortReason, type Call, KilnError } from "../../../base/index.ts";
+import { Writer } from "./fields.ts";
 import { Outbox } from "./outbox.ts";
 import { decodePacket, encodeError, encodeFin, encodeRequest } from "./packet.ts";
-import { type Packets, told, unexpected } from "./send.ts";
+import { type Packets, told, unexpected, writerRoom } from "./send.ts";
 
 /** The list is no longer read on while so many entries wait for their reader. */
 const maxWaiting = 64 * 1024;
@@ -30,6 +31,7 @@ interface Reading {
 class Receiver implements SharedFiles {
   readonly entries: AsyncIterable<readonly FileEntry[]> = this.#list();
   readonly #outbox = new Outbox();
+  readonly #writer = new Writer(writerRoom);
   readonly #stop = new AbortController();
   readonly #readings = new Map<number, Reading>();
   readonly #ended: Promise<void>;
@@ -60,7 +62,7 @@ class Receiver implements SharedFiles {
         failed: reject,
       });
       if (call.signal.aborted) abort();
-      void this.#outbox.push(encodeRequest(index));
+      void this.#outbox.push(encodeRequest(index, this.#writer));
       this.#wakePump?.();
     });
   }

@@ -2,15 +2,10 @@
 import type { SharedFiles, TakeChunk } from "../../../api/index.ts";
 import { abortReason, type Call, KilnError } from "../../../base/index.ts";
 import { MessageParts, type OutgoingMessage } from "../../grpc/index.ts";
+import { Writer } from "./fields.ts";
 import { Outbox } from "./outbox.ts";
-import {
-  decodePacket,
-  encodeData,
-  encodeDataHead,
-  encodeFin,
-  encodeStat,
-  endOfList,
-} from "./packet.ts";
+import { decodePacket, encodeData, encodeDataHead, encodeFin, endOfList } from "./packet.ts";
+import { encodeStat } from "./stat.ts";
 
 /** Packets, as many as came together. */
 export type Packets = AsyncIterable<readonly Uint8Array[]>;
@@ -24,6 +19,8 @@ const readers = 4;
 const pieceSize = 1 << 20;
 /** From this size on, in bytes, contents are sent from where they were read to. */
 const largeChunk = 64 * 1024;
+/** Small packets share pieces of memory of this size, in bytes. */
+export const writerRoom: number = 64 * 1024;
 /** Requests that may wait. Nobody needs to ask twice, so this only stops who asks without end. */
 const maxRequests = 8_000_000;
 
@@ -56,6 +53,7 @@ class Sender {
   readonly #files: SharedFiles;
   readonly #outbox: Outbox<OutgoingMessage>;
   readonly #call: Call;
+  readonly #writer = new Writer(writerRoom);
   readonly #requests: number[] = [];
   #next = 0;
   #active = 0;
@@ -72,7 +70,7 @@ class Sender {
   async list(): Promise<void> {
     for await (const batch of this.#files.entries) {
       for (const entry of batch) {
-        const full = this.#outbox.push(encodeStat(entry));
+        const full = this.#outbox.push(encodeStat(entry, this.#writer));
         if (full !== undefined) await full;
       }
       this.#call.signal.throwIfAborted();
@@ -141,11 +139,11 @@ class Sender {
 
   async #send(id: number): Promise<void> {
     const take: TakeChunk = (chunk, release) => {
-      if (chunk.length <= pieceSize) return this.#outbox.push(dataPacket(id, chunk, release));
+      if (chunk.length <= pieceSize) return this.#outbox.push(this.#packet(id, chunk, release));
       return this.#sendPieces(id, chunk, release);
     };
     await this.#files.read(id, take, this.#call);
-    const full = this.#outbox.push(encodeData(id, endOfList));
+    const full = this.#outbox.push(encodeData(id, endOfList, this.#writer));
     if (full !== undefined) await full;
   }
 
@@ -153,18 +151,18 @@ class Sender {
     for (let at = 0; at < chunk.length; at += pieceSize) {
       const last = at + pieceSize >= chunk.length;
       const piece = chunk.subarray(at, at + pieceSize);
-      await this.#outbox.push(dataPacket(id, piece, last ? release : undefined));
+      await this.#outbox.push(this.#packet(id, piece, last ? release : undefined));
     }
   }
-}
 
-/** `chunk` is not empty. */
-function dataPacket(id: number, chunk: Uint8Array, release?: () => void): OutgoingMessage {
-  if (chunk.length >= largeChunk)
-    return new MessageParts([encodeDataHead(id, chunk.length), chunk], release);
-  const copy = encodeData(id, chunk);
-  release?.();
-  return copy;
+  /** `chunk` is not empty. */
+  #packet(id: number, chunk: Uint8Array, release?: () => void): OutgoingMessage {
+    if (chunk.length >= largeChunk)
+      return new MessageParts([encodeDataHead(id, chunk.length), chunk], release);
+    const copy = encodeData(id, chunk, this.#writer);
+    release?.();
+    return copy;
+  }
 }
 
 /** What the other side says went wrong there. */
