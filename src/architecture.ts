@@ -59,6 +59,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     "formats/llb",
     "api",
     "storage/metadata",
+    "engine/proxy",
     "engine/solver",
   ],
   "engine/isolation": ["base"],

@@ -29,6 +29,26 @@ export interface Capture {
   readonly ssh: readonly LentName[];
   /** A step could reach other machines. */
   readonly network: boolean;
+  /** Where steps were kept behind a proxy: what they asked for and did not get whole. */
+  readonly proxy?: { readonly incomplete: readonly IncompleteFetch[] };
+}
+
+/** In BuildKit's words; `op` is the step's digest. */
+export interface IncompleteFetch {
+  readonly op: string;
+  readonly method: string;
+  readonly uri: string;
+  readonly reason: string;
+}
+
+/** What a step fetched through a proxy. */
+export interface FetchedByStep {
+  readonly materials: readonly { readonly url: string; readonly digest: string }[];
+  readonly incomplete: readonly {
+    readonly method: string;
+    readonly url: string;
+    readonly reason: string;
+  }[];
 }
 
 export interface CaptureParts {
@@ -36,6 +56,8 @@ export interface CaptureParts {
   readonly written: (pinned: string) => string | undefined;
   /** What a source's identifier stood for: a commit, the digest of a file. Undefined where nobody looked. */
   readonly pinOf: (vertex: LlbVertex) => string | undefined;
+  /** Of steps behind a proxy, undefined where nobody noted it; absent where there is no proxy. */
+  readonly fetchedBy?: (vertex: LlbVertex) => FetchedByStep | undefined;
   /** Of vertices that name none. */
   readonly platform: Platform;
 }
@@ -48,11 +70,14 @@ export function captureBuild(vertices: Iterable<LlbVertex>, parts: CaptureParts)
   const locals = new Set<string>();
   const secrets = new Map<string, LentName>();
   const ssh = new Map<string, LentName>();
+  const incomplete: IncompleteFetch[] = [];
   let network = false;
   for (const vertex of vertices) {
     const { op } = vertex;
     if (op.kind === "exec") {
       network ||= op.network !== "none";
+      if (parts.fetchedBy && op.network !== "none")
+        incomplete.push(...keepFetched(files, vertex.digest, parts.fetchedBy(vertex)));
       for (const one of op.secretEnv) lend(secrets, one);
       for (const { type, secret, ssh: agent } of op.mounts) {
         if (type === "secret" && secret) lend(secrets, secret);
@@ -74,7 +99,20 @@ export function captureBuild(vertices: Iterable<LlbVertex>, parts: CaptureParts)
     secrets: sorted(secrets, (one) => one.id),
     ssh: sorted(ssh, (one) => one.id),
     network,
+    ...(parts.fetchedBy ? { proxy: { incomplete } } : {}),
   };
+}
+
+/** What a step got becomes files like those of sources; the rest is told. */
+function keepFetched(
+  files: Map<string, Material>,
+  op: string,
+  fetched: FetchedByStep | undefined,
+): readonly IncompleteFetch[] {
+  if (!fetched) return [{ op, method: "", uri: "", reason: "not_captured" }];
+  for (const { url, digest } of fetched.materials)
+    keep(files, { uri: url, digest: digestSet(digest) });
+  return fetched.incomplete.map(({ method, url, reason }) => ({ op, method, uri: url, reason }));
 }
 
 function keep(into: Map<string, Material>, material: Material | undefined): void {

@@ -63,7 +63,8 @@ export function provenancePredicate(facts: ProvenanceFacts, options: ProvenanceO
 
 function tell(facts: ProvenanceFacts, { mode }: ProvenanceOptions): Told {
   const { capture, definition } = facts;
-  const complete = capture.locals.length === 0;
+  const incomplete = capture.proxy?.incomplete ?? [];
+  const complete = capture.locals.length === 0 && incomplete.length === 0;
   const { args, configSource, vcs } = readAttrs(facts);
   const all = mode === "max";
   const lentNothing = capture.secrets.length === 0 && capture.ssh.length === 0;
@@ -84,6 +85,8 @@ function tell(facts: ProvenanceFacts, { mode }: ProvenanceOptions): Told {
     metadata: defined({
       vcs: Object.keys(vcs).length > 0 ? sortedRecord(vcs) : undefined,
       source,
+      proxyNetwork: capture.proxy ? true : undefined,
+      proxyIncomplete: nonEmpty(incomplete),
       layers: all && Object.keys(facts.layers).length > 0 ? facts.layers : undefined,
     }),
     complete,

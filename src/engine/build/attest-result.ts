@@ -13,7 +13,9 @@ import {
   provenancePredicate,
 } from "../attest/index.ts";
 import type { Executor } from "../executor/index.ts";
+import type { StepHistory } from "../explain/index.ts";
 import type { ResultAttestation } from "../exporter/index.ts";
+import type { Fetched } from "../proxy/index.ts";
 import { baseOf } from "./early-packing.ts";
 
 /** Pins of sources by vertex, from all builds: one that builds share is asked for one of them only. */
@@ -35,6 +37,9 @@ export class SharedPins {
 
 const maxSharedPins = 10_000;
 
+/** What steps fetched through proxies, in this build and before. */
+export type FetchMemory = Pick<StepHistory, "fetched" | "rememberFetched">;
+
 /** What is learnt of a build on its way, for what is said about its results. */
 export class BuildNotes {
   readonly startedOn: Date;
@@ -42,9 +47,13 @@ export class BuildNotes {
   readonly #written = new Map<string, string>();
   readonly #pins = new Map<string, string>();
   readonly #read: LlbGraph[] = [];
+  readonly #fetched = new Map<string, Fetched>();
+  readonly #memory: FetchMemory | undefined;
 
-  constructor(startedOn: Date, shared: SharedPins) {
+  /** `memory`: of what steps fetched; present where they are behind a proxy. */
+  constructor(startedOn: Date, shared: SharedPins, memory?: FetchMemory) {
     this.startedOn = startedOn;
+    this.#memory = memory;
     this.#shared = shared;
   }
 
@@ -61,6 +70,12 @@ export class BuildNotes {
     this.#shared.set(digest, fixed);
   }
 
+  /** A step behind the proxy has run. */
+  fetched({ digest }: LlbVertex, fetched: Fetched): void {
+    this.#fetched.set(digest, fetched);
+    this.#memory?.rememberFetched(digest, fetched);
+  }
+
   /** The frontend read these files. */
   read(graph: LlbGraph): void {
     this.#read.push(graph);
@@ -69,8 +84,12 @@ export class BuildNotes {
   /** Of one platform's result. */
   capture(graph: LlbGraph | undefined, platform: Platform): Capture {
     const vertices = [...this.#read, graph].flatMap((one) => one?.vertices ?? []);
+    const memory = this.#memory;
+    const fetchedBy = ({ digest }: LlbVertex) =>
+      this.#fetched.get(digest) ?? memory?.fetched(digest);
     return captureBuild(vertices, {
       platform,
+      ...(memory ? { fetchedBy } : {}),
       written: (pinned) => this.#written.get(pinned),
       // What this build did not ask itself, it shares with one that did.
       pinOf: ({ digest }) => this.#pins.get(digest) ?? this.#shared.get(digest),
@@ -171,7 +190,18 @@ export async function emulatorsOf(
 }
 
 /** What `complete-materials` demands: everything that went in has a name and a digest. */
-function checkComplete({ locals }: Capture): void {
+function checkComplete({ locals, proxy }: Capture): void {
+  const [missed] = proxy?.incomplete ?? [];
+  if (missed && locals.length === 0)
+    throw new KilnError(
+      "EXPORT_FAILED",
+      missed.uri === ""
+        ? "provenance cannot name all materials: nobody noted what a cached step fetched"
+        : `provenance cannot name all materials: ${missed.method} ${missed.uri} (${missed.reason})`,
+      {
+        hint: "Build with --no-cache, let steps fetch whole files by GET, or leave out complete-materials.",
+      },
+    );
   if (locals.length === 0) return;
   throw new KilnError(
     "EXPORT_FAILED",

@@ -82,7 +82,7 @@ async function runBuild(
   const proxy = proxyOf(request, rules, lent);
   const parts = proxy ? { ...lent, proxy } : lent;
   const attest = parseAttestOptions(request.attrs);
-  const notes = new BuildNotes(parts.now(), parts.pins);
+  const notes = new BuildNotes(parts.now(), parts.pins, proxy && parts.history);
   await using job = openJob(request, session, parts);
   await using beside = containersOf(session, granted, parts);
   await using imported = new AsyncStack();

@@ -145,9 +145,10 @@ export function sharedBy(
 ): VertexBuild {
   const resources = resourcesOf(request.attrs, request.resources);
   const onPin: VertexBuild["onPin"] = (vertex, pin) => notes?.pinned(vertex, pin);
+  const onFetched: VertexBuild["onFetched"] = (vertex, fetched) => notes?.fetched(vertex, fetched);
   return {
     ...{ session, manyClients, onPin },
-    ...(proxy ? { proxy } : {}),
+    ...(proxy ? { proxy, onFetched } : {}),
     ...(resources === undefined ? {} : { resources }),
   };
 }

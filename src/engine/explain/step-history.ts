@@ -1,6 +1,7 @@
 // What is remembered of steps that ran, besides their results: enough to tell how a later one differs. Bounded.
 import type { Digest } from "../../base/index.ts";
 import type { Metadata, MetadataTable } from "../../storage/metadata/index.ts";
+import type { Fetched } from "../proxy/index.ts";
 import type { CacheKeyId, ContentListing } from "../solver/index.ts";
 import { type PackedListing, packListing, unpackListing } from "./listing-text.ts";
 
@@ -51,6 +52,9 @@ export interface StepHistory {
   step(key: CacheKeyId): StepMemory | undefined;
   listing(content: CacheKeyId): ContentListing | undefined;
   lastBuild(project: string): LastBuild | undefined;
+  /** What a step fetched through a proxy when it last ran; by its vertex. */
+  fetched(vertex: Digest): Fetched | undefined;
+  rememberFetched(vertex: Digest, fetched: Fetched): void;
   /** Of all that is remembered, in bytes, and when the latest build was, in milliseconds since 1970. */
   extent(): { readonly size: number; readonly at: number | undefined };
   /** Forgets everything. */
@@ -60,8 +64,9 @@ export interface StepHistory {
 }
 
 /** How many are kept of each kind; listings also by their size, in characters. */
-const kept = { steps: 20_000, builds: 1000, listings: 5000 } as const;
+const kept = { steps: 20_000, builds: 1000, listings: 5000, fetched: 5000 } as const;
 const keptListingText = 64 * 1024 * 1024;
+const keptFetchedText = 32 * 1024 * 1024;
 
 /** Opens the history that `metadata` (lent) holds, beside the cache of the same store. */
 export function openStepHistory(metadata: Metadata): StepHistory {
@@ -71,20 +76,27 @@ export function openStepHistory(metadata: Metadata): StepHistory {
     count: kept.listings,
     text: keptListingText,
   });
+  const fetched = createShelf<Fetched>(metadata, "history-fetched", {
+    count: kept.fetched,
+    text: keptFetchedText,
+  });
+  const shelves = [steps, builds, listings, fetched];
   return {
+    fetched: (vertex) => fetched.get(vertex),
+    rememberFetched: (vertex, what) => metadata.transaction(() => fetched.put(vertex, what)),
     step: (key) => steps.get(key),
     listing: (content) => unpackListing(listings.get(content)),
     lastBuild: (project) => builds.get(project),
     extent() {
       const times = builds.values().map(({ at }) => at);
       return {
-        size: steps.size() + builds.size() + listings.size(),
+        size: shelves.reduce((sum, shelf) => sum + shelf.size(), 0),
         at: times.length === 0 ? undefined : Math.max(...times),
       };
     },
     clear() {
       metadata.transaction(() => {
-        for (const shelf of [steps, builds, listings]) shelf.clear();
+        for (const shelf of shelves) shelf.clear();
       });
     },
     remember({ project, build, ran, listings: seen }) {
