@@ -220,6 +220,16 @@ describeWith(["root", "runtime", "busybox"], "an executor", () => {
       expect(listing(overlay.upper)).toEqual(["run", "run/kept"]);
     });
 
+    it("mounts into a root that the step sees read-only", async () => {
+      const overlay = overlayOn(root);
+      const script = "touch /x 2>/dev/null || echo no; touch /new/y && echo yes";
+      const { stdout } = await runShell(executor, overlay.mounts, script, {
+        process: { readonlyRoot: true },
+        mounts: [{ target: "/new", readonly: false, what: { type: "tmpfs" } }],
+      });
+      expect(stdout).toBe("no\nyes\n");
+    });
+
     it("does not follow a link that a step put in a mount point's way", async () => {
       const canary = join(place.path, "canary");
       mkdirSync(join(canary, "one"), { recursive: true });

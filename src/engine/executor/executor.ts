@@ -11,6 +11,8 @@ export interface ProcessSpec {
   /** `NAME=value`, in order. */
   readonly env: readonly string[];
   readonly cwd: string;
+  /** The root is seen read-only, whatever lies behind it. */
+  readonly readonlyRoot?: boolean;
   /** `user[:group]`, names or ids, looked up in the root file system's passwd and group; empty is root. */
   readonly user?: string;
   readonly hostname?: string;

@@ -1,7 +1,7 @@
 // What a runtime is told of one step: its configuration, with the files that belong to it.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { resolveInRoot } from "../../base/index.ts";
+import { quoteGo, resolveInRoot, wrap } from "../../base/index.ts";
 import type { Platform } from "../../formats/oci/index.ts";
 import { type CgroupView, cgroupSetting } from "./cgroup.ts";
 import type { ConstantFiles } from "./constant-files.ts";
@@ -65,6 +65,15 @@ export interface Bundle {
   readonly enter: readonly string[];
 }
 
+/** Throws `USER_NOT_FOUND`, with the step as the reference has it. */
+function userOf({ args, user = "" }: ProcessSpec, root: string): User {
+  try {
+    return lookUpUser(root, user);
+  } catch (error) {
+    throw wrap(error, `process ${quoteGo(args.join(" "))} did not complete successfully`);
+  }
+}
+
 /** Writes the step's bundle into its directory. Throws `EMULATOR_MISSING` where its program cannot run here. */
 export async function writeBundle(step: Step, parts: BundleParts): Promise<Bundle> {
   const { process, files, directory, emulation } = step;
@@ -77,9 +86,9 @@ export async function writeBundle(step: Step, parts: BundleParts): Promise<Bundl
   await checkRunnable(program, process.platform, parts);
   const init = firstProgram(step, program, cwd, parts);
   const apt = await aptConfig(files.path, parts);
-  const user = lookUpUser(files.path, process.user ?? "");
+  const user = userOf(process, files.path);
   const { enter, network } = entering(step);
-  const hook = rootHook(files.path, rootFlags(process, files.readonly), {
+  const hook = rootHook(files.path, rootFlags(process, process.readonlyRoot || files.readonly), {
     programs: parts.programs,
     mount: parts.runtime.mount,
   });

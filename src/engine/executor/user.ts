@@ -51,11 +51,13 @@ function isId(text: string): boolean {
 
 function toId(text: string, spec: string, what: "user" | "group", file: string): number {
   if (isId(text)) return Number(text);
-  const range = /^\d+$/.test(text);
-  const why = range ? `ids end at ${maxId}` : `the image's /etc/${file} has no such ${what}`;
-  throw new KilnError("USER_NOT_FOUND", `unable to find ${what} ${text}: ${why}`, {
+  const range = /^-?\d+$/.test(text);
+  const why = range
+    ? `uids and gids must be in range 0-${maxId}`
+    : `unable to find ${what} ${text}: no matching entries in ${file} file`;
+  throw new KilnError("USER_NOT_FOUND", why, {
     hint: range
-      ? `Use a smaller number in "USER ${spec}".`
+      ? `Use another number in "USER ${spec}".`
       : `Create it in an earlier RUN step, or give a number instead of "${text}".`,
   });
 }

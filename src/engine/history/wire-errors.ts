@@ -70,11 +70,12 @@ export function wireError(error: unknown, facts: FailureFacts = {}): rpc.Status 
 
 /** What else the reference's clients know by its type. */
 function typedDetails({ details }: KilnError): readonly Detail[] {
-  const { capability, request, frontend, frontendSource } = details;
+  const { capability, request, frontend, frontendSource, exitCode } = details;
   const source = frontendSource === "" ? {} : { source: frontendSource };
   return [
     ...(capability === undefined ? [] : [detail("FrontendCap", { name: capability })]),
     ...(request === undefined ? [] : [detail("Subrequest", { name: request })]),
+    ...(exitCode === undefined ? [] : [detail("ExitMessage", { Code: exitCode }, "gatewayapi")]),
     ...(frontend === undefined ? [] : [detail("Frontend", { name: frontend, ...source })]),
   ];
 }
@@ -92,9 +93,9 @@ function isStatus(error: unknown): error is Error & rpc.Status {
 
 type Detail = rpc.Status["details"][number];
 
-function detail(name: string, value: unknown): Detail {
+function detail(name: string, value: unknown, of = "errdefs"): Detail {
   return {
-    typeUrl: `github.com/moby/buildkit/errdefs.${name}+json`,
+    typeUrl: `github.com/moby/buildkit/${of}.${name}+json`,
     value: new TextEncoder().encode(JSON.stringify(value)),
   };
 }

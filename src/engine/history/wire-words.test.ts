@@ -72,6 +72,13 @@ it.each<[ErrorCode, string, KilnErrorOptions, string]>([
   expect(told.metadata.get("message") ?? message).toBe(ours);
 });
 
+it("a process that ended badly tells its exit code to clients that look for it", () => {
+  const { details } = wireError(new KilnError("PROCESS_FAILED", "x", { details: { exitCode: 7 } }));
+  const [exit] = details;
+  expect(exit?.typeUrl).toBe("github.com/moby/buildkit/gatewayapi.ExitMessage+json");
+  expect(new TextDecoder().decode(exit?.value)).toBe('{"Code":7}');
+});
+
 it("what clients know by its code keeps it", () => {
   expect(wireError(new KilnError("REQUEST_INVALID", "x")).code).toBe(3);
   const unknown = new KilnError("UNSUPPORTED", "x", { details: { request: "frontend.none" } });

@@ -130,8 +130,8 @@ async function mountOf(
       return [{ target, readonly, what: { type: "directory", path, ...selector } }];
     }
     case "tmpfs": {
-      const size = mount.tmpfsSize ? { size: mount.tmpfsSize } : {};
-      return [{ target, readonly: false, what: { type: "tmpfs", ...size } }];
+      const { tmpfsSize: size = 0 } = mount;
+      return [{ target, readonly: false, what: { type: "tmpfs", ...(size > 0 ? { size } : {}) } }];
     }
     case "cache":
       return [];

@@ -185,8 +185,10 @@ class ExecRun implements AsyncDisposable {
         return [{ target, readonly, what: { type: "snapshot", mounts, ...selector } }];
       }
       case "tmpfs": {
-        const size = mount.tmpfsSize ? { size: mount.tmpfsSize } : {};
-        return [{ target, readonly: false, what: { type: "tmpfs", ...size } }];
+        const { tmpfsSize: size = 0 } = mount;
+        return [
+          { target, readonly: false, what: { type: "tmpfs", ...(size > 0 ? { size } : {}) } },
+        ];
       }
       case "cache":
         // Held all at once before: see #cacheMounts.
@@ -231,15 +233,16 @@ class ExecRun implements AsyncDisposable {
   /** Read-only views of what cannot change, new layers for the rest. */
   async #snapshotMounts(mount: LlbMount, call: Call): Promise<readonly Mount[]> {
     const input = mount.input === undefined ? undefined : this.#inputs[mount.input];
-    if (mount.readonly && input) {
-      if (mount.output !== undefined) this.#unchanged.set(mount.output, input);
-      return await input.mounts(call);
-    }
+    const { output } = mount;
+    // A read-only root gets a layer too, thrown away: places for what is mounted into it may have to be made.
+    const unchanged = mount.readonly && (input !== undefined || mount.target === "/");
+    if (unchanged && output !== undefined) this.#unchanged.set(output, input);
+    if (unchanged && input && mount.target !== "/") return await input.mounts(call);
     const active = await this.#parts.snapshotter.active(input, call);
-    if (mount.output === undefined) this.#owned.use(active);
-    else this.#writable.set(mount.output, active);
+    if (output === undefined || unchanged) this.#owned.use(active);
+    else this.#writable.set(output, active);
     // Committing ends the layer's life as an active one; until then it is ours to throw away.
-    this.#owned.defer(() => this.#discard(mount.output));
+    if (!unchanged) this.#owned.defer(() => this.#discard(output));
     return await active.mounts(call);
   }
 

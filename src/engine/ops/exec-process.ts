@@ -24,6 +24,9 @@ export function processOf(
     args: op.args,
     env: env.some((one) => one.startsWith("PATH=")) ? env : [defaultPath, ...env],
     cwd: op.cwd,
+    ...(op.mounts.some(({ target, readonly }) => target === "/" && readonly)
+      ? { readonlyRoot: true }
+      : {}),
     platform,
     network: networkOf(op),
     security: op.security,

@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import type { Session } from "../../api/index.ts";
 import { KilnError, uncancelled } from "../../base/index.ts";
 import type { ExecMount } from "../../formats/llb/index.ts";
-import { socketFromAgent } from "./secrets.ts";
+import { secretEnvironment, socketFromAgent } from "./secrets.ts";
 
 const wanting = (optional: boolean) =>
   ({
@@ -24,4 +24,12 @@ it("says why there is none that is needed", async () => {
   const ask = (session: Session) => socketFromAgent(wanting(false), session, uncancelled);
   await expect(ask(refusing)).rejects.toThrow("unset ssh forward key other");
   await expect(ask(offeringNone)).rejects.toThrow('no SSH agent "other" was offered');
+});
+
+it("shows an optional secret that was not given as an empty variable", async () => {
+  const none = { secret: () => Promise.resolve(undefined) } as unknown as Session;
+  const ask = (optional: boolean) =>
+    secretEnvironment({ secretEnv: [{ id: "i", name: "S", optional }] }, none, uncancelled);
+  expect(await ask(true)).toEqual(["S="]);
+  await expect(ask(false)).rejects.toThrow("secret i: not found");
 });

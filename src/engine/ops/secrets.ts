@@ -14,7 +14,8 @@ export async function fileFromSecret(
   if (!secret)
     throw new KilnError("DEFINITION_INVALID", `secret mount at ${mount.target} names no secret`);
   const data = await session.secret(secret.id, call);
-  if (data) return { type: "file", data, mode: secret.mode, uid: secret.uid, gid: secret.gid };
+  if (data)
+    return { type: "file", data, mode: secret.mode & 0o777, uid: secret.uid, gid: secret.gid };
   if (secret.optional) return undefined;
   throw missing(secret.id);
 }
@@ -69,7 +70,9 @@ export async function secretEnvironment(
   for (const { id, name, optional } of op.secretEnv) {
     const data = await session.secret(id, call);
     if (data) env.push(`${name}=${new TextDecoder().decode(data)}`);
-    else if (!optional) throw missing(id);
+    // As the reference does: programs see that it is empty, not that it is unset.
+    else if (optional) env.push(`${name}=`);
+    else throw missing(id);
   }
   return env;
 }

@@ -86,7 +86,7 @@ export class ProotExecutor implements Executor {
       this.#attempt(process.platform, process.attempt ?? 0) ?? this.#find(process.platform);
     debug.debug("programs run", { of: process.platform.architecture, by: way.kind });
     const root = directoryOf(rootfs);
-    if (root.readonly)
+    if (root.readonly || process.readonlyRoot)
       throw new KilnError("UNSUPPORTED", "a read-only root needs a namespace", {
         hint: "Run Kiln where user namespaces are allowed.",
       });
