@@ -1,6 +1,6 @@
 // What a build says about its results beside them: collected while it runs, written down when results are exported.
 import type { BuildRequest } from "../../api/index.ts";
-import { type Call, KilnError, sortedRecord } from "../../base/index.ts";
+import { type Call, type Digest, KilnError, sortedRecord } from "../../base/index.ts";
 import type { Definition, LlbEdge, LlbGraph, LlbVertex } from "../../formats/llb/index.ts";
 import { descriptorJson, formatPlatform, type Platform } from "../../formats/oci/index.ts";
 import type { LayerBlob } from "../../storage/snapshot/index.ts";
@@ -17,6 +17,7 @@ import type { StepHistory } from "../explain/index.ts";
 import type { ResultAttestation } from "../exporter/index.ts";
 import type { Fetched } from "../proxy/index.ts";
 import { baseOf } from "./early-packing.ts";
+import type { ExplainedJob } from "./explained-job.ts";
 
 /** Pins of sources by vertex, from all builds: one that builds share is asked for one of them only. */
 export class SharedPins {
@@ -38,7 +39,29 @@ export class SharedPins {
 const maxSharedPins = 10_000;
 
 /** What steps fetched through proxies, in this build and before. */
-export type FetchMemory = Pick<StepHistory, "fetched" | "rememberFetched">;
+export interface FetchMemory {
+  fetched(step: Digest): Fetched | undefined;
+  rememberFetched(step: Digest, fetched: Fetched): void;
+}
+
+/** By the names that the cache knows steps' results by: the same step has them in every build. */
+export function rememberedFetches(
+  { keysOf }: Pick<ExplainedJob, "keysOf">,
+  history: Pick<StepHistory, "fetched" | "rememberFetched">,
+): FetchMemory {
+  return {
+    fetched: (step) => {
+      for (const key of keysOf(step)) {
+        const known = history.fetched(key);
+        if (known) return known;
+      }
+      return undefined;
+    },
+    rememberFetched: (step, fetched) => {
+      for (const key of keysOf(step)) history.rememberFetched(key, fetched);
+    },
+  };
+}
 
 /** What is learnt of a build on its way, for what is said about its results. */
 export class BuildNotes {

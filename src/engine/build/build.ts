@@ -20,7 +20,7 @@ import {
 import type { LlbGraph } from "../../formats/llb/index.ts";
 import { formatPlatform, type Platform } from "../../formats/oci/index.ts";
 import { parseAttestOptions } from "../attest/index.ts";
-import { BuildNotes } from "./attest-result.ts";
+import { BuildNotes, rememberedFetches } from "./attest-result.ts";
 import { attestedResult, type Solved } from "./attested-result.ts";
 import { exportCaches, findCaches, importCaches } from "./caches.ts";
 import { checkArchitecture } from "./check-arch.ts";
@@ -82,8 +82,9 @@ async function runBuild(
   const proxy = proxyOf(request, rules, lent);
   const parts = proxy ? { ...lent, proxy } : lent;
   const attest = parseAttestOptions(request.attrs);
-  const notes = new BuildNotes(parts.now(), parts.pins, proxy && parts.history);
   await using job = openJob(request, session, parts);
+  const memory = proxy && rememberedFetches(job, parts.history);
+  const notes = new BuildNotes(parts.now(), parts.pins, memory);
   await using beside = containersOf(session, granted, parts);
   await using imported = new AsyncStack();
   imported.use(await importCaches(caches, session, parts, call));

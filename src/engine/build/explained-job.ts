@@ -24,6 +24,8 @@ export interface ExplainedJob extends AsyncDisposable {
     build: VertexBuild,
     call: Call,
   ): Promise<readonly CacheKeyId[]>;
+  /** The names of a step's result that have come out so far. */
+  keysOf(step: Digest): readonly CacheKeyId[];
   /** Throws `STEP_NOT_CACHED` when a step had to run. */
   expectCached(): void;
 }
@@ -47,7 +49,9 @@ export function openJob(
   const explainer = attempt(
     () => new BuildExplainer(history, projectOf(request, session), now, pinOf),
   );
+  const keys = new Map<Digest, Set<CacheKeyId>>();
   const trace = (fact: StepFact): void => {
+    keys.set(fact.vertex, (keys.get(fact.vertex) ?? new Set()).add(fact.key));
     const explanation = attempt(() => explainer?.fact(fact));
     if (!explanation || !request.explain) return;
     emit({ type: "explanation", step: fact.vertex, explanation, at: now() });
@@ -70,6 +74,7 @@ export function openJob(
     async names(graph, build, call) {
       return graph?.result ? await job.names(toVertexEdge(graph.result, build), call) : [];
     },
+    keysOf: (step) => [...(keys.get(step) ?? [])],
     expectCached() {
       const ran = explainer?.explanations ?? [];
       if (ran.length === 0) return;

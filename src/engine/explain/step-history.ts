@@ -52,9 +52,9 @@ export interface StepHistory {
   step(key: CacheKeyId): StepMemory | undefined;
   listing(content: CacheKeyId): ContentListing | undefined;
   lastBuild(project: string): LastBuild | undefined;
-  /** What a step fetched through a proxy when it last ran; by its vertex. */
-  fetched(vertex: Digest): Fetched | undefined;
-  rememberFetched(vertex: Digest, fetched: Fetched): void;
+  /** What a step fetched through a proxy when it last ran. */
+  fetched(key: CacheKeyId): Fetched | undefined;
+  rememberFetched(key: CacheKeyId, fetched: Fetched): void;
   /** Of all that is remembered, in bytes, and when the latest build was, in milliseconds since 1970. */
   extent(): { readonly size: number; readonly at: number | undefined };
   /** Forgets everything. */
@@ -82,8 +82,8 @@ export function openStepHistory(metadata: Metadata): StepHistory {
   });
   const shelves = [steps, builds, listings, fetched];
   return {
-    fetched: (vertex) => fetched.get(vertex),
-    rememberFetched: (vertex, what) => metadata.transaction(() => fetched.put(vertex, what)),
+    fetched: (key) => fetched.get(key),
+    rememberFetched: (key, what) => metadata.transaction(() => fetched.put(key, what)),
     step: (key) => steps.get(key),
     listing: (content) => unpackListing(listings.get(content)),
     lastBuild: (project) => builds.get(project),

@@ -43,6 +43,10 @@ export const bakeFlags = {
     value: "bool|mode",
     usage: 'Shorthand for "--set=*.attest=type=provenance"',
   },
+  "proxy-network": {
+    type: "bool",
+    usage: "Let RUN instructions reach servers through Kiln's proxy alone, which applies source policies",
+  },
   pull: { type: "bool", usage: "Always attempt to pull all referenced images" },
   push: {
     type: "bool",

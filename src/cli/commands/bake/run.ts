@@ -70,6 +70,7 @@ export async function runBake(
     cwd: world.cwd,
     stdoutIsTerminal: world.stdout.isTerminal,
     proxyArgs: config.proxyArgs(),
+    ...(values["proxy-network"] ? { proxyNetwork: true } : {}),
   };
   const planned = planTargets(bake, planOptions, stack);
   await checkAllowed(planned, values.allow, world);

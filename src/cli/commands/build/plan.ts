@@ -98,6 +98,8 @@ export interface PlanOptions {
   readonly stdoutIsTerminal: boolean;
   /** Build arguments for proxies, from the client's configuration. */
   readonly proxyArgs: Readonly<Record<string, string>>;
+  /** Whatever the flags say. */
+  readonly proxyNetwork?: boolean;
   /** What `-f -` or `-` found on standard input; undefined where neither asked for it. */
   readonly stdin: StdinSource | undefined;
 }
@@ -171,7 +173,7 @@ export function planBuild(
     progress,
     quiet: progress === "quiet",
     keepGoing: values["keep-going"],
-    proxyNetwork: values["proxy-network"],
+    proxyNetwork: values["proxy-network"] || options.proxyNetwork === true,
     jobs,
     expectCached: values["expect-cached"],
     verify: values.verify,
