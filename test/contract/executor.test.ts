@@ -376,14 +376,19 @@ describeWith(["root", "runtime", "busybox"], "an executor", () => {
       expect(events).toEqual([expect.objectContaining({ type: "warning" })]);
     });
 
-    it("gives insecure steps every capability there is, and no filter", async () => {
-      const { stdout } = await shell("cat /proc/self/status", {
-        process: { security: "insecure" },
-      });
-      const own = /^CapBnd:\s*(\S+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
-      expect(/^CapEff:\s*(\S+)$/m.exec(stdout)?.[1]).toBe(own);
-      expect(/^Seccomp:\s*(\S+)$/m.exec(stdout)?.[1]).toBe("0");
-    });
+    it.each(["", "1000"])(
+      "gives insecure steps of user '%s' every capability there is, the devices for them, and no filter",
+      async (user) => {
+        const { stdout } = await shell("cat /proc/self/status; ls -l /dev/loop0 /dev/net/tun", {
+          process: { security: "insecure", user },
+        });
+        const own = /^CapBnd:\s*(\S+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
+        expect(stdout).toMatch(/brw-rw-rw-.* 7, +0 .*\/dev\/loop0$/m);
+        expect(stdout).toMatch(/crw-rw-rw-.* 10, +200 .*\/dev\/net\/tun$/m);
+        expect(/^CapEff:\s*(\S+)$/m.exec(stdout)?.[1]).toBe(own);
+        expect(/^Seccomp:\s*(\S+)$/m.exec(stdout)?.[1]).toBe("0");
+      },
+    );
 
     it("refuses values that the types do not have", async () => {
       const security = "none" as "sandbox";

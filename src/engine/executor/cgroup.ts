@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, rmdirSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import { log } from "../../base/index.ts";
 import { loadSyscalls } from "../../storage/snapshot/index.ts";
-import type { CgroupSetting } from "./oci-spec.ts";
+import type { CgroupSetting } from "./kernel-files.ts";
 
 const debug = log("executor");
 

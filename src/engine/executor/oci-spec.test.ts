@@ -33,7 +33,11 @@ it.each([
   [
     "insecure",
     { ...process, security: "insecure" },
-    { ...setting, cgroup: { namespace: true, mount: true, path: "/kiln-1-1" } },
+    {
+      ...setting,
+      cgroup: { namespace: true, mount: true, path: "/kiln-1-1" },
+      insecureDevices: [{ path: "/dev/loop0", type: "b", major: 7, minor: 0 }],
+    },
   ],
   [
     "no-network",

@@ -2,6 +2,14 @@
 import { unreachable } from "../../base/index.ts";
 import { defaultCapabilities } from "./capabilities.ts";
 import type { ProcessSpec } from "./executor.ts";
+import type { SpecDevice } from "./insecure-devices.ts";
+import {
+  type CgroupSetting,
+  kernelMounts,
+  maskedPaths,
+  readonlyPaths,
+  type SpecMount,
+} from "./kernel-files.ts";
 import { defaultHostname } from "./network/hosts.ts";
 import { type SeccompProfile, seccompProfile } from "./seccomp.ts";
 import type { Rlimit } from "./ulimits.ts";
@@ -33,16 +41,10 @@ export interface SpecSetting {
   /** Where in the step apt finds that it has no user of its own to turn into. */
   readonly aptConfig?: string;
   readonly terminal: boolean;
+  /** What a step has that may do anything. */
+  readonly insecureDevices?: readonly SpecDevice[];
   /** Variables of a first program that traces all others, also those that have become another user; they go before all. */
   readonly tracer?: readonly string[];
-}
-
-/** How the step sees control groups; a path only for a runtime that cannot do without. */
-export interface CgroupSetting {
-  readonly namespace: boolean;
-  /** Whether /sys/fs/cgroup is shown, read-only. */
-  readonly mount: boolean;
-  readonly path?: string;
 }
 
 /** The filter as rules for the runtime to compile, compiled (base64, crun only), or none where the kernel has no seccomp. */
@@ -55,13 +57,6 @@ export type SeccompSetting =
       readonly receiver?: string;
     }
   | { readonly type: "none" };
-
-export interface SpecMount {
-  readonly destination: string;
-  readonly type: string;
-  readonly source: string;
-  readonly options: readonly string[];
-}
 
 /** The parts of the OCI runtime specification (config.md, config-linux.md) that Kiln writes. */
 export interface OciSpec {
@@ -77,7 +72,8 @@ export interface OciSpec {
     readonly env: readonly string[];
     readonly cwd: string;
     readonly capabilities: Readonly<
-      Record<"bounding" | "effective" | "permitted", readonly string[]>
+      Record<"bounding" | "effective" | "permitted", readonly string[]> &
+        Partial<Record<"inheritable" | "ambient", readonly string[]>>
     >;
     readonly rlimits: readonly Rlimit[];
   };
@@ -88,6 +84,7 @@ export interface OciSpec {
   readonly annotations?: Readonly<Record<string, string>>;
   readonly linux: {
     readonly namespaces: readonly Namespace[];
+    readonly devices?: readonly SpecDevice[];
     readonly maskedPaths: readonly string[];
     readonly readonlyPaths: readonly string[];
     readonly cgroupsPath?: string;
@@ -113,43 +110,6 @@ export interface Namespace {
 /** What programs are searched in when the image does not set PATH. */
 export const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** /dev/shm of a step unless it asks otherwise, in bytes. */
-export const defaultShmSize: number = 64 * 1024 * 1024;
-
-/** Kernel interfaces that a step does not see at all: Docker's list. */
-const maskedPaths: readonly string[] = [
-  "/proc/acpi",
-  "/proc/asound",
-  "/proc/interrupts",
-  "/proc/kcore",
-  "/proc/keys",
-  "/proc/latency_stats",
-  "/proc/sched_debug",
-  "/proc/scsi",
-  "/proc/timer_list",
-  "/proc/timer_stats",
-  "/sys/devices/virtual/powercap",
-  "/sys/firmware",
-];
-
-/** Kernel interfaces that a step may read but not write: Docker's list. */
-const readonlyPaths: readonly string[] = [
-  "/proc/bus",
-  "/proc/fs",
-  "/proc/irq",
-  "/proc/sys",
-  "/proc/sysrq-trigger",
-];
-
-/**
- * The devices of a step: Docker's list. They are the machine's own, mounted (read-only: that concerns their mode and owner,
- * not what is written to them). Any other that a step makes cannot be opened, as all its file systems are `nodev`; no
- * control group is needed for that.
- */
-const devices: readonly string[] = ["full", "null", "random", "tty", "urandom", "zero"].map(
-  (name) => `/dev/${name}`,
-);
-
 /** Docker's and the reference's defaults for everything that `process` leaves open. */
 export function ociSpec(process: ProcessSpec, setting: SpecSetting): OciSpec {
   const sandboxed = isSandboxed(process);
@@ -173,8 +133,12 @@ export function ociSpec(process: ProcessSpec, setting: SpecSetting): OciSpec {
       args: process.args,
       env: environment(process.env, setting),
       cwd: process.cwd === "" ? "/" : process.cwd,
-      // No inheritable ones: they would survive the exec of a program with file capabilities (CVE-2022-27651).
-      capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
+      capabilities: {
+        ...{ bounding: capabilities, effective: capabilities, permitted: capabilities },
+        // Users other than root keep them too. A sandbox has none that are inherited: they would survive the exec of a program
+        // with file capabilities (CVE-2022-27651).
+        ...(sandboxed ? {} : { inheritable: capabilities, ambient: capabilities }),
+      },
       rlimits: setting.rlimits,
     },
     root: { path: setting.rootfs },
@@ -184,6 +148,7 @@ export function ociSpec(process: ProcessSpec, setting: SpecSetting): OciSpec {
     ...(compiled === undefined ? {} : { annotations: filterAnnotations(compiled) }),
     linux: {
       namespaces: namespaces(setting),
+      ...(sandboxed ? {} : { devices: setting.insecureDevices ?? [] }),
       maskedPaths: sandboxed ? maskedPaths : [],
       readonlyPaths: sandboxed ? readonlyPaths : [],
       ...(setting.cgroup.path === undefined ? {} : { cgroupsPath: setting.cgroup.path }),
@@ -258,43 +223,4 @@ function namespaces({ cgroup, network }: SpecSetting): readonly Namespace[] {
     default:
       return unreachable(network);
   }
-}
-
-function kernelMounts(process: ProcessSpec, setting: SpecSetting, sandboxed: boolean): SpecMount[] {
-  const hidden = ["nosuid", "noexec", "nodev"];
-  const write = sandboxed ? "ro" : "rw";
-  const shm = process.shmSize ?? defaultShmSize;
-  const mount = (destination: string, type: string, source: string, options: string[]) => ({
-    destination,
-    type,
-    source,
-    options,
-  });
-  return [
-    mount("/proc", "proc", "proc", hidden),
-    mount("/dev", "tmpfs", "tmpfs", [
-      "nosuid",
-      ...(sandboxed ? ["nodev"] : []),
-      "strictatime",
-      "mode=755",
-      "size=65536k",
-    ]),
-    ...(sandboxed ? devices : []).map((path) =>
-      mount(path, "none", path, ["bind", "ro", "nosuid", "noexec"]),
-    ),
-    mount("/dev/pts", "devpts", "devpts", [
-      "nosuid",
-      "noexec",
-      "newinstance",
-      "ptmxmode=0666",
-      "mode=0620",
-      ...(setting.owners === "one" ? [] : ["gid=5"]),
-    ]),
-    mount("/dev/shm", "tmpfs", "shm", [...hidden, "mode=1777", `size=${shm}`]),
-    mount("/dev/mqueue", "mqueue", "mqueue", hidden),
-    mount("/sys", "sysfs", "sysfs", [...hidden, write]),
-    ...(setting.cgroup.mount
-      ? [mount("/sys/fs/cgroup", "cgroup", "cgroup", [...hidden, "relatime", write])]
-      : []),
-  ];
 }

@@ -4,9 +4,9 @@ import { join, posix } from "node:path";
 import { AsyncStack, KilnError, resolveInRoot, wrap } from "../../base/index.ts";
 import { type Mount, mountAt } from "../../storage/snapshot/index.ts";
 import type { ExecMount } from "./executor.ts";
+import type { SpecMount } from "./kernel-files.ts";
 import { MountPoints } from "./mount-points.ts";
 import { bindMount, detach, type MountSource, openSource } from "./mount-sources.ts";
-import type { SpecMount } from "./oci-spec.ts";
 import { ensureInRoot } from "./pin.ts";
 
 /** Where the kernel's own file systems go: the runtime mounts them, so what lies below is the runtime's to mount too. */

@@ -8,8 +8,10 @@ import type { ConstantFiles } from "./constant-files.ts";
 import { type Emulation, runnableArchitectures } from "./emulation/emulation.ts";
 import type { Platforms } from "./emulation/platforms.ts";
 import type { ProcessSpec } from "./executor.ts";
+import { insecureDevices } from "./insecure-devices.ts";
+import type { SpecMount } from "./kernel-files.ts";
 import type { Network } from "./network/networks.ts";
-import { environmentValue, type OciSpec, ociSpec, type SpecMount } from "./oci-spec.ts";
+import { environmentValue, type OciSpec, ociSpec } from "./oci-spec.ts";
 import { checkProgram, findProgram, type Program } from "./program.ts";
 import { initPath, initProgram } from "./programs/init-program.ts";
 import type { StepPrograms } from "./programs/step-programs.ts";
@@ -110,6 +112,9 @@ export async function writeBundle(step: Step, parts: BundleParts): Promise<Bundl
       owners: parts.owners,
       ...(apt === undefined ? {} : { aptConfig: apt.destination }),
       terminal: hasTerminal(process),
+      // A nested namespace cannot make device nodes.
+      insecureDevices:
+        process.security === "insecure" && emulation.enter === undefined ? insecureDevices() : [],
       ...(init.environment === undefined ? {} : { tracer: init.environment }),
     },
   );

@@ -12,7 +12,7 @@ import {
 import { basename, join } from "node:path";
 import { KilnError } from "../../../base/index.ts";
 import { needsLoader } from "../elf.ts";
-import type { SpecMount } from "../oci-spec.ts";
+import type { SpecMount } from "../kernel-files.ts";
 import { statusProgram } from "../programs/status-program.ts";
 import { hostView, libraryDecoy } from "./proot-command.ts";
 
