@@ -39,6 +39,8 @@ export interface DaemonTables {
     readonly noProcessSandbox?: boolean;
     readonly apparmor?: string;
     readonly selinux?: boolean;
+    /** Keys that are given and mean nothing here. */
+    readonly unused: readonly string[];
   };
   /** Of steps, in the place of the machine's. */
   readonly dns?: {
@@ -50,6 +52,18 @@ export interface DaemonTables {
   /** `[worker.containerd] enabled = true`: there is no such worker. */
   readonly wantsContainerd: boolean;
 }
+
+/** Of the worker: what is the reference's and has no counterpart here. */
+const unusedKeys: readonly string[] = [
+  "cniConfigPath",
+  "cniBinaryPath",
+  "cniPoolSize",
+  "bridgeName",
+  "bridgeSubnet",
+  "proxySnapshotterPath",
+  "defaultCgroupParent",
+  "stargzSnapshotter",
+];
 
 /** Keys of each table; what is not used here is still no mistake. */
 const known: Readonly<Record<string, readonly string[]>> = {
@@ -79,18 +93,11 @@ const known: Readonly<Record<string, readonly string[]>> = {
     "gckeepstorage",
     "gcpolicy",
     "networkMode",
-    "cniConfigPath",
-    "cniBinaryPath",
-    "cniPoolSize",
-    "bridgeName",
-    "bridgeSubnet",
     "binary",
-    "proxySnapshotterPath",
-    "defaultCgroupParent",
-    "stargzSnapshotter",
     "apparmor-profile",
     "selinux",
     "max-parallelism",
+    ...unusedKeys,
   ],
 };
 
@@ -148,6 +155,7 @@ export function readDaemonTables(
       noProcessSandbox: oci.boolean("noProcessSandbox"),
       apparmor: oci.string("apparmor-profile"),
       selinux: oci.boolean("selinux"),
+      unused: oci.given(unusedKeys),
     }),
     dns: dnsOf(top.table("dns"), document["dns"] !== undefined),
     otelSocket: top.table("otel").string("socketPath"),
@@ -245,6 +253,11 @@ class Table {
     const isList = (value: unknown) =>
       Array.isArray(value) && value.every((one) => typeof one === "string");
     return this.#read(key, isList, "a list of strings");
+  }
+
+  /** Those of `keys` that have a value. */
+  given(keys: readonly string[]): readonly string[] {
+    return keys.filter((key) => this.#values[key] !== undefined);
   }
 
   /** True, false, or left to the daemon. */

@@ -4,5 +4,5 @@ export { Figures } from "./figures.ts";
 export { type Address, type Listening, listen, parseAddress } from "./listen.ts";
 export { serveBridge } from "./serve-bridge.ts";
 export { type ServeOptions, serveBuilder } from "./serve-builder.ts";
-export { inheritedSockets, notifyReady } from "./systemd.ts";
+export { inheritedSockets, notifyReady, notifyStopping } from "./systemd.ts";
 export type { DaemonVersion } from "./workers.ts";

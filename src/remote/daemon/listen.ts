@@ -58,6 +58,11 @@ export function parseAddress(text: string): Address {
     if (place && port <= 65535)
       return { kind: "tcp", host: (place[1] ?? "").replace(/^\[|\]$/g, ""), port };
   }
+  if (text !== "" && !text.includes("://"))
+    throw new KilnError(
+      "FLAG_INVALID",
+      `address ${text} does not contain proto, you meant unix://${text} ?`,
+    );
   throw new KilnError("FLAG_INVALID", `invalid address ${JSON.stringify(text)}`, {
     hint: "Addresses are unix:///run/buildkit/buildkitd.sock, tcp://127.0.0.1:1234 and fd://.",
   });

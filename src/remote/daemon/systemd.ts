@@ -13,7 +13,16 @@ export function inheritedSockets(environment: Environment): number {
 
 /** Does nothing where nobody waits for it. */
 export function notifyReady(environment: Environment): void {
+  notify(environment, "--ready");
+}
+
+/** The same of its end. */
+export function notifyStopping(environment: Environment): void {
+  notify(environment, "--stopping");
+}
+
+function notify(environment: Environment, what: string): void {
   if (!environment["NOTIFY_SOCKET"]) return;
   // Without the program systemd waits in vain, as it says in its own log.
-  execFile("systemd-notify", ["--ready", `--pid=${process.pid}`], () => {});
+  execFile("systemd-notify", [what, `--pid=${process.pid}`], () => {});
 }

@@ -11,6 +11,13 @@ export {
 } from "./messages.ts";
 export { Outbox } from "./outbox.ts";
 export { createGrpcServer } from "./server.ts";
-export { type AnyMessage, asStatus, fromStatus, StatusError, statusCodes } from "./status.ts";
+export {
+  type AnyMessage,
+  asStatus,
+  describeStatus,
+  fromStatus,
+  StatusError,
+  statusCodes,
+} from "./status.ts";
 export { type BytesMessage, openTunnel, type Tunnel, tunnel } from "./tunnel.ts";
 export type * from "./types.ts";

@@ -131,6 +131,8 @@ class Running {
     } catch (error) {
       const status = asStatus(signal.aborted ? signal.reason : error);
       debug.debug("failed", { stream, code: status.code, message: status.message });
+      const { requestStream, responseStream } = method?.definition ?? { requestStream: true };
+      if (!requestStream && !responseStream) this.#incoming.options.onFailure?.(path, status);
       this.#responder.end(status);
     } finally {
       clearTimeout(timer);

@@ -128,3 +128,16 @@ function readErrorInfo(value: Uint8Array): ToldError | undefined {
     return undefined;
   }
 }
+
+/** In the words in which Go's clients and servers write a status. */
+export function describeStatus({ code, message }: StatusError): string {
+  const [name] = Object.entries(statusCodes).find(([, value]) => value === code) ?? [`${code}`];
+  const word =
+    name === "CANCELLED"
+      ? "Canceled"
+      : name
+          .split("_")
+          .map((part) => part.charAt(0) + part.slice(1).toLowerCase())
+          .join("");
+  return `rpc error: code = ${word} desc = ${message}`;
+}

@@ -1,6 +1,7 @@
 // What both sides of a call see: metadata, services as data, and the four shapes of methods.
 import type { Duplex } from "node:stream";
 import type { Call } from "../../base/index.ts";
+import type { StatusError } from "./status.ts";
 
 /** Headers and trailers of a call, by lower-case key. Values of keys that end in `-bin` are base64 without padding. */
 export type Metadata = ReadonlyMap<string, readonly string[]>;
@@ -110,6 +111,8 @@ export interface ConnectionOptions {
 export interface ServerOptions extends ConnectionOptions {
   /** Told of failures that no caller can be told of. */
   readonly onError?: (error: unknown) => void;
+  /** Told of calls of one request and one answer that failed, and what their callers are told. */
+  readonly onFailure?: (path: string, status: StatusError) => void;
   /** Calls that one connection may have open at once; 1000 where absent. */
   readonly maxConcurrentCalls?: number;
 }

@@ -62,7 +62,7 @@ export const serveFlags = {
   "oci-worker-gc-keepstorage": {
     type: "string",
     value: "MB[,MB[,MB]]",
-    usage: "Space for the cache in MB: kept at least, used at most, left free",
+    usage: "Space for the cache in MB: kept at least, left free, used at most",
   },
   "oci-worker-labels": { type: "stringSlice", value: "name=value", usage: "Labels of the worker" },
   "oci-worker-net": {

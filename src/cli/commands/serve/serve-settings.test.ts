@@ -26,7 +26,11 @@ async function settings(
   writeFileSync(file, toml);
   const config = await readConfig(file, { KILN_CERTS_D: "" });
   const { flags } = parseFlags(serveFlags, args, { command: "serve" });
-  return daemonSettings(flags, config, { cwd: directory, env } as unknown as RunWorld);
+  return daemonSettings(flags, config, {
+    cwd: directory,
+    env,
+    globals: { debug: false },
+  } as unknown as RunWorld);
 }
 
 describe("a daemon's settings", () => {
@@ -106,12 +110,38 @@ max-parallelism = 3
     expect(await limit("much")).toBeUndefined();
   });
 
+  it("read space for the cache in the reference's order", async () => {
+    const { engine } = await settings(["--oci-worker-gc-keepstorage", "1,2,3"]);
+    expect(engine.gc).toMatchObject({
+      reservedSpace: { bytes: 1e6 },
+      minFreeSpace: { bytes: 2e6 },
+      maxUsedSpace: { bytes: 3e6 },
+    });
+  });
+
+  it("take the level of the log from flags and the file", async () => {
+    expect((await settings([])).logLevel).toBe("info");
+    expect((await settings(["--log-level", "warn"])).logLevel).toBe("warning");
+    expect((await settings(["--log-level", "error"], "debug = true")).logLevel).toBe("debug");
+    expect((await settings([], '[log]\nlevel = "error"')).logLevel).toBe("error");
+    expect((await settings(["--trace"])).logLevel).toBe("trace");
+  });
+
+  it("know the debug address of the environment", async () => {
+    const env = { BUILDKITD_DEBUGADDR: "127.0.0.1:6061" };
+    expect((await settings([], "", env)).debugAddress).toBe("127.0.0.1:6061");
+  });
+
   it("say what has no effect", async () => {
     const { notes } = await settings(
       ["--otel-socket-path", "/run/otel.sock"],
       '[otel]\nsocketPath = "/x"',
     );
     expect(notes).toEqual(["--otel-socket-path: traces of steps are not passed on"]);
+    const cni = await settings([], '[worker.oci]\ncniConfigPath = "/etc/cni"\nbridgeName = "b"');
+    expect(cni.notes).toEqual([
+      "settings of CNI have no effect: every step gets a network of its own without it",
+    ]);
   });
 
   it.each([
@@ -124,6 +154,8 @@ max-parallelism = 3
     [["--oci-worker-gc-keepstorage", "lots"], "megabytes"],
     [["--allow-insecure-entitlement", "everything"], "no entitlement"],
     [["--oci-worker-snapshotter", "zfs"], "no snapshotter"],
+    [["--log-level", "loud"], "not a valid log level"],
+    [["--addr", "/run/x.sock"], "you meant unix:///run/x.sock"],
   ])("refuse %j", async (args, why) => {
     await expect(settings(args)).rejects.toThrow(why);
   });

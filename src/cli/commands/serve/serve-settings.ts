@@ -12,6 +12,7 @@ import type { Flags } from "../../flags/index.ts";
 import { readEntitlements } from "../builders/builder.ts";
 import type { RunWorld } from "../command.ts";
 import type { serveFlags } from "./serve-flags.ts";
+import { type LogLevel, readLogLevel } from "./serve-log.ts";
 
 type ServeFlags = Flags<typeof serveFlags>;
 
@@ -44,6 +45,7 @@ export interface DaemonSettings {
     >
   >;
   readonly logFormat: "text" | "json";
+  readonly logLevel: LogLevel;
   /** What is taken but has no effect, in words for the log. */
   readonly notes: readonly string[];
 }
@@ -57,7 +59,8 @@ export function daemonSettings(
   const { values } = flags;
   const tables = config.daemon();
   refuseWorkers(values, tables);
-  const debugAddress = values.debugaddr || tables.grpc.debugAddress;
+  const debugAddress =
+    values.debugaddr || world.env["BUILDKITD_DEBUGADDR"] || tables.grpc.debugAddress;
   const tls = readTls(values, tables, world.cwd);
   const gid = values.group === "" ? tables.grpc.gid : groupId(values.group);
   const format = values["log-format"] || tables.log.format || "text";
@@ -72,11 +75,19 @@ export function daemonSettings(
     labels: { ...tables.worker.labels, ...labelsOf(values["oci-worker-labels"]) },
     engine: engineOptions(flags, tables, config, world.env),
     logFormat: format,
+    logLevel: levelOf(values, tables, world.globals.debug),
     notes: notesOf(values, tables),
   };
 }
 
 type Values = ServeFlags["values"];
+
+/** What asks for more wins. */
+function levelOf(values: Values, tables: DaemonTables, debug: boolean): LogLevel {
+  if (values.trace || tables.trace) return "trace";
+  if (debug || values["debug-log"] || tables.debug) return "debug";
+  return readLogLevel(values["log-level"] || tables.log.level || "info");
+}
 
 function refuseWorkers(values: Values, tables: DaemonTables): void {
   const oci = values["oci-worker"];
@@ -227,7 +238,7 @@ function snapshotterOf(name: string): EngineOptions["snapshotter"] {
   });
 }
 
-/** Megabytes: kept at least, used at most, left free. */
+/** Megabytes: kept at least, left free, used at most. */
 function keepStorage(text: string): GcOptions {
   if (text === "") return {};
   const parts = text.split(",");
@@ -236,7 +247,7 @@ function keepStorage(text: string): GcOptions {
       "FLAG_INVALID",
       `--oci-worker-gc-keepstorage must be megabytes, not ${text}`,
     );
-  const [reserved, used, free] = parts.map((part) => ({ bytes: Number(part) * 1e6 }));
+  const [reserved, free, used] = parts.map((part) => ({ bytes: Number(part) * 1e6 }));
   return {
     ...(reserved ? { reservedSpace: reserved } : {}),
     ...(used ? { maxUsedSpace: used } : {}),
@@ -264,6 +275,7 @@ function platformsOf(values: Values, tables: DaemonTables): readonly Platform[] 
 }
 
 function notesOf(values: Values, tables: DaemonTables): string[] {
+  const unused = new Set(tables.worker.unused);
   const asked = {
     "--otel-socket-path: traces of steps are not passed on":
       values["otel-socket-path"] !== "" || tables.otelSocket !== undefined,
@@ -274,7 +286,15 @@ function notesOf(values: Values, tables: DaemonTables): string[] {
     "--oci-worker-no-process-sandbox has no effect: steps have processes of their own":
       values["oci-worker-no-process-sandbox"] || tables.worker.noProcessSandbox === true,
     "--oci-worker-proxy-snapshotter-path has no effect: there are no snapshotters elsewhere":
-      values["oci-worker-proxy-snapshotter-path"] !== "",
+      values["oci-worker-proxy-snapshotter-path"] !== "" || unused.has("proxySnapshotterPath"),
+    "settings of CNI have no effect: every step gets a network of its own without it":
+      values["oci-cni-config-path"] !== "" ||
+      values["oci-cni-binary-dir"] !== "" ||
+      values["oci-cni-pool-size"] !== 0 ||
+      [...unused].some((key) => key.startsWith("cni") || key.startsWith("bridge")),
+    "defaultCgroupParent has no effect: steps are in cgroups below the daemon's own":
+      unused.has("defaultCgroupParent"),
+    "stargzSnapshotter has no effect: layers are fetched whole": unused.has("stargzSnapshotter"),
     "--save-cache-debug has no effect: kiln build --explain says why a step was not cached":
       values["save-cache-debug"],
     "securityDescriptor has no effect: it is of Windows": tables.grpc.securityDescriptor === true,

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
+import type { Builder } from "../../../api/index.ts";
 import {
   AsyncStack,
   delay,
@@ -10,23 +11,27 @@ import {
   isDead,
   KilnError,
   processTag,
+  quoteGo,
   writeFileAtomic,
 } from "../../../base/index.ts";
+import { formatPlatform } from "../../../formats/oci/index.ts";
 import {
   Figures,
   inheritedSockets,
   listen,
   notifyReady,
+  notifyStopping,
   serveBuilder,
   serveFigures,
 } from "../../../remote/daemon/index.ts";
-import { createGrpcServer, type GrpcServer } from "../../../remote/grpc/index.ts";
+import { createGrpcServer, describeStatus, type GrpcServer } from "../../../remote/grpc/index.ts";
 import { readConfig } from "../../config/index.ts";
 import { openEmbedded } from "../builders/builder.ts";
 import { openClientConfig } from "../builders/client-config.ts";
 import { type Command, defineCommand, type RunWorld } from "../command.ts";
 import { kilnVersion } from "../version.ts";
 import { serveFlags } from "./serve-flags.ts";
+import { daemonLog, type Say } from "./serve-log.ts";
 import { type DaemonSettings, daemonSettings } from "./serve-settings.ts";
 
 /** Where the reference's daemon has its configuration. */
@@ -67,7 +72,10 @@ export const serve: Command = defineCommand({
     const world = withUsualConfig(given);
     const file = world.globals.config;
     const config = await readConfig(file === "" ? undefined : resolve(world.cwd, file), world.env);
-    const settings = daemonSettings(flags, config, world);
+    const read = daemonSettings(flags, config, world);
+    const lost = file === "" && given.globals.config;
+    const notes = lost ? [`there is no configuration file ${lost}`, ...read.notes] : read.notes;
+    const settings = { ...read, notes };
     const { root } = await openClientConfig(world);
     await using owned = new AsyncStack();
     lockRoot(root, owned);
@@ -76,10 +84,21 @@ export const serve: Command = defineCommand({
   },
 });
 
+/** One that is named and not there is as good as none, as for the reference: scripts name the usual one either way. */
 function withUsualConfig(world: RunWorld): RunWorld {
   const { config } = world.globals;
-  if (config !== "" || world.env["KILN_CONFIG"] || !existsSync(usualConfig)) return world;
-  return { ...world, globals: { ...world.globals, config: usualConfig } };
+  const named = config === "" ? "" : resolve(world.cwd, config);
+  if (named !== "" && existsSync(named)) return world;
+  const usual = [userConfig(world), usualConfig].find((file) => file && existsSync(file)) ?? "";
+  if (named === "" && (world.env["KILN_CONFIG"] || usual === "")) return world;
+  return { ...world, globals: { ...world.globals, config: named === "" ? usual : "" } };
+}
+
+/** Of users who are not root. */
+function userConfig({ env }: RunWorld): string | undefined {
+  if (process.geteuid?.() === 0 && env["KILN_ENTERED"] === undefined) return undefined;
+  const home = env["XDG_CONFIG_HOME"] || (env["HOME"] && join(env["HOME"], ".config"));
+  return home ? join(home, "buildkit/buildkitd.toml") : undefined;
 }
 
 async function run(
@@ -88,15 +107,21 @@ async function run(
   owned: AsyncStack,
   world: RunWorld,
 ): Promise<void> {
-  const say = logger(settings.logFormat, world);
+  const say = daemonLog(
+    { format: settings.logFormat, least: settings.logLevel },
+    world.now,
+    (line) => world.stderr.write(line),
+  );
   const builder = owned.use(
     await openEmbedded(world, { root, manyClients: true, ...settings.engine }),
   );
   const figures = new Figures();
+  const id = workerId(root);
+  const labels = { ...workerLabels(settings), ...settings.labels };
   const services = serveBuilder(builder, {
-    workerId: workerId(root),
+    workerId: id,
     version,
-    labels: { ...workerLabels(settings), ...settings.labels },
+    labels,
     now: world.now,
     figures,
   });
@@ -104,11 +129,16 @@ async function run(
     createGrpcServer(services, {
       keepAlive,
       onError: (error) => say("debug", `connection: ${String(error)}`),
+      onFailure: (path, status) =>
+        say("error", `${path} returned error: ${describeStatus(status)}`),
     }),
   );
+  await introduce(builder, { id, labels }, say, world);
   for (const note of settings.notes) say("warning", note);
   for (const address of settings.addresses) {
     const tls = address.kind === "tcp" ? settings.tls : undefined;
+    if (address.kind === "unix" && settings.tls)
+      say("warning", `TLS is disabled for unix://${address.path}`);
     if (address.kind === "tcp" && !tls)
       say(
         "warning",
@@ -139,7 +169,29 @@ async function run(
   notifyReady(world.env);
   await stopped(world);
   say("info", "stopping server");
+  notifyStopping(world.env);
   await farewells(server);
+}
+
+/** The lines about the worker that scripts look for. */
+async function introduce(
+  builder: Builder,
+  worker: { readonly id: string; readonly labels: Readonly<Record<string, string>> },
+  say: Say,
+  { call }: RunWorld,
+): Promise<void> {
+  const info = await builder.info(call);
+  const labels = Object.entries({ ...info.labels, ...worker.labels })
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => `${name}:${value}`);
+  const platforms = info.platforms.map(formatPlatform);
+  const snapshotter = info.labels["org.mobyproject.buildkit.worker.snapshotter"];
+  if (snapshotter) say("info", `auto snapshotter: using ${snapshotter}`);
+  say(
+    "info",
+    `found worker ${quoteGo(worker.id)}, labels=map[${labels.join(" ")}], platforms=[${platforms.join(" ")}]`,
+  );
+  say("info", `found 1 workers, default=${quoteGo(worker.id)}`);
 }
 
 /** What the reference's worker says of its machine, besides what every builder says of itself. */
@@ -171,24 +223,6 @@ async function farewells(server: GrpcServer): Promise<void> {
   await server.shutdown({ signal: patience.signal }).catch(() => {});
   patience.abort();
   await late;
-}
-
-type Say = (level: "debug" | "info" | "warning", message: string) => void;
-
-/** Lines as the reference's daemon logs them. */
-function logger(format: "text" | "json", world: RunWorld): Say {
-  return (level, message) => {
-    if (level === "debug" && !world.globals.debug) return;
-    const time = world
-      .now()
-      .toISOString()
-      .replace(/\.\d+Z$/, "Z");
-    const line =
-      format === "json"
-        ? JSON.stringify({ level, msg: message, time })
-        : `time="${time}" level=${level} msg=${JSON.stringify(message)}`;
-    world.stderr.write(`${line}\n`);
-  };
 }
 
 /** A name of 25 characters that stays with the root. */
