@@ -4,6 +4,7 @@ import { invalid } from "./checks.ts";
 import { type DecodedOp, decodeOp } from "./decode.ts";
 import type { Definition, DefinitionOp, SourceLocation } from "./definition.ts";
 import type { LlbEdge, LlbGraph, LlbVertex } from "./graph.ts";
+import { nameOf } from "./op-name.ts";
 import type { Op } from "./ops.ts";
 
 /** Most ops of one definition. */
@@ -68,14 +69,15 @@ function toVertex(
   const { op } = decoded;
   if (op === undefined)
     throw invalid("an op in the middle of it does nothing or is of a kind that is not known");
+  const inputs = decoded.inputs.map((input) => toEdge(input, done));
   return {
     digest: source.digest,
     op,
     encoded: source.bytes,
     ...(decoded.platform === undefined ? {} : { platform: decoded.platform }),
-    inputs: decoded.inputs.map((input) => toEdge(input, done)),
+    inputs,
     metadata: source.metadata,
-    name: source.metadata.description["llb.customname"] ?? nameOf(op),
+    name: source.metadata.description["llb.customname"] ?? nameOf(op, inputs),
     locations,
   };
 }
@@ -95,21 +97,4 @@ function toEdge(
 function outputsOf(op: Op): number {
   if (op.kind === "passthrough") return op.outputs.length;
   return op.kind === "exec" || op.kind === "file" ? op.outputs : 1;
-}
-
-function nameOf(op: Op): string {
-  switch (op.kind) {
-    case "source":
-      return op.identifier;
-    case "exec":
-      return op.args.join(" ");
-    case "file":
-      return op.actions.map(({ action }) => action.kind).join(", ");
-    case "merge":
-    case "diff":
-    case "build":
-      return op.kind;
-    case "passthrough":
-      return `passthrough ${op.id}`;
-  }
 }
