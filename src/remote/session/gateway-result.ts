@@ -68,7 +68,10 @@ export function readResult(
   const refs = refsOf(result);
   const name = metadata.get(resultKeys.imageName);
   const said = readPlatforms(metadata.get(resultKeys.platforms));
-  const parts = [...refs].map(([key, ref]): ResultPart => {
+  // The message has no order of its own: Go's clients send theirs in a new one each time.
+  const place = (key: string) => said.findIndex((one) => one.ID === key);
+  const inOrder = [...refs].sort(([a], [b]) => place(a) - place(b));
+  const parts = inOrder.map(([key, ref]): ResultPart => {
     const suffix = key === "" ? "" : `/${key}`;
     const config = readConfig(
       metadata.get(`${resultKeys.config}${suffix}`) ?? metadata.get(resultKeys.config),
