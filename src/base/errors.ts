@@ -162,6 +162,10 @@ export interface SourcePlace {
   readonly endColumn?: number;
   /** First and last line of the statement that the place is a part of, where that is known and has more lines. */
   readonly statement?: readonly [first: number, last: number];
+  /** All of its pieces, first and last line of each, where they are several. */
+  readonly pieces?: readonly (readonly [first: number, last: number])[];
+  /** What the file was read from, as the message `pb.Definition`. */
+  readonly origin?: Uint8Array;
   /** The file's whole text, when the thrower has it: the command prints the excerpt from it. */
   readonly text?: string;
 }

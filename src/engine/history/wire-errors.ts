@@ -8,7 +8,7 @@ import {
   isKilnError,
   type KilnError,
 } from "../../base/index.ts";
-import type { Definition, SourceLocation } from "../../formats/llb/index.ts";
+import { type Definition, decodeDefinition, type SourceLocation } from "../../formats/llb/index.ts";
 import { type rpc, rpcDetails } from "../../formats/proto/index.ts";
 import { wireWords } from "./wire-words.ts";
 
@@ -113,9 +113,17 @@ function sourceDetails({ at, details }: KilnError, { locations }: FailureFacts):
   });
   const start = place(at.line, at.column);
   const end = place(at.endLine ?? at.line, at.endColumn);
-  const data = Buffer.from(at.text).toString("base64");
-  const info = { filename: at.file, data, language: "Dockerfile" };
-  return [detail("Source", { info, ranges: [{ start, end }] })];
+  const ranges = at.pieces?.map(([first, last]) => ({
+    start: place(first, undefined),
+    end: place(last, undefined),
+  })) ?? [{ start, end }];
+  const info = {
+    filename: at.file,
+    data: Buffer.from(at.text).toString("base64"),
+    ...(at.origin ? { definition: definitionDetail(decodeDefinition(at.origin)) } : {}),
+    language: "Dockerfile",
+  };
+  return [detail("Source", { info, ranges })];
 }
 
 function locationDetail({ file, ranges }: SourceLocation): Detail {

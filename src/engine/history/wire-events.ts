@@ -3,6 +3,7 @@ import type { BuildEvent, Warning } from "../../api/index.ts";
 import { concatBytes, type Digest } from "../../base/index.ts";
 import { toFileMessage } from "../../formats/llb/index.ts";
 import { control, pb } from "../../formats/proto/index.ts";
+import { wireStepWords } from "./wire-words.ts";
 
 /** Counts of a build, as its record has them. */
 export interface StepCounts {
@@ -115,7 +116,7 @@ export class WireEvents {
     }
     if (event.state === "cancelled") vertex.error = cancelledText;
     if (event.state === "failed") {
-      vertex.error = event.error ?? "failed";
+      vertex.error = wireStepWords(event.error ?? "failed", event.step);
       this.failed ??= event.step;
     }
   }

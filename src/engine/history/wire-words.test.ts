@@ -10,7 +10,7 @@ it.each<[ErrorCode, string, KilnErrorOptions, string]>([
   [
     "DOCKERFILE_INVALID",
     "unknown flag: --chwn",
-    { at, details: { parsing: 1 }, hint: "Did you mean --chown?" },
+    { at, details: { instruction: 1 }, hint: "Did you mean --chown?" },
     "dockerfile parse error on line 3: unknown flag: --chwn (did you mean chown?)",
   ],
   [
@@ -24,6 +24,60 @@ it.each<[ErrorCode, string, KilnErrorOptions, string]>([
     "invalid network mode",
     { hint: "Use one of default, none." },
     "invalid network mode",
+  ],
+  [
+    "PLATFORM_NOT_OFFERED",
+    "x.io/a:1 is not offered for linux/s390x, only for linux/amd64",
+    {},
+    "failed to resolve source metadata for x.io/a:1: no match for platform in manifest: not found",
+  ],
+  [
+    "HTTP_FAILED",
+    "downloading http://x.io/a: the server of y.io answered 404 Not Found",
+    {},
+    "failed to load cache key: invalid response status 404",
+  ],
+  [
+    "CHECKSUM_MISMATCH",
+    "http://x.io/a has checksum sha256:1, not sha256:2",
+    {},
+    "digest mismatch sha256:1: sha256:2",
+  ],
+  [
+    "GIT_FAILED",
+    'http://x.io/a.git has no branch or tag "v1"',
+    {},
+    'failed to load cache key: repository does not contain ref v1, output: ""',
+  ],
+  [
+    "GIT_FAILED",
+    "http://x.io/a.git: v1 is commit 0a, not 0b as the checksum demands",
+    {},
+    "expected checksum to match 0b, got 0a",
+  ],
+  [
+    "GIT_FAILED",
+    'http://x.io/a.git#0a has no directory "b"',
+    {},
+    'invalid subdir /b: failed to lstat "b": no such file or directory',
+  ],
+  [
+    "EXPORT_FAILED",
+    "p of linux/arm64 would be overwritten by that of linux/amd64",
+    {},
+    "cannot overwrite p from linux/arm64 with linux/amd64 when split option is disabled",
+  ],
+  [
+    "UNSUPPORTED",
+    "an archive for docker load holds one platform only",
+    {},
+    "docker exporter does not currently support exporting manifest lists",
+  ],
+  [
+    "FLAG_INVALID",
+    "an image of one platform has no index to annotate",
+    {},
+    "index annotations not supported for single platform export",
   ],
   [
     "SECRET_NOT_FOUND",
@@ -60,7 +114,7 @@ it.each<[ErrorCode, string, KilnErrorOptions, string]>([
   [
     "DOCKERFILE_INVALID",
     "unknown instruction: X",
-    { at, details: { parsing: 1 } },
+    { at, details: { instruction: 1 } },
     "dockerfile parse error on line 3: unknown instruction: X",
   ],
   ["DOCKERFILE_INVALID", "target stage x", { at }, "target stage x"],

@@ -4,8 +4,14 @@ import type { KilnError } from "../../base/index.ts";
 interface Wording {
   readonly code: KilnError["code"];
   readonly ours: RegExp;
-  readonly theirs: (match: readonly string[], error: KilnError) => string;
+  readonly theirs: (
+    match: readonly string[],
+    error: Pick<KilnError, "message" | "at" | "details">,
+  ) => string;
 }
+
+/** What went wrong before anything was known of the step. */
+const uncached = "failed to load cache key: ";
 
 const wordings: readonly Wording[] = [
   {
@@ -41,6 +47,55 @@ const wordings: readonly Wording[] = [
       `failed to resolve source metadata for ${name}: failed to do request: ${why}`,
   },
   {
+    code: "PLATFORM_NOT_OFFERED",
+    ours: /^([^ ]+) is not offered for /,
+    theirs: ([, name]) =>
+      `failed to resolve source metadata for ${name}: no match for platform in manifest: not found`,
+  },
+  {
+    code: "HTTP_FAILED",
+    ours: /^downloading .*: the server.* answered (\d+).*$/,
+    theirs: ([, status]) => `${uncached}invalid response status ${status}`,
+  },
+  {
+    code: "CHECKSUM_MISMATCH",
+    ours: /^[^ ]+ has checksum ([^ ]+), not ([^ ]+)$/,
+    theirs: ([, found, wanted]) => `digest mismatch ${found}: ${wanted}`,
+  },
+  {
+    code: "GIT_FAILED",
+    ours: /^[^ ]+ has no branch or tag (".*")$/,
+    theirs: ([, name = '""']) =>
+      `${uncached}repository does not contain ref ${JSON.parse(name)}, output: ""`,
+  },
+  {
+    code: "GIT_FAILED",
+    ours: /^.* is commit (\w+), not (\w+) as the checksum demands$/,
+    theirs: ([, found, wanted]) => `expected checksum to match ${wanted}, got ${found}`,
+  },
+  {
+    code: "GIT_FAILED",
+    ours: /^[^ ]+ has no directory (".*")$/,
+    theirs: ([, name = '""']) =>
+      `invalid subdir /${JSON.parse(name)}: failed to lstat ${name}: no such file or directory`,
+  },
+  {
+    code: "EXPORT_FAILED",
+    ours: /^(.*) of ([^ ]+) would be overwritten by that of ([^ ]+)$/s,
+    theirs: ([, path, one, other]) =>
+      `cannot overwrite ${path} from ${one} with ${other} when split option is disabled`,
+  },
+  {
+    code: "UNSUPPORTED",
+    ours: /^an archive for docker load holds one platform only$/,
+    theirs: () => "docker exporter does not currently support exporting manifest lists",
+  },
+  {
+    code: "FLAG_INVALID",
+    ours: /^an image of one platform has no index to annotate$/,
+    theirs: () => "index annotations not supported for single platform export",
+  },
+  {
     code: "SECRET_NOT_FOUND",
     ours: /^(secret .*: not found): it was not given to this build$/,
     theirs: ([, words]) => `${words}`,
@@ -59,7 +114,7 @@ const wordings: readonly Wording[] = [
     code: "DOCKERFILE_INVALID",
     ours: /^/,
     theirs: (_, { message, at, details }) =>
-      details["parsing"] && at
+      details["instruction"] && at
         ? `dockerfile parse error on line ${at.statement?.[0] ?? at.line}: ${message}`
         : message,
   },
@@ -80,4 +135,13 @@ export function wireWords(error: KilnError): string {
     if (match) return `${theirs(match, error)}${suggestion(hint)}`;
   }
   return `${message}${suggestion(hint)}`;
+}
+
+/** The message of a failed step, of which nothing else is known. */
+export function wireStepWords(message: string, vertex: string): string {
+  for (const { ours, theirs } of wordings) {
+    const match = ours.exec(message);
+    if (match) return theirs(match, { message, details: { vertex } });
+  }
+  return message;
 }

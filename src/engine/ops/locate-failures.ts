@@ -1,6 +1,6 @@
 // Failures of an op with the place in the user's file that the op was written at.
 import { isKilnError, KilnError, type SourcePlace } from "../../base/index.ts";
-import type { LlbVertex } from "../../formats/llb/index.ts";
+import { encodeDefinition, type LlbVertex } from "../../formats/llb/index.ts";
 import type { Op } from "../solver/index.ts";
 import type { OpResult } from "./result.ts";
 
@@ -55,11 +55,14 @@ export function placeOf(vertex: LlbVertex): SourcePlace | undefined {
   const [location] = vertex.locations;
   const range = location?.ranges[0];
   if (!location || !range || range.start.line < 1) return undefined;
-  const { filename, data } = location.file;
+  const { filename, data, definition } = location.file;
+  const pieces = location.ranges.map(({ start, end }) => [start.line, end.line] as const);
   return {
     file: filename,
     line: range.start.line,
     endLine: range.end.line,
     text: new TextDecoder().decode(data),
+    ...(pieces.length > 1 ? { pieces } : {}),
+    ...(definition ? { origin: encodeDefinition(definition) } : {}),
   };
 }

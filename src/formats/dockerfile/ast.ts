@@ -61,6 +61,8 @@ export interface Problem {
   readonly word?: string;
   /** What to do about it, one sentence. */
   readonly hint?: string;
+  /** What is wrong is in one instruction as such, not in how the file is laid out. */
+  readonly ofInstruction?: true;
 }
 
 /** A Dockerfile split into instructions. */

@@ -135,6 +135,7 @@ export function toProblem(error: Error, lines: LineRange): Problem {
   return {
     message: error.message,
     at: [lines],
+    ofInstruction: true,
     ...(word === undefined ? {} : { word }),
     ...(hint === undefined ? {} : { hint }),
   };
@@ -145,7 +146,7 @@ function unknownInstruction(
   before: InstructionNode | undefined,
 ): Problem {
   const message = `unknown instruction: ${keyword}`;
-  const problem = { message, at: [lines], word: keyword };
+  const problem = { message, at: [lines], word: keyword, ofInstruction: true } as const;
   const near = closest(keyword, Object.keys(instructionParsers));
   if (near !== undefined) return { ...problem, hint: `Did you mean ${near.toUpperCase()}?` };
   const end = /(?:&&|\|\|?|[,;({])\s*$/.exec(before?.original.slice(-100) ?? "")?.[0].trim();

@@ -1,6 +1,6 @@
 // Turns a Dockerfile into LLB and an image configuration, for one platform.
 import { KilnError } from "../../../base/index.ts";
-import type { SourceFile } from "../../llb/index.ts";
+import { encodeDefinition, type SourceFile } from "../../llb/index.ts";
 import { createLinter, type Linter, type LintWarning, parseLintOptions } from "../lint/index.ts";
 import { detectCheck } from "../syntax.ts";
 import { BaseImages } from "./base-images.ts";
@@ -74,8 +74,10 @@ export async function runConversion(
   if (data.length === 0)
     throw dockerfileError("the Dockerfile cannot be empty", "It begins with FROM.");
   const filename = options.filename ?? "Dockerfile";
-  const { written, token, errorFile } = readWritten(data, filename, found);
   const { fileDefinition: definition } = options;
+  const origin = definition && encodeDefinition(definition);
+  const named = { filename, ...(origin ? { origin } : {}) };
+  const { written, token, errorFile } = readWritten(data, named, found);
   const sourceFile: SourceFile = {
     ...{ filename, language: "Dockerfile", data },
     ...(definition ? { definition } : {}),

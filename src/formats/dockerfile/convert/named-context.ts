@@ -135,7 +135,7 @@ async function layoutContext(
   const { digest } = lent;
   if (digest === undefined) {
     throw dockerfileError(
-      `oci-layout reference ${value} has no digest`,
+      `oci-layout reference ${JSON.stringify(value)} has no digest`,
       "Write oci-layout://NAME@sha256:…",
     );
   }

@@ -19,7 +19,7 @@ export interface ConvertOptions {
   /** Stages that run even when cached; empty is all of them. */
   readonly noCache?: readonly string[];
   readonly imageResolveMode?: "default" | "pull" | "local";
-  /** True when several platforms are built: step names then tell theirs. */
+  /** True when the result may hold several platforms: step names then tell theirs. */
   readonly multiPlatform?: boolean;
   readonly networkMode?: "sandbox" | "host" | "none";
   readonly extraHosts?: readonly { readonly host: string; readonly ip: string }[];

@@ -8,6 +8,8 @@ import { ExpansionError } from "../shell-words.ts";
 export interface ErrorFile {
   readonly filename: string;
   readonly text: string;
+  /** What it was read from, as the message `pb.Definition`. */
+  readonly origin?: Uint8Array;
 }
 
 /** An error without a place yet: the instruction's place is added where the instruction is known. */
@@ -28,6 +30,7 @@ export function placed(error: unknown, lines: LineRange, file: ErrorFile): unkno
     line: lines.start,
     endLine: lines.end,
     text: file.text,
+    ...(file.origin ? { origin: file.origin } : {}),
   };
   if (error instanceof Mistake || error instanceof ExpansionError) {
     const hint = error instanceof Mistake ? error.hint : undefined;
@@ -74,7 +77,7 @@ export function problemError(problems: readonly Problem[], file: ErrorFile): Kil
   const [first, ...others] = problems.map((problem) => toError(problem, file));
   return new KilnError("DOCKERFILE_INVALID", first?.message ?? "the Dockerfile has mistakes", {
     others,
-    details: { parsing: 1 },
+    details: { parsing: 1, ...(problems[0]?.ofInstruction ? { instruction: 1 } : {}) },
     ...(first?.at === undefined ? {} : { at: first.at }),
     ...(first?.hint === undefined ? {} : { hint: first.hint }),
   });

@@ -18,11 +18,11 @@ export interface WrittenFile {
 /** Reads the file; `found` has the checks' warnings, also when this throws `DOCKERFILE_INVALID`. */
 export function readWritten(
   data: Uint8Array,
-  filename: string,
+  file: Omit<ErrorFile, "text">,
   found: { linter: Linter },
 ): WrittenFile {
   const { value: tree, problems } = parseDockerfile(data);
-  const errorFile: ErrorFile = { filename, text: tree.text };
+  const errorFile: ErrorFile = { ...file, text: tree.text };
   const written = readInstructions(tree.instructions, noteContinuations(tree, found.linter));
   const mistakes = [...problems, ...written.problems];
   if (mistakes.length > 0) {
