@@ -71,7 +71,7 @@ export function parseDockerfileAttrs(attrs: Attrs, host: Platform): DockerfileRe
       filename,
       buildArgs,
       labels: withPrefix(attrs, "label:"),
-      multiPlatform: platforms.length > 1,
+      multiPlatform,
       namedContexts: withPrefix(attrs, "context:"),
       sessionIds: withPrefix(attrs, "local-sessionid:"),
       sharedKeys: withPrefix(attrs, "sharedkey:localdir:"),
