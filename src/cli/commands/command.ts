@@ -34,6 +34,8 @@ export interface RunWorld extends World {
   readonly standing?: Standing;
   /** Where the build of this ref is started from, to be noted with the builder that builds it. */
   readonly originOf?: (ref: string) => BuildOrigin | undefined;
+  /** The words behind the program's name. */
+  readonly line?: readonly string[];
   /** Takes warnings that are told when progress is no longer shown; they are told at once where it is absent. */
   readonly sayLater?: (text: string) => void;
 }

@@ -104,6 +104,7 @@ async function runCommand(
   return command.run(parsed.flags, parsed.args, {
     ...world,
     globals,
+    line: [...path.slice(1).map((entry) => entry.name), ...argv],
     ...(standing && { standing }),
   });
 }

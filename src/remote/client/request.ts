@@ -21,7 +21,7 @@ export function solveRequest(request: BuildRequest, sessionId: string): control.
     ExporterAttrsDeprecated: first?.Attrs ?? new Map(),
     Session: sessionId,
     Frontend: request.frontend ?? "",
-    FrontendAttrs: new Map(Object.entries(request.attrs)),
+    FrontendAttrs: new Map([...Object.entries(request.attrs), ...importAttrs(request)]),
     Cache: {
       Exports: (request.cacheExports ?? []).map(entryOf),
       Imports: (request.cacheImports ?? []).map(entryOf),
@@ -73,6 +73,13 @@ function exporterOf({ type, attrs }: ExportRequest): control.Exporter {
   const sent = Object.entries(attrs).filter(([name]) => !ownAttributes.has(name));
   if (type !== "registry") return { Type: type, Attrs: new Map(sent) };
   return { Type: "image", Attrs: new Map([["push", "true"], ...sent]) };
+}
+
+/** Frontends ask for caches by themselves: what the request says of them is for definitions only. */
+function importAttrs({ frontend, cacheImports = [] }: BuildRequest): [string, string][] {
+  if (!frontend || cacheImports.length === 0) return [];
+  const entries = cacheImports.map(({ type, attrs }) => ({ Type: type, Attrs: attrs }));
+  return [["cache-imports", JSON.stringify(entries)]];
 }
 
 function entryOf({ type, attrs }: ExportRequest): control.CacheOptionsEntry {

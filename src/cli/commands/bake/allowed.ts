@@ -4,7 +4,7 @@ import { existsSync, realpathSync } from "node:fs";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { KilnError, parseBool } from "../../../base/index.ts";
-import type { RunWorld } from "../command.ts";
+import { type RunWorld, standsInForBuildx } from "../command.ts";
 import type { PlannedTarget } from "./plan-targets.ts";
 
 /** One thing that is asked for, as `--allow` names it. */
@@ -55,9 +55,24 @@ export async function checkAllowed(
     `Your build is requesting privileges for following possibly insecure capabilities:\n\n${list}\n`,
   );
   if (world.stdin.isTerminal && world.stderr.isTerminal && (await agrees(world))) return;
+  if (standsInForBuildx(world)) sayHowToGrant(missing, world);
   throw new KilnError("BAKE_DENIED", "additional privileges requested", {
     hint: `Grant them with ${granting}, if you trust the file.`,
   });
+}
+
+/** What buildx advises, with the whole command line. */
+function sayHowToGrant(missing: readonly Wanted[], { stderr, line = [] }: RunWorld): void {
+  const flags = missing.map(({ flag }) => `--allow=${flag}`);
+  const at = line.findIndex((word) => word === "bake" || word === "f");
+  const full = [...line.slice(0, at + 1), ...flags, ...line.slice(at + 1)];
+  const off = missing.some(({ flag }) => flag.startsWith("fs."))
+    ? "To disable filesystem entitlements checks, you can set BUILDX_BAKE_ENTITLEMENTS_FS=0 .\n\n"
+    : "";
+  const words = full.map((word) => (/[\s"'$&|;<>()*?]/.test(word) ? JSON.stringify(word) : word));
+  stderr.write(
+    `Pass ${JSON.stringify(flags.join(" "))} to grant requested privileges.\n\n${off}Your full command with requested privileges:\n\nbuildx ${words.join(" ")}\n\n`,
+  );
 }
 
 function quoted(flag: string): string {

@@ -21,6 +21,18 @@ export const bakeFlags = {
       "Steps that run at once (default: $KILN_JOBS, else four for each processor and more while they wait, or one for each target)",
   },
   list: { type: "string", value: "what", usage: "List targets or variables" },
+  "list-targets": {
+    type: "bool",
+    usage: "List available targets",
+    hidden: true,
+    deprecated: "use --list=targets",
+  },
+  "list-variables": {
+    type: "bool",
+    usage: "List defined variables",
+    hidden: true,
+    deprecated: "use --list=variables",
+  },
   load: {
     type: "bool",
     usage: 'Shorthand for "--set=*.output=type=docker". Conditional.',

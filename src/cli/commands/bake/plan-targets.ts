@@ -50,7 +50,7 @@ function planTarget(
   const inline = fields["dockerfile-inline"];
   const stdin = inline === undefined ? undefined : writeDockerfile(inline, owned);
   const { flags, context } = targetFlags(fields, stdin ? "-" : undefined);
-  const plan = planBuild(flags, context, { ...options, stdin });
+  const plan = planBuild(flags, context, { ...options, stdin, linked: true });
   const made = stdin?.directory ?? "";
   const own = [...plan.directories].filter(([, path]) => made === "" || !path.startsWith(made));
   return { plan, own: new Map(own) };
@@ -77,13 +77,13 @@ export function inTarget<T>(name: string, work: () => T): T {
   }
 }
 
-/** The error under the name of its target. */
-export function ofTarget(name: string, error: unknown): unknown {
+/** The error under the name of its target; `several` are built, so that it matters whose it is. */
+export function ofTarget(name: string, error: unknown, several = false): unknown {
   if (!isKilnError(error)) return error;
   const named = (one: KilnError): KilnError =>
     new KilnError(one.code, `target ${name}: ${one.message}`, {
       cause: one.cause,
-      details: one.details,
+      details: { ...one.details, ...(several ? { target: name } : {}) },
       others: one.others.map(named),
       ...(one.hint === undefined ? {} : { hint: one.hint }),
       ...(one.at === undefined ? {} : { at: one.at }),

@@ -35,7 +35,7 @@ export async function runTargets(
 ): Promise<ReadonlyMap<string, FinishedBuild>> {
   const wanted = [...planned.values()].filter(({ target }) => !target.linked);
   const localsId = createBuildRef();
-  const joined = new JoinedEvents(wanted.length > 1);
+  const joined = new JoinedEvents(planned.size > 1);
   const finished = new Map<string, FinishedBuild>();
   const shown = showProgress(joined.events, opened.display);
   const runOne = async (one: PlannedTarget, call: Call) => {
@@ -43,7 +43,7 @@ export async function runTargets(
     try {
       finished.set(name, await build(one, call));
     } catch (error) {
-      throw ofTarget(name, placed(error, one.plan));
+      throw ofTarget(name, placed(error, one.plan), wanted.length > 1);
     }
   };
   const build = async (one: PlannedTarget, call: Call): Promise<FinishedBuild> => {
@@ -68,7 +68,11 @@ export async function runTargets(
   const outcome = runAll(wanted, runOne, world.call).finally(() => joined.end());
   const [, ran] = await Promise.allSettled([shown, outcome]);
   const isCall = wanted.some(({ plan }) => plan.call !== undefined);
-  sayAfterwards(opened, { failed: ran.status === "rejected", warn: !isCall, later }, world);
+  sayAfterwards(
+    opened,
+    { failed: ran.status === "rejected", warn: !isCall, later: aboutTargets(later, wanted) },
+    world,
+  );
   if (ran.status === "rejected") throw ran.reason;
   await shown;
   return new Map(
@@ -77,6 +81,18 @@ export async function runTargets(
       return one ? [[name, one] as const] : [];
     }),
   );
+}
+
+/** What is said of each build once for all of them, with the names of the targets that it is about. */
+function aboutTargets(
+  later: readonly string[],
+  wanted: readonly PlannedTarget[],
+): readonly string[] {
+  const names = wanted.filter(({ plan }) => plan.undirected).map(({ target }) => target.name);
+  const [only] = names;
+  if (names.length === 1 && only === "default") return later;
+  const whose = `No output specified for ${names.join(", ")} target(s) with`;
+  return [...new Set(later)].map((text) => text.replace(/^No output specified with/, whose));
 }
 
 /** With what linked targets need of this side: their secrets, agents and permissions. */

@@ -13,7 +13,7 @@ import {
 } from "../../../formats/bake/index.ts";
 import { formatPlatform, hostPlatform } from "../../../formats/oci/index.ts";
 import { type Flags, parseFlags, parseKeyValues } from "../../flags/index.ts";
-import { callAnswer } from "../build/call.ts";
+import { type OpenDisplay, openDisplay, type ProgressMode } from "../../progress/index.ts";
 import { wantedJobs, wantedProgress } from "../build/choices.ts";
 import { type BuildFlags, buildFlags } from "../build/flags.ts";
 import { buildMetadata, type FinishedBuild } from "../build/result.ts";
@@ -21,11 +21,13 @@ import { openBuildDisplay } from "../build/run-plan.ts";
 import { isRemote, outputFile } from "../build/sources.ts";
 import { openBuilder } from "../builders/builder.ts";
 import { openClientConfig } from "../builders/client-config.ts";
-import { type RunWorld, sayWarning } from "../command.ts";
+import { type RunWorld, sayWarning, standsInForBuildx } from "../command.ts";
 import { checkAllowed } from "./allowed.ts";
+import { sayAnswers } from "./answers.ts";
+import { type ToldFile, tellDefinitions } from "./definitions-step.ts";
 import { type BakeFile, namedFiles, readBeside, readLocalFiles } from "./find-files.ts";
 import type { BakeFlags } from "./flags.ts";
-import { listText, parseList } from "./list.ts";
+import { type ListSpec, listText, parseList } from "./list.ts";
 import { planTargets } from "./plan-targets.ts";
 import { type RemoteParts, readRemoteFiles, remoteFields } from "./remote.ts";
 import { runTargets } from "./run-targets.ts";
@@ -48,12 +50,14 @@ export async function runBake(
   const open = async (targets: number) =>
     stack.use(await openBuilder({ sayLater, ...world }, { jobs: jobs(targets) }));
   const early = address === undefined ? undefined : await open(0);
+  const list = wantedList(flags);
+  const onlyShown = values.print || list !== undefined;
+  const told = early ? undefined : await openDefinitions(progress, onlyShown, world);
   const wanted = namedFiles(values.file, world.env);
   const files = early
     ? await readAround(address ?? "", wanted, { builder: early, config, progress }, world)
-    : await readLocalFiles(wanted, world.cwd, world);
+    : await readTold(wanted, told, world);
   const definition = await readBakeFiles(files, readOptions(flags, commandContext, world));
-  const list = parseList(values.list);
   if (list) {
     world.stdout.write(listText(definition, list));
     return 0;
@@ -76,11 +80,48 @@ export async function runBake(
   await checkAllowed(planned, values.allow, world);
   const metadataFile = outputFile("--metadata-file", values["metadata-file"], world.cwd);
   const builder = early ?? (await open(planned.size));
-  const opened = await openBuildDisplay(progress, world);
+  const opened = told ?? (await openBuildDisplay(progress, world));
   const finished = await runTargets({ planned, builder, opened, config, later }, world);
   if (metadataFile !== undefined)
     writeFileAtomic(metadataFile, await metadataJson(finished, world), 0o644);
-  return sayAnswers(finished, world);
+  return sayAnswers(finished, bake, world);
+}
+
+/** `--list`, and its two forms of before. */
+function wantedList({ values }: Flags<BakeFlags>): ListSpec | undefined {
+  if (values["list-targets"]) return parseList("targets");
+  return parseList(values["list-variables"] ? "variables" : values.list);
+}
+
+/** buildx shows which files it reads as its first step; where nothing is built it stands alone, under no builder's name. */
+async function openDefinitions(
+  progress: ProgressMode,
+  alone: boolean,
+  world: RunWorld,
+): Promise<(OpenDisplay & { readonly alone: boolean }) | undefined> {
+  if (!standsInForBuildx(world)) return undefined;
+  const opened = alone
+    ? await openDisplay(progress, world.stderr, world)
+    : await openBuildDisplay(progress, world);
+  return { ...opened, alone };
+}
+
+async function readTold(
+  names: readonly string[],
+  told: Awaited<ReturnType<typeof openDefinitions>>,
+  world: RunWorld,
+): Promise<readonly BakeFile[]> {
+  let shown: readonly ToldFile[] = names.map((name) => ({ name }));
+  let failed = true;
+  try {
+    const files = await readLocalFiles(names, world.cwd, world);
+    shown = files.map(({ name, text }) => ({ name, size: new TextEncoder().encode(text).length }));
+    failed = false;
+    return files;
+  } finally {
+    if (told && shown.length > 0) tellDefinitions(told.display, shown, world.now());
+    if (told && (failed || told.alone)) told.display.end();
+  }
 }
 
 /** Most steps at once that many targets alone bring about. */
@@ -215,18 +256,4 @@ async function metadataJson(
     }
   }
   return JSON.stringify(all, undefined, 2);
-}
-
-/** Answers of `--call`, one after another under the names of their targets; 1 where a check found something. */
-function sayAnswers(finished: ReadonlyMap<string, FinishedBuild>, world: RunWorld): number {
-  let exitCode = 0;
-  const asked = [...finished].filter(([, { plan }]) => plan.call !== undefined);
-  for (const [name, { plan, result }] of asked) {
-    if (!plan.call) continue;
-    const answer = callAnswer(plan.call, result.exporterResponse);
-    if (asked.length > 1 && plan.call.format !== "json") world.stdout.write(`${name}:\n`);
-    world.stdout.write(answer.text);
-    exitCode = Math.max(exitCode, answer.exitCode);
-  }
-  return exitCode;
 }

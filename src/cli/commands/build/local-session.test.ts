@@ -52,7 +52,7 @@ it("a secret in a pipe is read once, for all steps that want it", async () => {
   const pipe = join(directory, "pipe");
   execFileSync("mkfifo", [pipe]);
   const writer = spawn("sh", ["-c", 'printf hush >"$0"', pipe]);
-  const secrets = checkSecrets([{ id: "s", src: "pipe" }], directory);
+  const secrets = checkSecrets([{ id: "s", src: "pipe" }], { cwd: directory, env: {} });
   const { secret } = sessionTo(".", secrets);
   for (let step = 0; step < 2; step++)
     expect(new TextDecoder().decode(await secret("s", uncancelled))).toBe("hush");
@@ -61,7 +61,7 @@ it("a secret in a pipe is read once, for all steps that want it", async () => {
 });
 
 it.each([".", "none"])("a secret in %s is refused", (src) => {
-  expect(() => checkSecrets([{ id: "s", src }], directory)).toThrowError(
+  expect(() => checkSecrets([{ id: "s", src }], { cwd: directory, env: {} })).toThrowError(
     expect.objectContaining({ code: "FLAG_INVALID" }),
   );
 });

@@ -44,6 +44,7 @@ export function throwAll(errors: readonly KilnError[]): void {
   if (!first) return;
   throw new KilnError(first.code, first.message, {
     others,
+    details: first.details,
     ...(first.hint === undefined ? {} : { hint: first.hint }),
   });
 }

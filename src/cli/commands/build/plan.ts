@@ -16,6 +16,8 @@ import {
   type SecretSpec,
 } from "../../flags/index.ts";
 import type { ProgressMode } from "../../progress/index.ts";
+import { standsInForBuildx } from "../command.ts";
+import { buildxMistakes, cacheMistakes } from "../plugin/buildx-checks.ts";
 import { wantedCaches } from "./caches.ts";
 import { callAttrs } from "./call.ts";
 import {
@@ -102,6 +104,8 @@ export interface PlanOptions {
   readonly proxyNetwork?: boolean;
   /** What `-f -` or `-` found on standard input; undefined where neither asked for it. */
   readonly stdin: StdinSource | undefined;
+  /** Named contexts may be targets of the same bake. */
+  readonly linked?: boolean;
 }
 
 /** The whole plan, or all mistakes in one `KilnError`. */
@@ -124,9 +128,11 @@ export function planBuild(
   check.run(() => throwAll(outputMistakes(outputs, { ...options, tags: named, platforms })));
   const call = check.run(() => wantedCall(flags));
   const contexts = check.run(() => parseBuildContexts(values["build-context"])) ?? {};
+  const standsIn = standsInForBuildx({ env });
+  if (standsIn) check.run(() => throwAll(buildxMistakes(flags, options.linked ? {} : contexts)));
   const sources = check.run(() => findSources(context, values.file, options));
   const others = check.run(() => findNamedContexts(contexts, options.cwd));
-  const secrets = check.run(() => checkSecrets(parseSecrets(values.secret), options.cwd)) ?? [];
+  const secrets = check.run(() => checkSecrets(parseSecrets(values.secret), options)) ?? [];
   const agents = check.run(() => openAgents(parseSshSpecs(values.ssh), options)) ?? new Map();
   const resources = check.run(() => wantedResources(flags)) ?? {};
   const progress = check.run(() => wantedProgress(flags, env)) ?? "auto";
@@ -152,6 +158,10 @@ export function planBuild(
     ...prefixed("label:", labels),
   }));
   const caches = check.run(() => wantedCaches(flags, { env, cwd: options.cwd }));
+  if (standsIn && caches) {
+    check.run(() => throwAll(cacheMistakes(caches.cacheImports, "importer")));
+    check.run(() => throwAll(cacheMistakes(caches.cacheExports, "exporter")));
+  }
   check.done();
   // A question has an answer and no result to deliver.
   const delivered = call || forecast ? [] : outputs.filter(({ type }) => type !== "cacheonly");

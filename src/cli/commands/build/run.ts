@@ -72,8 +72,9 @@ export async function runBuild(
   const result = await runPlan(verification?.first ?? plan, ref, builder, opened, world, lent);
   if (verification) await buildAgain(verification, world, lent);
   if (plan.call) {
-    const { text, exitCode } = callAnswer(plan.call, result.exporterResponse);
+    const { text, failure, exitCode } = callAnswer(plan.call, result.exporterResponse);
     world.stdout.write(text);
+    world.stderr.write(failure);
     return exitCode;
   }
   if (plan.forecast) return await sayPlan(result, plan.forecast, world);

@@ -7,6 +7,7 @@ import { parseGitReference } from "../../../formats/git/index.ts";
 import { type Definition, http } from "../../../formats/llb/index.ts";
 import { hostPlatform } from "../../../formats/oci/index.ts";
 import type { SecretSpec } from "../../flags/index.ts";
+import { standsInForBuildx, type World } from "../command.ts";
 import type { StdinSource } from "./stdin.ts";
 
 /** Shared directories by name (absolute), and the frontend attributes that name them. */
@@ -172,9 +173,16 @@ function dockerfileHint(directory: string, context: string, wanted: string, file
 /** Secrets larger than this are refused, as by the reference. */
 export const maxSecretSize: number = 500 * 1024;
 
-/** Checks that secrets from files can be there; paths become absolute. */
-export function checkSecrets(secrets: readonly SecretSpec[], cwd: string): readonly SecretSpec[] {
-  return secrets.map((secret) => {
+/** Checks that secrets from files can be there; paths become absolute. buildx looks for those without a source, too. */
+export function checkSecrets(
+  secrets: readonly SecretSpec[],
+  { cwd, env }: Pick<World, "cwd" | "env">,
+): readonly SecretSpec[] {
+  return secrets.map((given) => {
+    const { id, src, env: variable } = given;
+    const nowhere = src === undefined && variable === undefined && env[id] === undefined;
+    const secret =
+      nowhere && id !== "" && standsInForBuildx({ env }) ? { ...given, src: id } : given;
     if (secret.id === "") {
       throw new KilnError("FLAG_INVALID", "a secret needs an id", {
         hint: "Write --secret id=NAME,src=FILE.",
@@ -205,6 +213,8 @@ export function checkSecrets(secrets: readonly SecretSpec[], cwd: string): reado
 export function outputFile(flag: string, path: string, cwd: string): string | undefined {
   if (path === "") return undefined;
   const file = resolve(cwd, path);
+  if (isDirectory(file))
+    throw new KilnError("FLAG_INVALID", `the file of ${flag} ${path} is a directory`);
   if (existsSync(dirname(file))) return file;
   throw new KilnError("FLAG_INVALID", `the directory of ${flag} ${path} does not exist`);
 }

@@ -113,7 +113,7 @@ function lend(values: BuildValues, outputs: readonly WantedOutput[], world: RunW
     directories: readDirectories(values.local, "local", cwd),
     layouts: readDirectories(values["oci-layout"], "oci-layout", cwd),
     uploads: new Map(),
-    secrets: checkSecrets(parseSecrets(values.secret), cwd),
+    secrets: checkSecrets(parseSecrets(values.secret), { cwd, env: {} }),
     agents: lendAgents(values.ssh, world),
     receivers: outputs.map(({ receiver }) => receiver),
     env,

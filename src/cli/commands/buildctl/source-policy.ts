@@ -12,6 +12,8 @@ export function readSourcePolicy(path: string): policy.Policy {
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "EISDIR") throw invalid(path, "there is no such file");
     throw fromNodeError(error, "reading --source-policy-file");
   }
   if (text.length > maxPolicySize) throw invalid(path, "it is too large");

@@ -70,6 +70,13 @@ export async function builderHeading(world: RunWorld): Promise<string | undefine
   return `building with ${JSON.stringify(name)} instance using ${driver} driver`;
 }
 
+/** Whether builds run in a docker engine, which keeps their images. Throws `BUILDER_NOT_FOUND`. */
+export async function buildsInDocker(world: RunWorld): Promise<boolean> {
+  if (world.openBuilder || !mayBeChosen(world)) return false;
+  const { chosenBuilder } = await import("./chosen-builder.ts");
+  return (await chosenBuilder(world)).driver === "docker";
+}
+
 /** False when nothing can have chosen another builder than the embedded one: no file has to be read then. */
 function mayBeChosen({ env, globals }: RunWorld): boolean {
   const named = globals.builder || env["BUILDX_BUILDER"];

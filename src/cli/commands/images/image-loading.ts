@@ -6,6 +6,7 @@ import type { ExportRequest } from "../../../api/index.ts";
 import { type Bytes, type Call, isRecord, KilnError } from "../../../base/index.ts";
 import type { DockerEngine } from "../../../remote/docker/index.ts";
 import type { BuildPlan } from "../build/plan.ts";
+import { buildsInDocker } from "../builders/builder.ts";
 import type { RunWorld } from "../command.ts";
 
 /** Takes an image's archive into an engine. */
@@ -25,10 +26,17 @@ export interface LoadingPlan {
 export async function prepareLoads(plan: BuildPlan, world: RunWorld): Promise<LoadingPlan> {
   const loaders = new Map<number, ImageLoader>();
   const exporters: ExportRequest[] = [];
+  const receivers = [...plan.receivers];
   for (const [index, request] of plan.exporters.entries()) {
-    const receiver = plan.receivers[index];
+    const receiver = receivers[index];
     if (receiver?.load === undefined) {
       exporters.push(request);
+      continue;
+    }
+    // Docker's own builder has the image when it has built it.
+    if (receiver.load.context === undefined && (await buildsInDocker(world))) {
+      exporters.push({ ...request, type: "image" });
+      receivers[index] = undefined;
       continue;
     }
     const engine = await openEngine(receiver.load.context, world);
@@ -46,7 +54,7 @@ export async function prepareLoads(plan: BuildPlan, world: RunWorld): Promise<Lo
     exporters.push(containerd ? { ...request, type: "oci" } : request);
     loaders.set(index, (tar, call) => loadImage(engine, tar, call));
   }
-  return { plan: { ...plan, exporters }, loaders };
+  return { plan: { ...plan, exporters, receivers }, loaders };
 }
 
 async function openEngine(context: string | undefined, { env }: RunWorld): Promise<DockerEngine> {

@@ -44,6 +44,36 @@ it.each([
   expect(buildxFailure(error, { command, byDocker: true })).toEqual({ text, exitCode: 1 });
 });
 
+it("mistakes of flags that buildx meets while it builds say so", () => {
+  const early = new KilnError(
+    "FLAG_INVALID",
+    'invalid value "type=" for --output: type is required',
+  );
+  const late = new KilnError("FLAG_INVALID", "a directory is needed for a local output");
+  const text = (error: KilnError) =>
+    buildxFailure(error, { command: "build", byDocker: true })?.text;
+  expect(text(early)).toBe("ERROR: type is required for output\n");
+  expect(text(late)).toBe("ERROR: failed to build: dest is required for local exporter\n");
+});
+
+it("of several targets, the failed one is named", () => {
+  const error = new KilnError("PROCESS_FAILED", "target one: no", {
+    details: { said: "failed to solve: no", target: "one" },
+  });
+  expect(buildxFailure(error, { command: "bake", byDocker: true })?.text).toBe(
+    "ERROR: target one: failed to solve: no\n",
+  );
+});
+
+it("mistakes of bake files have HCL's places", () => {
+  const at = { file: "b.hcl", line: 1, column: 3, endLine: 2, endColumn: 4, text: "a\nb\n" };
+  const other = new KilnError("BAKE_INVALID", "y");
+  const error = new KilnError("BAKE_INVALID", "x", { at, others: [other] });
+  expect(buildxFailure(error, { command: "bake", byDocker: true })?.text).toMatch(
+    /\nERROR: b\.hcl:1,3-2,4: x, and 1 other diagnostic\(s\)\n$/,
+  );
+});
+
 it("a build that was given up says so, with exit code 130", () => {
   const error = abortReason("interrupted");
   expect(buildxFailure(error, { command: "build", byDocker: true })).toEqual({

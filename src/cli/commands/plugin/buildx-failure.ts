@@ -1,5 +1,10 @@
 // Failures in the words and exit codes of docker buildx, for scripts that call Kiln by its name.
-import { isAbortError, isKilnError, type KilnError } from "../../../base/index.ts";
+import {
+  isAbortError,
+  isKilnError,
+  type KilnError,
+  type SourcePlace,
+} from "../../../base/index.ts";
 import { StatusError } from "../../../remote/grpc/index.ts";
 import { readSources, sourceText } from "../buildctl/source-excerpt.ts";
 import { buildxHint, buildxWords, countWords, usageText } from "./buildx-words.ts";
@@ -37,16 +42,38 @@ export function buildxFailure(
   const counted = countWords(error, byDocker);
   if (counted !== undefined)
     return { text: `ERROR: ${counted}\n${usageText(error, byDocker)}`, exitCode: 1 };
+  if (error.code === "BAKE_INVALID" && error.at)
+    return { text: definitionText(error, byDocker), exitCode: 1 };
   const texts = [error, ...error.others].map((one) => {
     const status = one.cause instanceof StatusError ? one.cause : undefined;
-    const asked = one.code === "FLAG_INVALID" ? "" : building;
-    const solved = solving && (status || one.at) ? "failed to solve: " : "";
-    const { said: wire } = one.details;
-    const message = status?.message ?? (typeof wire === "string" ? wire : buildxWords(one));
+    const { said: wire, target } = one.details;
+    const words = buildxWords(one);
+    const early = earlyCodes.has(one.code) && !words.late;
+    const solved = solving && (status || one.at || wire) ? "failed to solve: " : "";
+    const message = status?.message ?? (typeof wire === "string" ? wire : words.text);
     const said = solved === "" ? message : message.replace(/^failed to solve: /, "");
-    return `${excerpt(one, status)}ERROR: ${asked}${solved}${said}\n${hintText(one, byDocker)}`;
+    const whose = target === undefined ? "" : `target ${target}: `;
+    const asked = early ? "" : building;
+    return `${excerpt(one, status)}ERROR: ${whose}${asked}${solved}${said}\n${hintText(one, byDocker)}`;
   });
   return { text: texts.join(""), exitCode: 1 };
+}
+
+/** Of failures that buildx meets before it begins to build. */
+const earlyCodes: ReadonlySet<string> = new Set(["BUILDER_NOT_FOUND", "FLAG_INVALID"]);
+
+/** A mistake in a bake file as HCL's own diagnostics: the first one in words, the others as a number. */
+function definitionText(error: KilnError, byDocker: boolean): string {
+  const { at, message, others } = error;
+  const more = others.length === 0 ? "" : `, and ${others.length} other diagnostic(s)`;
+  const place = at ? `${at.file}:${rangeText(at)}: ` : "";
+  return `${excerpt(error, undefined)}ERROR: ${place}${message}${more}\n${hintText(error, byDocker)}`;
+}
+
+/** `LINE,COLUMN-COLUMN`, or `LINE,COLUMN-LINE,COLUMN` over several lines. */
+function rangeText({ line, column = 1, endLine = line, endColumn = column }: SourcePlace): string {
+  const end = endLine === line ? `${endColumn}` : `${endLine},${endColumn}`;
+  return `${line},${column}-${end}`;
 }
 
 function excerpt({ at }: KilnError, status: StatusError | undefined): string {

@@ -12,9 +12,19 @@ it.each([
   ["FLAG_INVALID", "unknown command: kiln history nope", 'unknown command: "nope"'],
   ["FLAG_INVALID", 'invalid value "x" for --add-host: expected host:ip', "invalid host x"],
   ["UNSUPPORTED", 'there is no cache type "x"', 'unknown cache exporter: "x"'],
+  [
+    "FLAG_INVALID",
+    'target a: invalid value "x" for --ulimit: expected name=soft[:hard]',
+    'invalid argument "x" for "--ulimit" flag: invalid ulimit argument: x',
+  ],
+  [
+    "FLAG_INVALID",
+    'invalid value "id=x,nope=1" for --secret: unexpected key "nope"',
+    "unexpected key 'nope' in 'nope=1'",
+  ],
   ["FLAG_INVALID", "something else", "something else"],
 ] as const)("%s: %s", (code, ours, theirs) => {
-  expect(buildxWords(new KilnError(code, ours))).toBe(theirs);
+  expect(buildxWords(new KilnError(code, ours)).text).toBe(theirs);
 });
 
 it("hints name the commands as they were called", () => {
