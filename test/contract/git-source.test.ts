@@ -71,6 +71,9 @@ describeWith(["root"], "the git source", () => {
       files: { "a.txt": "one" },
       pin: expect.stringContaining(first),
     });
+    const tag = runGit(repository, "rev-parse", "v1").trim();
+    for (const checksum of [first, tag])
+      expect((await fetched("refs#v1", { "git.checksum": checksum })).pin).toContain(first);
     expect((await fetched("refs#main")).pin).toContain(second);
     expect((await fetched(`refs#${second}`)).files).toEqual({ "a.txt": "two" });
     expect((await fetched("refs#main")).cacheKey).toBe((await fetched(`refs#${second}`)).cacheKey);
@@ -89,11 +92,17 @@ describeWith(["root"], "the git source", () => {
     await expect(fetched("subdir#main:nowhere")).rejects.toThrow(/no directory "nowhere"/);
   });
 
-  it("keeps .git only when asked to", async () => {
-    commitFiles(server.repository("kept"), { "a.txt": "a" }, "first");
+  it("keeps .git only when asked to, with the name that was asked for", async () => {
+    const repository = server.repository("kept");
+    const commit = commitFiles(repository, { "a.txt": "a" }, "first");
+    runGit(repository, "tag", "v1");
+    const tagged = await fetched("kept#v1", { "git.keepgitdir": "true" });
+    expect(tagged.files[".git/refs/tags/v1"]).toBe(`${commit}\n`);
     expect(Object.keys((await fetched("kept")).files)).toEqual(["a.txt"]);
     const kept = await fetched("kept#main", { "git.keepgitdir": "true" });
     expect(Object.keys(kept.files)).toContain(".git/HEAD");
+    expect(kept.files[".git/refs/heads/main"]).toBe(`${commit}\n`);
+    expect(kept.cacheKey).not.toBe(tagged.cacheKey);
     expect(kept.files[".git/config"]).toContain(`127.0.0.1:${port}/kept`);
     expect(JSON.stringify(kept.files)).not.toContain(directory);
   });

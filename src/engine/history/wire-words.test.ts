@@ -118,6 +118,43 @@ it.each<[ErrorCode, string, KilnErrorOptions, string]>([
     "dockerfile parse error on line 3: unknown instruction: X",
   ],
   ["DOCKERFILE_INVALID", "target stage x", { at }, "target stage x"],
+  [
+    "HTTP_FAILED",
+    "downloading http://a/b: the server answered 404 Not Found",
+    {},
+    "failed to load cache key: invalid response status 404",
+  ],
+  ["CHECKSUM_MISMATCH", "http://a/b has checksum x:1, not x:2", {}, "digest mismatch x:1: x:2"],
+  [
+    "GIT_FAILED",
+    'http://a has no branch or tag "x"',
+    {},
+    'failed to load cache key: repository does not contain ref x, output: ""',
+  ],
+  [
+    "GIT_FAILED",
+    "http://a: main is commit 12, not 34 as the checksum demands",
+    {},
+    "expected checksum to match 34, got 12",
+  ],
+  [
+    "BLOB_CORRUPT",
+    "a is x:1, not x:2 as was demanded",
+    {},
+    "failed to load cache key: image digest x:1 for a does not match expected checksum x:2",
+  ],
+  [
+    "PLATFORM_NOT_OFFERED",
+    "a is not offered for linux/b, only for linux/c",
+    {},
+    "failed to resolve source metadata for a: no match for platform in manifest: not found",
+  ],
+  [
+    "UNSUPPORTED",
+    "no source for foo://bar",
+    {},
+    "failed to load cache key: unknown scheme foo: not found",
+  ],
 ])("%s: %s", (code, ours, options, theirs) => {
   const { code: number, message, details } = wireError(new KilnError(code, ours, options));
   // Clients print the names of other codes before the message.

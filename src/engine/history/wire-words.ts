@@ -1,7 +1,8 @@
 // How BuildKit says what Kiln says in its own words: clients, and scripts around them, look for BuildKit's.
 import type { KilnError } from "../../base/index.ts";
+import { sourceWordings } from "./source-words.ts";
 
-interface Wording {
+export interface Wording {
   readonly code: KilnError["code"];
   readonly ours: RegExp;
   readonly theirs: (
@@ -105,6 +106,7 @@ const wordings: readonly Wording[] = [
     ours: /^no SSH agent "(?:default|(.*))" was offered to this build$/,
     theirs: ([, id = ""]) => `no SSH key "${id}" forwarded from the client`,
   },
+  ...sourceWordings,
   {
     code: "DOCKERFILE_INVALID",
     ours: /^build checks failed, and this file asks for that to be an error: (.*)$/,

@@ -11,7 +11,8 @@ export interface CheckOut {
   readonly repository: string;
   readonly remote: string;
   readonly commit: string;
-  readonly ref: string;
+  /** The full name of what was asked for, or the commit. */
+  readonly fetch: string;
   readonly subdir: string;
   readonly keepGitDir: boolean;
   readonly submodules: boolean;
@@ -69,16 +70,12 @@ export async function checkOut(wanted: CheckOut, call: Call): Promise<void> {
 type Git = (args: readonly string[]) => Promise<string>;
 
 /** What stays in .git is what a clone of this one commit would have. */
-async function tidyGitDir({ remote, ref }: CheckOut, inside: Git): Promise<void> {
+async function tidyGitDir({ remote, fetch }: CheckOut, inside: Git): Promise<void> {
   const remotes = await inside(["remote"]);
   if (!remotes.split("\n").includes("origin")) await inside(["remote", "add", "origin", remote]);
-  if (/^(refs\/heads\/)?[A-Za-z0-9._/-]+$/.test(ref) && !/^[0-9a-f]{40}/.test(ref)) {
-    await inside([
-      "update-ref",
-      `refs/remotes/origin/${ref.replace(/^refs\/heads\//, "")}`,
-      "HEAD",
-    ]);
-  }
+  const [, kind, name] = /^refs\/(heads|tags)\/(.+)$/.exec(fetch) ?? [];
+  if (kind !== undefined) await inside(["update-ref", fetch, "HEAD"]);
+  if (kind === "heads") await inside(["update-ref", `refs/remotes/origin/${name}`, "HEAD"]);
 }
 
 /** Submodules have a .git of their own, a file that would name paths of this machine. */

@@ -60,7 +60,9 @@ export function createGitSource(options: GitSourceOptions): Source {
         await checkGitSignature(signature, { remote, repository, ...resolved }, call);
       }
       return {
-        cacheKey: digestOf(JSON.stringify(["kiln.git.v1", resolved.commit, shapeOf(request)])),
+        cacheKey: digestOf(
+          JSON.stringify(["kiln.git.v1", resolved.commit, shapeOf(request, resolved)]),
+        ),
         pin: `${request.remote}#${resolved.commit}`,
         meta: {
           git: {
@@ -99,9 +101,12 @@ async function commitTime(repository: string, commit: string, call: Call): Promi
 }
 
 /** All that makes one commit give different files. */
-function shapeOf({ subdir, keepGitDir, submodules, mtime, remote }: GitRequest) {
-  // The remote is seen in the files only where the .git directory is kept.
-  return [subdir, submodules, mtime, keepGitDir ? remote : false];
+function shapeOf(
+  { subdir, keepGitDir, submodules, mtime, remote }: GitRequest,
+  { fetch }: Resolved,
+) {
+  // The remote and the ref are seen in the files only where the .git directory is kept.
+  return [subdir, submodules, mtime, ...(keepGitDir ? [remote, fetch] : [false])];
 }
 
 const isCommit = (ref: string) => /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(ref);
@@ -133,8 +138,9 @@ async function resolveRef(request: GitRequest, session: Session, call: Call): Pr
   throw new KilnError("GIT_FAILED", `${remote} has no branch or tag ${JSON.stringify(wanted)}`);
 }
 
-function checkCommit(request: GitRequest, { commit }: Resolved): void {
-  if (commit.startsWith(request.checksum)) return;
+/** The checksum may be an annotated tag's own. */
+function checkCommit(request: GitRequest, { commit, object }: Resolved): void {
+  if ([commit, object].some((one) => one.startsWith(request.checksum))) return;
   throw new KilnError(
     "GIT_FAILED",
     `${request.remote}: ${request.ref || "HEAD"} is commit ${commit}, not ${request.checksum} as the checksum demands`,
@@ -225,7 +231,7 @@ async function snapshotOf(
   await using active = await snapshotter.active(undefined, uncancelled);
   const mounts = await active.mounts(call);
   await withMounted(mounts, call, (target) =>
-    checkOut({ ...wanted.request, ...wanted, commit: wanted.resolved.commit, target }, call),
+    checkOut({ ...wanted.request, ...wanted, ...wanted.resolved, target }, call),
   );
   return await active.commit(call);
 }
