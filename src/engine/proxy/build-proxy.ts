@@ -40,7 +40,7 @@ export function createBuildProxy({ judge, now }: BuildProxyParts): BuildProxy {
       return {
         authority: signer.pem,
         serve: (listener, egress) =>
-          serveStep(listener, egress, {
+          serveStep({ fd: listener }, egress, {
             authority: signer,
             capture,
             judge: (source, call: Call) => judge(source, call),

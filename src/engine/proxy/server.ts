@@ -28,8 +28,15 @@ export interface ServerParts extends Omit<ForwardParts, "connections"> {
   readonly authority: ProxyAuthority;
 }
 
-/** Serves the listening socket with that descriptor, which becomes its own. Disposing cuts what is open and waits for it. */
-export function serveStep(listener: number, egress: Egress, parts: ServerParts): AsyncDisposable {
+/** A descriptor of a socket that listens already, or where to. */
+export type ListensAt = { readonly fd: number } | { readonly host: string; readonly port: number };
+
+export interface StepServer extends AsyncDisposable {
+  readonly server: Server;
+}
+
+/** Serves a socket that listens, which becomes its own. Disposing cuts what is open and waits for it. */
+export function serveStep(at: ListensAt, egress: Egress, parts: ServerParts): StepServer {
   const connections = new Connections(undefined, { open: openUpstream(egress), system: true });
   const tunnels = new WeakMap<Duplex, Tunnel>();
   const over = new AbortController();
@@ -69,8 +76,9 @@ export function serveStep(listener: number, egress: Egress, parts: ServerParts):
   });
   // What is no HTTP is answered by Node; what breaks off needs no answer.
   server.on("error", () => {});
-  server.listen({ fd: listener });
+  server.listen(at);
   return {
+    server,
     async [Symbol.asyncDispose]() {
       over.abort(abortReason("the step has ended"));
       const closed = new Promise((resolve) => server.close(resolve));
