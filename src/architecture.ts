@@ -74,6 +74,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     "formats/openpgp",
     "formats/ssh",
     "formats/patterns",
+    "formats/proto",
     "api",
     "storage/*",
   ],

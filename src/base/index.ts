@@ -10,6 +10,7 @@ export * from "./errors.ts";
 export * from "./event-queue.ts";
 export * from "./file-name.ts";
 export * from "./foreign-pattern.ts";
+export * from "./go-file-mode.ts";
 export * from "./go-quote.ts";
 export * from "./go-values.ts";
 export * from "./json.ts";

@@ -9,6 +9,7 @@ export * as policy from "./sourcepolicy/pb/policy.ts";
 export * as policysession from "./sourcepolicy/policysession/policysession.ts";
 export * as apicaps from "./apicaps/pb/caps.ts";
 export * as content from "./containerd/services/content/v1/content.ts";
+export * as fsutilStat from "./fsutil/types/stat.ts";
 export * as fsutil from "./fsutil/types/wire.ts";
 export * as auth from "./session/auth/auth.ts";
 export * as exporter from "./session/exporter/exporter.ts";

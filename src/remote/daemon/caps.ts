@@ -81,6 +81,7 @@ const llb = [
   "source.local.excludepatterns",
   "source.local.followpaths",
   "source.local.includepatterns",
+  "source.local.metadatatransfer",
   "source.local.sessionid",
   "source.local.sharedkeyhint",
   "source.local.unique",

@@ -5,7 +5,6 @@ import { uncancelled } from "../../base/index.ts";
 import { image } from "../../formats/llb/index.ts";
 import { gateway } from "../../formats/proto/index.ts";
 import { DrivenBuild } from "./driven-build.ts";
-import { goMode } from "./file-stat.ts";
 
 const platform = { os: "linux", architecture: "arm64" };
 const definition = image("docker.io/library/busybox:latest").marshal({
@@ -114,13 +113,4 @@ describe("a driven build", () => {
     for (let count = 0; count < 10_000; count++) build.hold(definition);
     expect(() => build.hold(definition)).toThrow("more than 10000 results");
   });
-});
-
-it("says of files what they are, as Go does", () => {
-  expect(goMode(0o100644)).toBe(0o644);
-  expect(goMode(0o040755)).toBe(2 ** 31 + 0o755);
-  expect(goMode(0o120777)).toBe(2 ** 27 + 0o777);
-  expect(goMode(0o104755)).toBe(2 ** 23 + 0o755);
-  expect(goMode(0o041777)).toBe(2 ** 31 + 2 ** 20 + 0o777);
-  expect(goMode(0o020666)).toBe(2 ** 26 + 2 ** 21 + 0o666);
 });

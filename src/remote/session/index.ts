@@ -1,5 +1,4 @@
 // Sessions over gRPC, both ends: what the asking side lends, served there and used here.
-export { unixMode } from "./fsutil/file-mode.ts";
 export {
   type ReadResult,
   type ResultPart,

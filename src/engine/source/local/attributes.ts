@@ -14,7 +14,8 @@ export function parseLocalFilter(attrs: Attrs): FileFilter {
   };
 }
 
-function parseList(attrs: Attrs, name: string): readonly string[] | undefined {
+/** A list of strings in JSON; undefined for none. Throws `DEFINITION_INVALID`. */
+export function parseList(attrs: Attrs, name: string): readonly string[] | undefined {
   const text = attrs[name];
   if (text === undefined || text === "") return undefined;
   let value: unknown;

@@ -17,6 +17,7 @@ import { contextChanged, hostFile, hostTreeDigest } from "../host-tree.ts";
 import type { ResolvedSource, Source } from "../source.ts";
 import { parseLocalFilter } from "./attributes.ts";
 import { hashFiles } from "./hash-files.ts";
+import { parseMetadataTransfer } from "./metadata-only.ts";
 import { createTreeSnapshot } from "./snapshot.ts";
 import { transferFiles, transferKey } from "./transfer.ts";
 
@@ -37,7 +38,8 @@ export function createLocalSource(options: LocalSourceOptions): Source {
     async resolve(id, session, call) {
       const filter = parseLocalFilter(id.attrs);
       const directory = session.directory(id.rest);
-      if (directory === undefined) {
+      // A list alone is made of what comes, wherever it comes from.
+      if (directory === undefined || parseMetadataTransfer(id.attrs)) {
         const shared = { name: id.rest, filter, session, attrs: id.attrs };
         return remoteSource(options, users, shared, call);
       }
@@ -128,6 +130,7 @@ async function remoteSource(
   call: StepCall,
 ): Promise<ResolvedSource> {
   const key = transferKey(session, name, attrs);
+  const exceptions = parseMetadataTransfer(attrs);
   options.onUse?.(key, `files received of ${name}`);
   const leases = new LeaseTable(join(options.directory, ".leases"));
   const transfer = (transferring: StepCall) =>
@@ -139,6 +142,7 @@ async function remoteSource(
         key,
         directory: options.directory,
         everything: attrs["local.differ"] === "none",
+        ...(exceptions ? { exceptions } : {}),
         alone: () => (users.get(key) ?? 0) === 0 && !leases.heldByOthers().has(key),
         now: options.now ?? Date.now,
       },

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { FileEntry, FileFilter, Session, SharedFiles, StepCall } from "../../../api/index.ts";
 import { digestHex, digestOf, fromNodeError, KilnError } from "../../../base/index.ts";
-import { EntryOrder, fileType } from "../../../storage/directory/index.ts";
+import { comparePaths, EntryOrder, fileType } from "../../../storage/directory/index.ts";
 import {
   type HostEntry,
   type HostTree,
@@ -12,6 +12,7 @@ import {
 } from "../../../storage/snapshot/index.ts";
 import { contentHeader } from "../content-header.ts";
 import { contextChanged } from "../host-tree.ts";
+import { listName, MetadataOnly, parseMetadataTransfer } from "./metadata-only.ts";
 import {
   type Header,
   type Incoming,
@@ -31,6 +32,8 @@ export interface TransferOptions {
   readonly key: string;
   /** Files are sent again though they look unchanged (`local.differ=none`). */
   readonly everything: boolean;
+  /** Set where the list alone is wanted: patterns of what comes whole. */
+  readonly exceptions?: readonly string[];
   /** Whether nobody else uses what is kept under the key. */
   readonly alone: () => boolean;
   /** Milliseconds since 1970. */
@@ -97,6 +100,7 @@ class Transfer {
   readonly #options: TransferOptions;
   readonly #call: StepCall;
   readonly #order: EntryOrder;
+  readonly #metadata: MetadataOnly | undefined;
   readonly #entries: Mutable<HostEntry>[] = [];
   /** Regular files by path, for hard links; made when the first link comes. */
   #byPath: Map<string, Mutable<HostEntry>> | undefined;
@@ -120,12 +124,18 @@ class Transfer {
     this.#options = options;
     this.#call = call;
     this.#order = new EntryOrder(`transferring ${options.name}`);
+    this.#metadata = options.exceptions && new MetadataOnly(options.exceptions);
   }
 
   add(entry: FileEntry): void {
     if (this.#failure) throw this.#failure.error;
     const index = this.#listed++;
     this.#order.check(entry);
+    if (!this.#metadata) this.#take(index, entry);
+    else for (const one of this.#metadata.take(index, entry)) this.#take(one.index, one.entry);
+  }
+
+  #take(index: number, entry: FileEntry): void {
     const { path, mode, size, mtime, linkname } = entry;
     const type = fileType(mode);
     if (type === "socket" || type === "char" || type === "block") return;
@@ -142,6 +152,7 @@ class Transfer {
   /** Resolves when all contents are there. */
   async ended(): Promise<void> {
     await Promise.all(this.#coming);
+    if (this.#metadata) this.#keepList(this.#metadata);
     this.#say(true);
   }
 
@@ -156,6 +167,18 @@ class Transfer {
       else delete entry.xattrs;
     }
     return this.#entries;
+  }
+
+  /** As a file among the others. */
+  #keepList(metadata: MetadataOnly): void {
+    const made = { path: listName, mode: 0o100644, size: metadata.size, mtime: 0n };
+    const file = this.#received.incoming(made.size, headerOf(made));
+    this.#incoming.add(file);
+    for (const chunk of metadata.list()) file.write(chunk);
+    const digest = file.finish();
+    this.#incoming.delete(file);
+    const at = this.#entries.findIndex(({ path }) => comparePaths(path, listName) > 0);
+    this.#entries.splice(at < 0 ? this.#entries.length : at, 0, { ...made, digest });
   }
 
   abort(): void {
@@ -264,6 +287,7 @@ export function transferKey(
     name,
     attrs["local.sharedkeyhint"] ?? "",
     attrs["local.includepattern"] ?? "",
+    ...(parseMetadataTransfer(attrs) ? ["metadata"] : []),
   ];
   return `${createHash("sha256").update(JSON.stringify(parts)).digest("hex")}.files`;
 }

@@ -1,9 +1,8 @@
 // Files of results elsewhere, read by LLBBridge's methods.
 import type { FileStat, ResultRef } from "../../../api/index.ts";
-import type { Call } from "../../../base/index.ts";
+import { type Call, unixMode } from "../../../base/index.ts";
 import { type fsutil, gateway } from "../../../formats/proto/index.ts";
 import { fromStatus, StatusError } from "../../grpc/index.ts";
-import { unixMode } from "../../session/index.ts";
 import type { Gateway } from "./calls.ts";
 
 type Stat = NonNullable<fsutil.Packet["stat"]>;

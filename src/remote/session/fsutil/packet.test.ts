@@ -2,9 +2,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { FileEntry } from "../../../api/index.ts";
-import { concatBytes } from "../../../base/index.ts";
+import { concatBytes, goMode, unixMode } from "../../../base/index.ts";
 import { fsutil } from "../../../formats/proto/index.ts";
-import { goMode, unixMode } from "./file-mode.ts";
 import {
   decodePacket,
   encodeData,

@@ -1,8 +1,7 @@
 // An entry of a directory in the packet in which it travels (fsutil's Stat): one for every file.
 import type { FileEntry } from "../../../api/index.ts";
-import { KilnError } from "../../../base/index.ts";
+import { goMode, KilnError, unixMode } from "../../../base/index.ts";
 import { Reader, Writer } from "./fields.ts";
-import { goMode, unixMode } from "./file-mode.ts";
 
 /** The whole packet. */
 export function encodeStat(entry: FileEntry, writer: Writer = new Writer()): Uint8Array {
