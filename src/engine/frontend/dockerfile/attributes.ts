@@ -213,11 +213,19 @@ function parseHosts(text: string | undefined): ConvertOptions["extraHosts"] | un
 }
 
 /** `nofile=1024:2048,nproc=100` */
+const limits: ReadonlySet<string> = new Set(
+  "core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack".split(
+    " ",
+  ),
+);
+
 function parseUlimits(text: string | undefined): ConvertOptions["ulimits"] | undefined {
   if (!text) return undefined;
   return text.split(",").map((one) => {
     const match = /^([a-z]+)=(-?\d{1,15})(?::(-?\d{1,15}))?$/.exec(one);
     const [, name, soft, hard = soft] = match ?? [];
+    if (name && !limits.has(name))
+      throw new KilnError("FLAG_INVALID", `failed to parse ulimit: invalid ulimit type: ${name}`);
     if (name && soft && hard) return { name, soft: Number(soft), hard: Number(hard) };
     throw new KilnError(
       "FLAG_INVALID",

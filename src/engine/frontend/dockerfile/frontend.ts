@@ -26,7 +26,7 @@ import {
   readIgnorePatterns,
 } from "./build-files.ts";
 import { openContext } from "./context.ts";
-import { otherFrontend, warnOfSyntax } from "./syntax.ts";
+import { otherFrontend, placedAtSyntax, warnOfSyntax } from "./syntax.ts";
 
 export function createDockerfileFrontend(): Frontend {
   return {
@@ -61,7 +61,9 @@ export function createDockerfileFrontend(): Frontend {
       if (other) {
         const forwarded = { ...attrs, source: other.reference, cmdline: other.commandLine };
         const asked = { name: "gateway.v0", attrs: forwarded, inputs: bridge.inputs };
-        return await bridge.frontend(asked, call);
+        return await bridge.frontend(asked, call).catch((error: unknown) => {
+          throw placedAtSyntax(error, files, other.line);
+        });
       }
       if (request.question !== undefined) {
         const [targetPlatform] = request.platforms;
@@ -75,11 +77,14 @@ export function createDockerfileFrontend(): Frontend {
         return { platforms: [], multiPlatform: false, metadata };
       }
       if (!request.isForwarded) warnOfSyntax(files, request.syntax, bridge);
-      const warn = warnOnce(files, bridge);
+      const warner = warningsTo(bridge, files);
       const targets = request.platforms.length > 0 ? request.platforms : [undefined];
+      // Platforms find the same things in the same file: the first one speaks.
+      const voices = targets.map((target, at) => ({ target, warn: at === 0 ? warner : undefined }));
       const platforms = await runAll(
-        targets,
-        (target, converting) => convertFor(target, options, { files, reader, warn }, converting),
+        voices,
+        ({ target, warn }, converting) =>
+          convertFor(target, options, { files, reader, warn }, converting),
         call,
       );
       return { platforms, multiPlatform: request.multiPlatform, metadata: {} };
@@ -103,7 +108,7 @@ function inputsOf(
 interface Conversion {
   readonly files: BuildFiles;
   readonly reader: LocalReader;
-  readonly warn: (warning: LintWarning) => void;
+  readonly warn: ((warning: LintWarning) => void) | undefined;
 }
 
 async function convertFor(
@@ -115,9 +120,8 @@ async function convertFor(
   const converted = await convertDockerfile(
     files.dockerfile,
     { ...options, ...(target ? { targetPlatform: target } : {}) },
-    ioOver(reader, call),
+    { ...ioOver(reader, call), ...(warn ? { warn } : {}) },
   );
-  converted.warnings.forEach(warn);
   // A base of another platform (`FROM --platform=…`) decides where no platform was asked for.
   const platform = target ?? normalizePlatform(platformOfConfig(converted.image));
   return {
@@ -131,14 +135,9 @@ async function convertFor(
   };
 }
 
-/** Platforms find the same things in the same file: each is said once. */
-function warnOnce(files: BuildFiles, bridge: BuildBridge): (warning: LintWarning) => void {
+function warningsTo(bridge: BuildBridge, files: BuildFiles): (warning: LintWarning) => void {
   const text = new TextDecoder().decode(files.dockerfile);
-  const said = new Set<string>();
   return ({ rule, description, url, message, at: [first] }) => {
-    const key = `${rule} ${first?.start} ${message}`;
-    if (said.has(key)) return;
-    said.add(key);
     const place = { file: files.filename, line: first?.start ?? 1, endLine: first?.end ?? 1, text };
     bridge.warn({
       message,

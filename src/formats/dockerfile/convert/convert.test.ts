@@ -417,3 +417,16 @@ it("processes are for the platform in its usual form", async () => {
   });
   expect(vertices.map(({ platform }) => platform?.variant)).toEqual([undefined, "v7"]);
 });
+
+it("what the checks found is said also where they are what fails, once for each use", async () => {
+  const said: string[] = [];
+  const io: ConvertIo = {
+    resolveImage: () => Promise.reject(new Error("nothing is looked up")),
+    warn: ({ rule }) => void said.push(rule),
+  };
+  const text = "# check=error=true\nFROM scratch\nENV A=$NO B=$NO\nMAINTAINER me\n";
+  const options = { buildPlatforms: [amd64], newId: () => "id" };
+  const failing = convertDockerfile(new TextEncoder().encode(text), options, io);
+  await expect(failing).rejects.toThrow("build checks failed");
+  expect(said.sort()).toEqual(["MaintainerDeprecated", "UndefinedVar", "UndefinedVar"]);
+});

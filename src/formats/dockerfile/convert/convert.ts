@@ -30,8 +30,8 @@ export interface Conversion {
 }
 
 /**
- * Converts for one platform. `warnings` gets what the build checks find, also when the conversion fails. Throws
- * `DOCKERFILE_INVALID` with the place for mistakes (all that the parser finds, at once), and what `io` throws.
+ * Converts for one platform. Throws `DOCKERFILE_INVALID` with the place for mistakes (all that the parser finds, at once),
+ * and what `io` throws.
  */
 export async function convertDockerfile(
   data: Uint8Array,
@@ -39,9 +39,13 @@ export async function convertDockerfile(
   io: ConvertIo,
 ): Promise<ConvertResult & { readonly warnings: readonly LintWarning[] }> {
   const found = { linter: openLinter(data, options) };
-  const { target, scope } = await runConversion(data, options, io, found);
-  const result = finishResult(target, scope);
-  return { ...result, warnings: found.linter.warnings };
+  try {
+    const { target, scope } = await runConversion(data, options, io, found);
+    const result = finishResult(target, scope);
+    return { ...result, warnings: found.linter.warnings };
+  } finally {
+    for (const warning of found.linter.warnings) io.warn?.(warning);
+  }
 }
 
 /** Throws where the file, or the caller, wants warnings of checks to be an error. */

@@ -1,6 +1,7 @@
 // What the conversion of a Dockerfile is told, what it may ask, and what it answers.
 import type { Definition, State } from "../../llb/index.ts";
 import type { ImageConfig, Platform } from "../../oci/index.ts";
+import type { LintWarning } from "../lint/index.ts";
 
 export interface ConvertOptions {
   /** Name of the file in errors and source maps; `Dockerfile` where absent. */
@@ -78,6 +79,8 @@ export interface ConvertIo {
   ignorePatterns?(localName: string): Promise<readonly string[]>;
   /** When the files of a source were last changed, for SOURCE_DATE_EPOCH=context and the like; undefined if unknown. */
   sourceTime?(source: State, logName: string): Promise<Date | undefined>;
+  /** Told at the end what the build checks have found, also where the conversion fails. */
+  warn?(warning: LintWarning): void;
 }
 
 export interface ImageQuestion {
