@@ -252,6 +252,14 @@ describeWith(needs, "buildctl with Kiln's daemon", () => {
     expect(failed.stderr).toContain(" > [2/2] RUN echo said && exit 7:\n");
   });
 
+  it("ends as the reference does where there is no such command", async () => {
+    for (const words of [["nonsense"], ["debug", "nonsense"]]) {
+      const { status, stderr } = await buildctl(words);
+      expect(status).toBe(3);
+      expect(stderr).toMatch(/^No help topic for 'nonsense'\n/);
+    }
+  });
+
   it("asks for entitlements", async () => {
     const context = world.context({ Dockerfile: "FROM busybox\nRUN --security=insecure true\n" });
     const refused = await build(context, "--allow", "security.insecure");

@@ -59,7 +59,12 @@ export async function runCommandLine(argv: readonly string[], world: World): Pro
       continue;
     }
     const child = entry.children.find((one) => one.name === word || one.aliases?.includes(word));
-    if (!child) throw unknownCommand(word, entry, path);
+    if (!child) {
+      const failure = unknownCommand(word, entry, path);
+      if (!path.some(({ program }) => program)) throw failure;
+      world.stderr.write(`No help topic for '${word}'\n${failure.hint}\n`);
+      return noHelpTopic;
+    }
     if (values.help && child.children && !child.load) {
       world.stdout.write(helpOfGroup([...path, child], world));
       return 0;
@@ -70,6 +75,9 @@ export async function runCommandLine(argv: readonly string[], world: World): Pro
   }
   return runCommand(path, [...before, ...rest], world);
 }
+
+/** What buildctl ends with where there is no such command. */
+const noHelpTopic = 3;
 
 /** For a command that has commands below it: whether the words are its own, and none of theirs comes first. */
 function takesRest({ children = [] }: Entry, rest: readonly string[]): boolean {
