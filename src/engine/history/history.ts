@@ -1,50 +1,26 @@
 // The store of build records: one directory a build, with its record and its progress.
-import { createReadStream, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createReadStream, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type {
   Build,
-  BuildEvent,
   BuildHistory,
   BuildRecord,
   BuildRequest,
-  BuildResult,
   HistoryEvent,
 } from "../../api/index.ts";
-import { abortable, type Call, digestHex, digestOf, KilnError, log } from "../../base/index.ts";
+import { abortable, type Call, digestHex, digestOf, KilnError } from "../../base/index.ts";
 import { createRecordFilter } from "./filters.ts";
 import { readRecord, writeRecord } from "./record-file.ts";
-import { blobsOf, resultsOf, traceBlob } from "./record-files.ts";
-import { readStatusLog, StatusLog } from "./status-log.ts";
-import { wireError } from "./wire-errors.ts";
-import { WireEvents } from "./wire-events.ts";
-
-const debug = log("history");
-
-export interface HistoryOptions {
-  readonly directory: string;
-  readonly now: () => Date;
-  /** Milliseconds; older records go when there are more than `maxEntries`. */
-  readonly maxAge?: number;
-  readonly maxEntries?: number;
-  /** Bytes that are told of one step's output; the reference's 2 MiB where absent. */
-  readonly stepLogLimit?: number;
-}
-
-/** The reference's: 48 hours and 50 builds, and only what is beyond both goes. */
-const defaultMaxAge = 48 * 3_600_000;
-const defaultMaxEntries = 50;
-
-/** Milliseconds for which internal builds can be followed after their end. */
-const internalStay = 10_000;
-/** What a process that was killed left without a record goes after so many milliseconds. */
-const orphanAge = 24 * 3_600_000;
-
-const logsMediaType = "application/vnd.buildkit.status.v0";
-const recordName = "record.json";
-const statusName = "status";
-
-/** Called with every event of a build, in order. */
-export type Hear = (event: BuildEvent) => void;
+import { blobsOf } from "./record-files.ts";
+import {
+  type Active,
+  type Hear,
+  type HistoryOptions,
+  type RecordStore,
+  recordBuild,
+} from "./recording.ts";
+import { readStatusLog } from "./status-log.ts";
+import { recordName, statusName, storedRecords } from "./stored-records.ts";
 
 /** Keeps builds in mind. */
 export interface History extends BuildHistory {
@@ -53,15 +29,6 @@ export interface History extends BuildHistory {
    * be followed but are not remembered. Throws `REQUEST_INVALID` when a build of that name runs.
    */
   record(request: BuildRequest, start: (hear: Hear) => Build): Build;
-}
-
-/** A build that runs, or whose end is being written. */
-interface Active {
-  record: BuildRecord;
-  /** True for internal builds that have ended and can still be followed for a moment. */
-  over?: boolean;
-  readonly internal: boolean;
-  readonly log: StatusLog;
 }
 
 export function openHistory(options: HistoryOptions): History {
@@ -144,156 +111,15 @@ async function* recorded(path: string): AsyncIterable<Uint8Array> {
   yield* readStatusLog(path);
 }
 
-interface Store {
-  readonly options: HistoryOptions;
-  readonly active: Map<string, Active>;
-  readonly tell: (event: HistoryEvent) => void;
-  readonly placeOf: (ref: string) => string;
-  readonly remove: (record: BuildRecord) => void;
-}
-
-function recordBuild(request: BuildRequest, start: (hear: Hear) => Build, store: Store): Build {
-  const { options, active, tell, placeOf } = store;
-  const { ref } = request;
-  const same = active.get(ref);
-  if (same && !same.over)
-    throw new KilnError(
-      "REQUEST_INVALID",
-      `a build with the ref ${JSON.stringify(ref)} runs already`,
-    );
-  const place = placeOf(ref);
-  mkdirSync(place, { recursive: true, mode: 0o700 });
-  const wire = new WireEvents(options.stepLogLimit);
-  const statusLog = new StatusLog(join(place, statusName), () => wire.take());
-  const one: Active = {
-    record: newRecord(request, options.now()),
-    internal: request.internal ?? false,
-    log: statusLog,
-  };
-  active.set(ref, one);
-  if (!request.internal) tell({ type: "started", record: one.record });
-  const finish = (outcome: { readonly result: BuildResult } | { readonly error: unknown }) => {
-    const logs = { mediaType: logsMediaType, ...statusLog.end() };
-    const { cached, total, completed, warnings } = wire.counts;
-    const record: BuildRecord = {
-      ...one.record,
-      completedAt: options.now(),
-      generation: one.record.generation + 1,
-      cachedSteps: cached,
-      totalSteps: total,
-      completedSteps: completed,
-      warnings,
-      logs,
-      ...("error" in outcome
-        ? { error: wireError(outcome.error, { step: wire.failed }) }
-        : { exporterResponse: outcome.result.exporterResponse }),
-    };
-    if (request.internal) {
-      // Whoever asks for the progress of a short build may come when it is over.
-      const forget = () => {
-        if (active.get(ref) === one) active.delete(ref);
-        rmSync(place, { recursive: true, force: true });
-      };
-      one.over = true;
-      setTimeout(forget, internalStay).unref();
-      return;
-    }
-    active.delete(ref);
-    const trace = traceBlob(record, wire.steps);
-    const results = "error" in outcome ? undefined : resultsOf(outcome.result);
-    for (const { blob, data } of [trace, ...(results?.files ?? [])])
-      writeFileSync(join(place, digestHex(blob.digest)), data, { mode: 0o600 });
-    const whole: BuildRecord = {
-      ...record,
-      trace: trace.blob,
-      ...(results ? { results: results.results } : {}),
-    };
-    writeRecord(join(place, recordName), whole);
-    tell({ type: "complete", record: whole });
-    collect(store);
-  };
-  const build = start((event) => {
-    wire.add(event);
-    statusLog.touch(wire.pending);
-  });
-  const remember = (outcome: Parameters<typeof finish>[0]) => {
-    try {
-      finish(outcome);
-    } catch (error) {
-      debug.debug("not recorded", { error: String(error) });
-    }
-  };
-  // All events have been heard when the result is there.
-  build.result.then(
-    (result) => remember({ result }),
-    (error: unknown) => remember({ error }),
-  );
-  return build;
-}
-
-function newRecord(
-  { ref, frontend, attrs, exporters }: BuildRequest,
-  createdAt: Date,
-): BuildRecord {
-  return {
-    ref,
-    frontend: frontend ?? "",
-    attrs,
-    exporters,
-    createdAt,
-    exporterResponse: {},
-    pinned: false,
-    generation: 0,
-    cachedSteps: 0,
-    totalSteps: 0,
-    completedSteps: 0,
-    warnings: 0,
-  };
-}
-
-/** Newest first. */
-function storedRecords(directory: string): BuildRecord[] {
-  let names: readonly string[];
-  try {
-    names = readdirSync(directory);
-  } catch {
-    return [];
-  }
-  return names
-    .flatMap((name) => readRecord(join(directory, name, recordName)) ?? [])
-    .sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
-}
-
-/** Lets go of what is too old and too much at once; pinned records stay and do not count. */
-function collect({ options, remove }: Store): void {
-  const { maxAge = defaultMaxAge, maxEntries = defaultMaxEntries, now } = options;
-  const kept = readdirSync(options.directory).length;
-  // Reading hundreds of records takes longer than a build whose steps are cached: every sixteenth build is enough.
-  if (kept > 32 && kept % 16 !== 0) return;
-  removeOrphans(options.directory, now().getTime() - orphanAge);
-  const loose = storedRecords(options.directory).filter((one) => !one.pinned);
-  const oldest = now().getTime() - maxAge;
-  for (const record of loose.slice(maxEntries)) {
-    if ((record.completedAt ?? record.createdAt).getTime() < oldest) remove(record);
-  }
-}
-
-function removeOrphans(directory: string, before: number): void {
-  for (const name of readdirSync(directory)) {
-    const place = join(directory, name);
-    if (statSync(join(place, recordName), { throwIfNoEntry: false })) continue;
-    const stats = statSync(join(place, statusName), { throwIfNoEntry: false });
-    if (stats && stats.mtimeMs < before) rmSync(place, { recursive: true, force: true });
-  }
-}
-
 async function* listen(
   query: Parameters<BuildHistory["listen"]>[0],
   {
     options,
     active,
     listeners,
-  }: Pick<Store, "options" | "active"> & { readonly listeners: Set<(event: HistoryEvent) => void> },
+  }: Pick<RecordStore, "options" | "active"> & {
+    readonly listeners: Set<(event: HistoryEvent) => void>;
+  },
   call: Call,
 ): AsyncIterable<HistoryEvent> {
   const filter = createRecordFilter(query.filters ?? []);

@@ -7,6 +7,7 @@ export {
   writeBundle,
 } from "./bundle.ts";
 export { createRecordFilter } from "./filters.ts";
-export { type Hear, type History, type HistoryOptions, openHistory } from "./history.ts";
+export { type History, openHistory } from "./history.ts";
+export type { Hear, HistoryOptions } from "./recording.ts";
 export { type FailureFacts, wireError } from "./wire-errors.ts";
 export { wireWords } from "./wire-words.ts";
