@@ -240,7 +240,7 @@ describeWith(["root", "runtime", "registry", "bundle"], "the flows of builds", (
       expect(readFileSync(join(directory, "b"), "utf8")).toBe("B");
     });
 
-    flow("linked targets of bake, each with its own context", async () => {
+    flow("targets of bake, linked and alone, each with its own context", async () => {
       const directory = mkdtempSync(join(home, "bake-"));
       const past = new Date("2026-01-01T00:00:00Z");
       // Equal in all but what they hold: neither may be taken for the other.
@@ -256,6 +256,10 @@ describeWith(["root", "runtime", "registry", "bundle"], "the flows of builds", (
       const targets = {
         base: { context: join(directory, "a") },
         app: { context: join(directory, "b"), contexts: { base: "target:base" } },
+        alone: {
+          context: join(directory, "b"),
+          "dockerfile-inline": "FROM scratch\nCOPY f /alone\n",
+        },
       };
       const file = join(directory, "docker-bake.json");
       writeFileSync(file, JSON.stringify({ target: targets }));
@@ -267,9 +271,11 @@ describeWith(["root", "runtime", "registry", "bundle"], "the flows of builds", (
         "-f",
         file,
         "--set",
-        `app.output=type=local,dest=${output}`,
+        `*.output=type=local,dest=${output}`,
         "app",
+        "alone",
       );
+      expect(readFileSync(join(output, "alone"), "utf8")).toBe("of b");
       expect(readFileSync(join(output, "below"), "utf8")).toBe("of a");
       expect(readFileSync(join(output, "above"), "utf8")).toBe("of b");
     });

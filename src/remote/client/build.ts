@@ -80,7 +80,12 @@ async function runBuild(asked: Running, call: Call): Promise<BuildResult> {
     return otherId;
   });
   const status = followStatus(client.status({ Ref: request.ref }, during), events, over);
-  const response = await solved(solve(wanted, request, { channel, frontendAttrs }, call), status);
+  const solving = (async () => {
+    const attrs = await frontendAttrs(Object.fromEntries(wanted.FrontendAttrs), during);
+    const message = { ...wanted, FrontendAttrs: new Map(Object.entries(attrs)) };
+    return await solve(message, request, { channel, frontendAttrs }, call);
+  })();
+  const response = await solved(solving, status);
   await caches.finish(response, call);
   await exports.finish(response, call);
   return resultOf(response);
