@@ -148,7 +148,8 @@ export class WireEvents {
     const status = control.VertexStatus.create({
       ID: event.id,
       vertex: event.step,
-      name: event.id,
+      // As BuildKit calls what is moved between the two sides.
+      name: /^(transferring |copying files)/.test(event.id) ? "transferring" : event.id,
       current: event.current,
       total: event.total ?? 0,
       timestamp: event.at,

@@ -341,3 +341,20 @@ test("a session without anybody to choose exporters chooses none; what it says a
   const against = await saying(statusCodes.PERMISSION_DENIED);
   await expect(against.findExporters?.(result, [], call)).rejects.toThrow("no exporters today");
 });
+
+test("a client that already has an image's archive is content; of files it is not", async () => {
+  const refusing: Partial<Session> = {
+    receive: async () => {
+      throw new StatusError(statusCodes.ALREADY_EXISTS, "target already exists");
+    },
+  };
+  const session = await through(refusing, ["oci", "tar"]);
+  const send = (type: string) =>
+    session.receive({ index: 0, type }, bytesOf(new Uint8Array(3)), call);
+  await expect(send("oci")).resolves.toBeUndefined();
+  await expect(send("tar")).rejects.toThrow("target already exists");
+  const nobody = await throughServices([]);
+  await expect(
+    nobody.receive({ index: 0, type: "tar" }, bytesOf(new Uint8Array(3)), call),
+  ).rejects.toThrow("FileSend/diffcopy not supported by the client");
+});

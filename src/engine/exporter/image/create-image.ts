@@ -1,10 +1,11 @@
 // From solved platforms to documents and blobs in the content store: what the exporters image, oci and docker share.
 import { Buffer } from "node:buffer";
 import type { StepCall } from "../../../api/index.ts";
-import { bytesOf, runAll, wrap } from "../../../base/index.ts";
+import { bytesOf, type Call, runAll, wrap } from "../../../base/index.ts";
 import { type Descriptor, formatPlatform, isForeignLayerType } from "../../../formats/oci/index.ts";
 import type { BlobReader } from "../../../storage/image/index.ts";
 import type { LayerBlob, SnapshotLayer } from "../../../storage/snapshot/index.ts";
+import { announce, announced } from "../announce.ts";
 import type { SolvedPlatform, SolvedResult } from "../exporter.ts";
 import type { ExporterParts } from "../parts.ts";
 import { type AttestationImage, createAttestation } from "./attestations.ts";
@@ -69,26 +70,21 @@ export async function createImage(
     created,
   };
   const packing: PackOptions = { ...attributes.packing, clamp, read: options.read };
-  const made = await runAll(
-    result.platforms,
-    async (solved, group) => {
-      const own = { ...call, ...group };
-      const blobs = await packPlatform(solved, pack, packing, options, own);
-      const image = createPlatformImage(
-        solved,
-        blobs,
-        documents,
-        await cacheMembers(solved, blobs),
-      );
-      await store(parts, image.config, own);
-      options.onBlob?.(image.config.descriptor);
-      await store(parts, image.manifest, own);
-      const attestation = attested
-        ? await attest(parts, solved, image, blobs, options, own)
-        : undefined;
-      return { image, attestation };
-    },
-    call,
+  const makeOne = async (solved: SolvedPlatform, group: Call) => {
+    const own = { ...call, ...group };
+    const blobs = await packPlatform(solved, pack, packing, options, own);
+    const members = await cacheMembers(solved, blobs);
+    const image = createPlatformImage(solved, blobs, documents, members);
+    await store(parts, image.config, own);
+    options.onBlob?.(image.config.descriptor);
+    await store(parts, image.manifest, own);
+    const attestation = attested
+      ? await attest(parts, solved, image, blobs, options, own)
+      : undefined;
+    return { image, attestation };
+  };
+  const made = await announced("exporting layers", call, () =>
+    runAll(result.platforms, makeOne, call),
   );
   const images = made.map(({ image }) => image);
   const attestations = made.flatMap(({ attestation }) => attestation ?? []);
@@ -96,6 +92,14 @@ export async function createImage(
     attributes.attestationStore === "index" ? attestations.map(({ entry }) => entry) : [];
   const root = createRoot(result.platforms, images, result.multiPlatform, documents, listed);
   await store(parts, root, call);
+  for (const { manifest, config } of images) {
+    announce(`exporting manifest ${manifest.descriptor.digest}`, call);
+    announce(`exporting config ${config.descriptor.digest}`, call);
+  }
+  for (const { manifest } of attestations)
+    announce(`exporting attestation manifest ${manifest.descriptor.digest}`, call);
+  if (root !== images[0]?.manifest)
+    announce(`exporting manifest list ${root.descriptor.digest}`, call);
   const [only] = result.platforms;
   const single = only && root === images[0]?.manifest ? { platform: only.platform } : {};
   return { images, attestations, root, descriptor: { ...root.descriptor, ...single }, created };

@@ -11,6 +11,7 @@ import {
 } from "../../../formats/oci/index.ts";
 import { createBlobReader, createSharedBlobReader } from "../../../storage/image/index.ts";
 import type { Registry } from "../../../storage/registry/index.ts";
+import { announce, announced } from "../announce.ts";
 import type { Exporter } from "../exporter.ts";
 import type { ExporterParts } from "../parts.ts";
 import {
@@ -64,14 +65,15 @@ export function createImageExporter(parts: ExporterParts, pack: LayerPacker): Ex
           createImage(parts, pack, withConfig(result, attributes), options, own);
         const image = await (pusher ? pusher.during(create) : create(call));
         const children = [...image.images, ...image.attestations].map((one) => one.manifest);
-        await pusher?.stage(children, image.root, !attributes.pushByDigest);
+        const stage = () => pusher?.stage(children, image.root, !attributes.pushByDigest);
+        if (pusher) await announced("pushing layers", call, async () => stage());
         if (pusher) await addReferrers(parts, registry, attributes, image, call);
         return {
           descriptor: image.root.descriptor,
           documents: documentsOf(image),
-          async finish() {
+          async finish(finishing) {
             if (!attributes.pushByDigest) moved = await pusher?.tag(image.root);
-            if (attributes.store) recordNames(parts, attributes, image);
+            if (attributes.store) recordNames(parts, attributes, image, finishing);
             const name = attributes.name || storeNames(attributes, image.root.descriptor.digest)[0];
             return imageResponse(name, image);
           },
@@ -129,10 +131,16 @@ async function checkPush(
 /** Milliseconds for which a record of the same image need not be written, and flushed to the disk, again. */
 const recordLifetime = 3600 * 1000;
 
-function recordNames(parts: ExporterParts, attributes: Attributes, { root }: CreatedImage): void {
+function recordNames(
+  parts: ExporterParts,
+  attributes: Attributes,
+  { root }: CreatedImage,
+  call: StepCall,
+): void {
   const createdAt = parts.now();
   const { digest } = root.descriptor;
   for (const name of storeNames(attributes, digest)) {
+    announce(`naming to ${name}`, call);
     const known = parts.records.get(name);
     const age = createdAt.getTime() - (known?.createdAt.getTime() ?? 0);
     if (known?.descriptor.digest === digest && age >= 0 && age < recordLifetime) continue;

@@ -1,6 +1,7 @@
 // Exporters `local` and `tar`: the result's files, handed to the asking side, which unpacks them or keeps the archive.
 import type { Attrs, SharedFiles } from "../../../api/index.ts";
 import type { Bytes } from "../../../base/index.ts";
+import { announced } from "../announce.ts";
 import { booleanAttribute, checkAttributeNames, wordAttribute } from "../attributes.ts";
 import type { Exporter } from "../exporter.ts";
 import { parseEpoch } from "../image/attributes.ts";
@@ -28,11 +29,15 @@ export function createFilesExporter(type: "local" | "tar"): Exporter {
         async finish(call) {
           const target = { index: result.output ?? 0, type };
           if (type === "local" && session.receiveFiles) {
-            const take = (files: SharedFiles) => session.receiveFiles?.(target, files, call);
-            await withSharedFiles(result.platforms, options, async (files) => take(files), call);
+            const take = async (files: SharedFiles) => session.receiveFiles?.(target, files, call);
+            await announced("copying files", call, () =>
+              withSharedFiles(result.platforms, options, take, call),
+            );
           } else {
             const take = (tar: Bytes) => session.receive(target, tar, call);
-            await withFilesTar(result.platforms, options, take, call);
+            await announced("sending tarball", call, () =>
+              withFilesTar(result.platforms, options, take, call),
+            );
           }
           return {};
         },

@@ -3,6 +3,7 @@ import type { Attrs } from "../../../api/index.ts";
 import { KilnError, sortedRecord } from "../../../base/index.ts";
 import { formatReference, withDefaultTag } from "../../../formats/oci/index.ts";
 import { createBlobReader } from "../../../storage/image/index.ts";
+import { announced } from "../announce.ts";
 import { booleanAttribute } from "../attributes.ts";
 import type { Exporter, SolvedResult } from "../exporter.ts";
 import { selectAnnotations } from "../image/annotations.ts";
@@ -70,7 +71,10 @@ function createArchiveExporter(
             ? undefined
             : session.store?.("export");
           if (store) await writeLayout(options, store, finishing);
-          else await session.receive(target, layoutTar(options, finishing), finishing);
+          else
+            await announced("sending tarball", finishing, () =>
+              session.receive(target, layoutTar(options, finishing), finishing),
+            );
           return response;
         },
         async [Symbol.asyncDispose]() {},

@@ -77,6 +77,7 @@ export function remoteSession(channel: Channel, info: SessionInfo): Session & As
       );
     },
     async receive(target, tar, call) {
+      checkTakes(offers);
       const messages = (async function* () {
         for await (const chunk of tar)
           for (let at = 0; at < chunk.length; at += pieceSize) {
@@ -84,9 +85,11 @@ export function remoteSession(channel: Channel, info: SessionInfo): Session & As
             yield [filesync.BytesMessage.encode({ data }).finish()];
           }
       })();
-      await drain(named(exports.diffCopy(messages, { ...call, ...sendTo(target) })));
+      const sending = drain(exports.diffCopy(messages, { ...call, ...sendTo(target) }));
+      await sending.catch((error: unknown) => checkRefusal(error, target));
     },
     async receiveFiles(target, shared, call) {
+      checkTakes(offers);
       // What is sent depends on what is asked for, and the asking comes on the stream that the sending opens.
       const incoming = new Later();
       const outgoing = sendFiles(shared, incoming, call);
@@ -150,6 +153,18 @@ function responseMetadata(response: Attrs): [string, string[]][] {
 
 function notOffered(why: string): KilnError {
   return new KilnError("UNSUPPORTED", why);
+}
+
+function checkTakes(offers: (method: string) => boolean): void {
+  if (offers("/moby.filesync.v1.FileSend/DiffCopy")) return;
+  throw notOffered("method /moby.filesync.v1.FileSend/diffcopy not supported by the client");
+}
+
+/** A client that already has what it would get of an image is content, as with the reference; all else is thrown. */
+function checkRefusal(error: unknown, { type }: ExportTarget): void {
+  if (!(error instanceof StatusError)) throw error;
+  const ofImages = type === "oci" || type === "docker";
+  if (!ofImages || error.code !== statusCodes.ALREADY_EXISTS) throw fromStatus(error);
 }
 
 /** Undefined where the call ends with that status, or its service does not exist. Other statuses become Kiln's errors. */
