@@ -20,6 +20,10 @@ export async function runProxied(
   const own = await proxy.forProcess();
   try {
     await run({ ...process, proxy: own });
+  } catch (error) {
+    // Why the process failed, then; what it says itself is that an answer broke off.
+    own.check();
+    throw error;
   } finally {
     const { summary } = own;
     const data = new TextEncoder().encode(summary ?? "");
