@@ -15,6 +15,18 @@ export interface ProgramFile {
 }
 
 /**
+ * What of Node a build whose steps are cached does without: loaded when something of it is first used. The bundle asks for names
+ * of modules at the place of their use.
+ */
+const loadedLate = [
+  "child_process",
+  "fs/promises",
+  "readline",
+  "timers/promises",
+  "worker_threads",
+];
+
+/**
  * The source of kiln.cjs, which runs the first file, and the second one when something of it is required. V8 refuses code of
  * another version, and compiles the script itself then. `scripts` has what was run, for who writes the code down.
  */
@@ -46,7 +58,18 @@ function part(index) {
 function find(name) {
   if (name.startsWith("shared:")) return part(0).shared[name.slice(7)]();
   if (name.startsWith("rest:")) return part(1).modules[name.slice(5)]();
-  return require(name);
+  return late.has(name) ? lazily(name) : require(name);
+}
+const late = new Set(${JSON.stringify(loadedLate.map((name) => `node:${name}`))});
+function lazily(name) {
+  let loaded;
+  const load = () => (loaded ??= require(name));
+  return new Proxy({}, {
+    get: (_, key) => load()[key],
+    has: (_, key) => key in load(),
+    ownKeys: () => Reflect.ownKeys(load()),
+    getOwnPropertyDescriptor: (_, key) => ({ value: load()[key], enumerable: true, configurable: true }),
+  });
 }
 module.exports = { scripts, part };
 part(0);
