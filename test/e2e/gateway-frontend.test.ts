@@ -81,6 +81,7 @@ describeWith(["root", "runtime", "registry", "bundle"], "frontends in images", (
   it.each([
     ["returns a result that is not its own", "STRANGER", /no such ref/],
     ["ends without a result", "SILENT", /ended with exit code 0 before it returned a result/],
+    ["returns an error and dies of it", "REFUSE no such thing", /error: .*no such thing/],
     ["crashes", "CRASH", /exit code 7 before it returned a result:\s+cannot go on/],
     ["says what is no protocol", "GARBAGE", /FRONTEND_FAILED/],
     ["asks for more than there is", "FILE /a b\nFLOOD", /more than 10000 results/],

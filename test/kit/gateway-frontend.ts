@@ -119,6 +119,13 @@ async function run(): Promise<void> {
         return await finish("3f3c1c0e-0000-4000-8000-000000000000");
       case "SILENT":
         return;
+      case "REFUSE": {
+        // As Go's frontends do: they tell their error, and then die of it.
+        const error = { code: 2, message: rest, details: [] };
+        await bridge.return(gateway.ReturnRequest.create({ error }), uncancelled);
+        process.exit(2);
+        break;
+      }
       case "CRASH":
         console.error("cannot go on");
         process.exit(7);

@@ -6,7 +6,14 @@ import type {
   FrontendResult,
   ServeBridge,
 } from "../../../api/index.ts";
-import { AsyncStack, abortable, abortReason, type Call, KilnError } from "../../../base/index.ts";
+import {
+  AsyncStack,
+  abortable,
+  abortReason,
+  type Call,
+  isKilnError,
+  KilnError,
+} from "../../../base/index.ts";
 import { image } from "../../../formats/llb/index.ts";
 import {
   type ContainerConfig,
@@ -222,6 +229,8 @@ async function converse(
   );
   ended.catch(() => {});
   const answered = serve(inner, pipes.socket, during).catch(async (error: unknown) => {
+    // What it returned itself stands, however it ends then: Go's frontends panic with their error.
+    if (!isKilnError(error) || error.code !== "FRONTEND_FAILED") throw error;
     // How it ended says more than that nobody speaks any more.
     const code = await Promise.race([ended.catch(() => false as const), delayed(1000)]);
     throw code === false ? error : frontendEnded(source, code, pipes.complaint());
