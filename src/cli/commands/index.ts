@@ -12,7 +12,7 @@ import {
   parseFlags,
   usageLine,
 } from "../flags/index.ts";
-import { type Command, sayWarning, type World } from "./command.ts";
+import { type Command, sayWarning, standsInForBuildx, type World } from "./command.ts";
 import type { Entry } from "./entry.ts";
 import type { PluginStart } from "./plugin/plugin-mode.ts";
 import { root } from "./root.ts";
@@ -61,7 +61,10 @@ export async function runCommandLine(argv: readonly string[], world: World): Pro
     const child = entry.children.find((one) => one.name === word || one.aliases?.includes(word));
     if (!child) {
       const failure = unknownCommand(word, entry, path);
-      if (!path.some(({ program }) => program)) throw failure;
+      if (!path.some(({ program }) => program)) {
+        if (standsInForBuildx(world)) world.stdout.write(helpOfGroup(path, world));
+        throw failure;
+      }
       world.stderr.write(`No help topic for '${word}'\n${failure.hint}\n`);
       return noHelpTopic;
     }
@@ -96,7 +99,7 @@ async function runCommand(
   const set: FlagSet = { ...globalFlags, ...spec.flags };
   const name = nameOf(path);
   if (asksForHelp(argv, spec.passThrough ?? false)) {
-    world.stdout.write(commandHelp(spec, lookOf(world)));
+    world.stdout.write(asCalled(commandHelp(spec, lookOf(world)), world));
     return 0;
   }
   const parsed = parseFlags(set, argv, {
@@ -107,8 +110,13 @@ async function runCommand(
   for (const warning of parsed.warnings) sayWarning(world, warning);
   checkArgs(parsed.args, spec, name);
   const globals = parsed.flags.values as unknown as GlobalFlags["values"];
-  const standing = command.opensStore ? world.enter?.(globals.isolation) : undefined;
-  if (standing !== undefined && globals.debug) sayStanding(standing, world);
+  // Docker's flag of that name says how Windows runs containers.
+  const foreign = globals.isolation !== "" && standsInForBuildx(world);
+  if (foreign) sayWarning(world, "isolation flag is deprecated with BuildKit.");
+  const isolation = foreign ? "" : globals.isolation;
+  const standing = command.opensStore ? world.enter?.(isolation) : undefined;
+  if (standing !== undefined && globals.debug && !standsInForBuildx(world))
+    sayStanding(standing, world);
   return command.run(parsed.flags, parsed.args, {
     ...world,
     globals,
@@ -206,14 +214,25 @@ function helpOfGroup(path: readonly Entry[], world: World): string {
     name,
     summary,
   }));
-  const { summary, about, flags } = entry;
+  const { flags } = entry;
+  const { summary, about } =
+    entry === root && standsInForBuildx(world)
+      ? { summary: "Extended build capabilities with BuildKit", about: undefined }
+      : entry;
   const group = {
     path: path.slice(1).map((one) => one.name),
     summary,
     ...(flags === undefined ? {} : { flags }),
     ...(about === undefined ? {} : { about }),
   };
-  return groupHelp(group, lines, lookOf(world));
+  return asCalled(groupHelp(group, lines, lookOf(world)), world);
+}
+
+/** Help in the name of the command that Kiln stands in for. */
+function asCalled(text: string, world: World): string {
+  return standsInForBuildx(world)
+    ? text.replace(/(?<![/\w])kiln (?=[[a-zA-Z-])/g, "docker buildx ")
+    : text;
 }
 
 /** Lines longer than this are hard to read, however wide the terminal. */

@@ -99,11 +99,8 @@ export function warningJson(
   step: Digest | undefined,
 ): Readonly<Record<string, unknown>> {
   const { at } = warning;
-  const start = at && { line: at.line, character: (at.column ?? 1) - 1 };
-  const end = at && {
-    line: at.endLine ?? at.line,
-    character: (at.endColumn ?? at.column ?? 1) - 1,
-  };
+  const start = at && positionJson(at.line, at.column);
+  const end = at && positionJson(at.endLine ?? at.line, at.endColumn ?? at.column);
   return {
     ...(step === undefined ? {} : { vertex: step }),
     level: 1,
@@ -115,11 +112,17 @@ export function warningJson(
           sourceInfo: {
             filename: at.file,
             ...(at.text === undefined ? {} : { data: base64(at.text) }),
+            language: "Dockerfile",
           },
           range: [{ start, end }],
         }
       : {}),
   };
+}
+
+/** Columns count from 0 there, and the first one goes without saying. */
+function positionJson(line: number, column = 1): Readonly<Record<string, number>> {
+  return { line, ...(column > 1 ? { character: column - 1 } : {}) };
 }
 
 /** Checks name themselves before, and their line behind. */

@@ -57,7 +57,8 @@ export const bakeFlags = {
   },
   "proxy-network": {
     type: "bool",
-    usage: "Let RUN instructions reach servers through Kiln's proxy alone, which applies source policies",
+    usage:
+      "Let RUN instructions reach servers through Kiln's proxy alone, which applies source policies",
   },
   pull: { type: "bool", usage: "Always attempt to pull all referenced images" },
   push: {

@@ -1,5 +1,5 @@
 // Runs the builds of a bake: all at once on one builder, with one display.
-import type { Builder, BuildRequest } from "../../../api/index.ts";
+import type { BuildEvent, Builder, BuildRequest } from "../../../api/index.ts";
 import { type Call, runAll } from "../../../base/index.ts";
 import { type OpenDisplay, showProgress, warningJson } from "../../progress/index.ts";
 import type { FinishedBuild } from "../build/result.ts";
@@ -15,6 +15,7 @@ import {
 import { createBuildRef } from "../builders/builder.ts";
 import type { ClientConfig } from "../builders/client-config.ts";
 import type { RunWorld } from "../command.ts";
+import { shownLoaders } from "../images/image-loading.ts";
 import { JoinedEvents } from "./events.ts";
 import { driveOf } from "./linked.ts";
 import { ofTarget, type PlannedTarget } from "./plan-targets.ts";
@@ -58,7 +59,11 @@ export async function runTargets(
       ...requestOf(plan, ref),
       ...(drive ? { drive } : {}),
     };
-    const session = sessionOf(plan, { credentials: config.credentials, loaders, localsId }, world);
+    const importing = `${planned.size > 1 ? `[${name}] ` : ""}importing to docker`;
+    const show = (event: BuildEvent) => opened.display.event(event);
+    const shownOnes = shownLoaders(loaders, importing, show, world.now);
+    const lent = { credentials: config.credentials, loaders: shownOnes, localsId };
+    const session = sessionOf(plan, lent, world);
     const running = builder.build(request, session, call);
     const told = joined.add(name, withWarnings(running.events, warnings));
     const [result] = await Promise.allSettled([running.result, told]);

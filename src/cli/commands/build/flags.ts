@@ -197,4 +197,12 @@ export type BuildFlags = typeof buildFlags;
 export const unsupportedFlags: Readonly<Partial<Record<keyof BuildFlags, string>>> = {};
 
 /** Flags of `docker build` that mean nothing here; accepted so that old scripts go on working. */
-export const ignoredFlags: readonly (keyof BuildFlags)[] = ["security-opt", "squash"];
+export const ignoredFlags: readonly ("security-opt" | "squash")[] = ["security-opt", "squash"];
+
+/** What buildx says of them. */
+export const buildxRemovedFlags: Readonly<Record<"security-opt" | "squash", string>> = {
+  "security-opt":
+    'security-opt flag is deprecated. "RUN --security=insecure" should be used with BuildKit.',
+  squash:
+    "experimental flag squash is removed with BuildKit. You should squash inside build using a multi-stage Dockerfile for efficiency.",
+};

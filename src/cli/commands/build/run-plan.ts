@@ -49,7 +49,14 @@ export async function forBuilder(
   builder: Builder,
   world: RunWorld,
 ): Promise<BuildPlan> {
-  return "runImage" in builder ? plan : await withAwsKeys(plan, world);
+  return "runImage" in builder ? plan : await withAwsKeys(withoutLimits(plan, world), world);
+}
+
+/** docker build takes limits of old, and BuildKit has no word for them: in its place that is a warning. */
+function withoutLimits(plan: BuildPlan, world: RunWorld): BuildPlan {
+  if (Object.keys(plan.resources).length === 0 || !standsInForBuildx(world)) return plan;
+  sayWarning(world, "this builder knows no limits of memory and processor time: left out");
+  return { ...plan, resources: {} };
 }
 
 async function withAwsKeys(plan: BuildPlan, world: RunWorld): Promise<BuildPlan> {
@@ -130,6 +137,8 @@ export async function offerAgents({ agents, call }: BuildPlan, world: RunWorld):
 
 /** Progress under the name of the builder. */
 export async function openBuildDisplay(mode: ProgressMode, world: RunWorld): Promise<OpenDisplay> {
+  if (mode === "tty" && !world.stderr.isTerminal && standsInForBuildx(world))
+    throw new KilnError("FLAG_INVALID", "failed to get console: provided file is not a console");
   const heading = await builderHeading(world);
   return await openDisplay(mode, world.stderr, {
     ...world,
@@ -155,11 +164,11 @@ export function sayAfterwards(
   const { style } = world.stderr;
   const silent = standsInForBuildx(world);
   const lines: string[] = [];
-  if (failed) {
-    const most = mode === "plain" ? failureTail.plain : failureTail.other;
+  const most = mode === "plain" ? failureTail.plain : failureTail.other;
+  if (silent) {
     lines.push(...failureLines(model, most, style, { silent }));
-  } else if (warn && mode !== "quiet" && silent)
-    lines.push(...buildxWarningLines(model.warnings, world));
+    if (warn && mode !== "quiet") lines.push(...buildxWarningLines(model.warnings, world));
+  } else if (failed) lines.push(...failureLines(model, most, style));
   else if (warn && mode !== "quiet") {
     lines.push(...warningLines(model.warnings, style));
     if (world.globals.debug)

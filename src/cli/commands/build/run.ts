@@ -12,11 +12,11 @@ import {
 } from "../../progress/index.ts";
 import { createBuildRef, openBuilder } from "../builders/builder.ts";
 import { openClientConfig } from "../builders/client-config.ts";
-import { type RunWorld, sayWarning } from "../command.ts";
-import type { ImageLoader } from "../images/image-loading.ts";
+import { type RunWorld, sayWarning, standsInForBuildx } from "../command.ts";
+import { type ImageLoader, shownLoaders } from "../images/image-loading.ts";
 import { callAnswer } from "./call.ts";
 import type { ExplainMode } from "./choices.ts";
-import { type BuildFlags, ignoredFlags } from "./flags.ts";
+import { type BuildFlags, buildxRemovedFlags, ignoredFlags } from "./flags.ts";
 import type { createLocalSession } from "./local-session.ts";
 import { originOfBuild } from "./origin.ts";
 import { type BuildPlan, planBuild } from "./plan.ts";
@@ -43,7 +43,12 @@ export async function runBuild(
 ): Promise<number> {
   await using stack = new AsyncStack();
   for (const name of ignoredFlags.filter((one) => flags.given(one)))
-    sayWarning(world, `--${name} has no effect and is ignored`);
+    sayWarning(
+      world,
+      standsInForBuildx(world)
+        ? buildxRemovedFlags[name]
+        : `--${name} has no effect and is ignored`,
+    );
   const config = await openClientConfig(world);
   const stdin = await readStdin(context, flags.values.file, stack, world);
   const planned = planBuild(flags, context, {
@@ -117,12 +122,14 @@ async function runPlan(
 ): Promise<BuildResult> {
   await offerAgents(plan, world);
   const request = { ...requestOf(plan, ref), ...policies };
-  const session = sessionOf(plan, { credentials, loaders }, world);
+  const show = (event: BuildEvent) => opened.display.event(event);
+  const shown = shownLoaders(loaders, "importing to docker", show, world.now);
+  const session = sessionOf(plan, { credentials, loaders: shown }, world);
   const build = builder.build(request, session, world.call);
   const explanations: Explanation[] = [];
   const events = setAside(build.events, { explanations, warnings });
   // Both are waited for: a failure must not leave the picture half drawn.
-  const [shown, result] = await Promise.allSettled([
+  const [drawn, result] = await Promise.allSettled([
     showProgress(events, opened.display),
     build.result,
   ]);
@@ -136,7 +143,7 @@ async function runPlan(
     const enterable = "runImage" in builder && world.openBuilder === undefined;
     throw placed(enterable ? withDebugHint(result.reason) : result.reason, plan);
   }
-  if (shown.status === "rejected") throw shown.reason;
+  if (drawn.status === "rejected") throw drawn.reason;
   return result.value;
 }
 

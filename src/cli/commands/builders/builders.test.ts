@@ -70,6 +70,12 @@ const broken: BuilderView = {
 };
 
 describe("the list of builders", () => {
+  test("has the whole builder in every row that is JSON", () => {
+    const lines = formatted([view], "{{json .}}", false).trimEnd().split("\n");
+    expect(lines).toHaveLength(3);
+    expect(lines.map((line) => JSON.parse(line).Name)).toEqual(["b1", "b1", "b1"]);
+  });
+
   test("is the table that buildx prints", () => {
     expect(formatted([view, broken], "table", false)).toBe(
       [

@@ -10,10 +10,10 @@ import {
   samePlatform,
 } from "../../../formats/oci/index.ts";
 import { checkBuilderName } from "../../../remote/store/index.ts";
-import type { RunWorld } from "../command.ts";
+import { type RunWorld, standsInForBuildx } from "../command.ts";
 import { splitWords } from "../shell-split.ts";
 import { daemonFiles } from "./create-files.ts";
-import { isBuildx, type KnownBuilders, mayAnswer } from "./known-builders.ts";
+import { type KnownBuilders, mayAnswer } from "./known-builders.ts";
 
 export interface CreateRequest {
   readonly append: boolean;
@@ -71,7 +71,12 @@ export function readCreateFlags(
   const config = values["buildkitd-config"] || values.config;
   const configFile = config === "" ? defaultConfig(known) : resolve(world.cwd, config);
   const daemon = configFile === undefined ? undefined : daemonFiles(configFile);
-  const { driver, notes } = chosenDriver(values.driver, endpoint, known, world);
+  // A builder that is there keeps its driver.
+  const isNew = name === undefined || known.store.read(name) === undefined;
+  const { driver, notes } =
+    isNew || values.driver !== ""
+      ? chosenDriver(values.driver, endpoint, known, world)
+      : { driver: undefined, notes: [] };
   return {
     append: values.append,
     bootstrap: values.bootstrap,
@@ -147,11 +152,10 @@ function chosenDriver(
   if (asked !== "") return { driver: asked, notes: [] };
   if (endpoint !== undefined) {
     const isContext = contexts.names().includes(endpoint);
-    if (isContext || isBuildx(world)) return { driver: "docker-container", notes: [] };
-    return { driver: "remote", notes: [] };
+    return { driver: isContext ? "docker-container" : "remote", notes: [] };
   }
   if (world.env["BUILDKIT_HOST"]) return { driver: "remote", notes: [] };
-  return isBuildx(world) && engine
+  return standsInForBuildx(world) && (engine || world.env["DOCKER_HOST"])
     ? { driver: "docker-container", notes: [] }
     : { driver: undefined, notes: [] };
 }

@@ -16,7 +16,7 @@ import {
   openBuilderStore,
 } from "../../../remote/store/index.ts";
 import { createDockerCredentials, dockerDirectory, readConfig } from "../../config/index.ts";
-import type { RunWorld } from "../command.ts";
+import { type RunWorld, standsInForBuildx } from "../command.ts";
 import { rootOf } from "../state-place.ts";
 import { storeDirectory } from "./store-place.ts";
 
@@ -88,11 +88,6 @@ function registryAuth(world: RunWorld): NonNullable<DriverWorld["registryAuth"]>
   };
 }
 
-/** True when this process stands in for docker's builder plugin: then docker's engine is the builder when none was chosen. */
-export function isBuildx(world: Pick<RunWorld, "env">): boolean {
-  return world.env["KILN_PLUGIN"] === "buildx";
-}
-
 function currentName(
   store: BuilderStore,
   key: string,
@@ -101,7 +96,9 @@ function currentName(
 ): string {
   const chosen = store.current(key);
   if (chosen !== "" && store.read(chosen)) return chosen;
-  return isBuildx(world) && mayAnswer(contexts, contexts.current) ? contexts.current : embeddedName;
+  return standsInForBuildx(world) && mayAnswer(contexts, contexts.current)
+    ? contexts.current
+    : embeddedName;
 }
 
 /** False for a socket of this machine that is not there: no engine runs. */
@@ -117,7 +114,7 @@ function ownNames(contexts: DockerContexts, current: string, world: RunWorld): r
       (name) =>
         name !== "default" || Boolean(world.env["DOCKER_HOST"]) || mayAnswer(contexts, name),
     );
-  const embedded = !isBuildx(world) || current === embeddedName ? [embeddedName] : [];
+  const embedded = !standsInForBuildx(world) || current === embeddedName ? [embeddedName] : [];
   return [...new Set([...named, ...embedded])].sort();
 }
 

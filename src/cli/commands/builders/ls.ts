@@ -82,6 +82,11 @@ const table = { gap: 3, least: 10 };
 /** Exported for its test. */
 export function formatted(views: readonly BuilderView[], format: string, noTrunc: boolean): string {
   if (format === "json") return views.map((view) => `${goJson(builderDocument(view))}\n`).join("");
+  // A row is its builder where it is shown whole.
+  if (/^\{\{\s*json\s+\.\s*\}\}$/.test(format))
+    return views
+      .flatMap((view) => Array(view.nodes.length + 1).fill(`${goJson(builderDocument(view))}\n`))
+      .join("");
   const asTable = /^table(\s+|$)/.exec(format);
   const body = format.slice(asTable?.[0].length ?? 0) || standard;
   const template = parseTemplate(body.replaceAll("\\t", "\t").replaceAll("\\n", "\n"));

@@ -2,7 +2,7 @@
 import { createInterface } from "node:readline/promises";
 import { KilnError } from "../../../base/index.ts";
 import { askNode, openNode } from "../../../remote/driver/index.ts";
-import { type Command, defineCommand, type RunWorld } from "../command.ts";
+import { type Command, defineCommand, type RunWorld, standsInForBuildx } from "../command.ts";
 import { type KnownBuilder, type KnownBuilders, openKnownBuilders } from "./known-builders.ts";
 
 export const rm: Command = defineCommand({
@@ -43,6 +43,11 @@ export const rm: Command = defineCommand({
 async function confirmed(world: RunWorld): Promise<boolean> {
   const question =
     "This will remove all builders that are not in running state. Are you sure you want to continue? [y/N] ";
+  if (!world.stdin.isTerminal && standsInForBuildx(world)) {
+    // buildx asks all the same, and takes the end of its input for a no.
+    world.stdout.write(`WARNING! ${question}\n`);
+    return false;
+  }
   if (!world.stdin.isTerminal)
     throw new KilnError(
       "FLAG_INVALID",

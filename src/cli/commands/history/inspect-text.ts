@@ -3,8 +3,13 @@ import { type Style, tableText } from "../../report/index.ts";
 import type { BuildDetails } from "./details.ts";
 import { durationText } from "./facts.ts";
 
-/** `unnamed`: nobody said which build, so its ref is news. */
-export function detailsText(details: BuildDetails, unnamed: boolean, style: Style): string {
+/** `unnamed`: nobody said which build, so its ref is news. `program` is what the user called. */
+export function detailsText(
+  details: BuildDetails,
+  unnamed: boolean,
+  style: Style,
+  program = "kiln",
+): string {
   const blocks = [
     source(details, unnamed),
     course(details),
@@ -15,7 +20,7 @@ export function detailsText(details: BuildDetails, unnamed: boolean, style: Styl
     failure(details, style),
     materials(details),
     attachments(details),
-    `Print build logs: kiln history logs ${details.Ref}\n`,
+    `Print build logs: ${program} history logs ${details.Ref}\n`,
   ];
   return blocks.filter((block) => block !== "").join("\n");
 }

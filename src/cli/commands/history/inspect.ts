@@ -1,7 +1,7 @@
 // kiln history inspect: all that is known of one build.
 import { goJson } from "../../../base/index.ts";
 import { jsonOf, parseTemplate } from "../../../formats/template/index.ts";
-import { type Command, defineCommand } from "../command.ts";
+import { type Command, defineCommand, standsInForBuildx } from "../command.ts";
 import { readDetails } from "./details.ts";
 import { detailsStruct } from "./details-struct.ts";
 import { detailsText } from "./inspect-text.ts";
@@ -41,7 +41,10 @@ export const historyInspect: Command = defineCommand({
       else if (template) {
         const text = template.execute(detailsStruct(details));
         world.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
-      } else world.stdout.write(detailsText(details, word === "", world.stdout.style));
+      } else {
+        const program = standsInForBuildx(world) ? "docker buildx" : "kiln";
+        world.stdout.write(detailsText(details, word === "", world.stdout.style, program));
+      }
       return 0;
     });
   },

@@ -2,8 +2,8 @@
 
 import { homedir } from "node:os";
 import { join } from "node:path";
-import type { ExportRequest } from "../../../api/index.ts";
-import { type Bytes, type Call, isRecord, KilnError } from "../../../base/index.ts";
+import type { BuildEvent, ExportRequest } from "../../../api/index.ts";
+import { type Bytes, type Call, digestOf, isRecord, KilnError } from "../../../base/index.ts";
 import type { DockerEngine } from "../../../remote/docker/index.ts";
 import type { BuildPlan } from "../build/plan.ts";
 import { buildsInDocker } from "../builders/builder.ts";
@@ -55,6 +55,33 @@ export async function prepareLoads(plan: BuildPlan, world: RunWorld): Promise<Lo
     loaders.set(index, (tar, call) => loadImage(engine, tar, call));
   }
   return { plan: { ...plan, exporters, receivers }, loaders };
+}
+
+/** The same loaders, each shown as a step of the build. */
+export function shownLoaders(
+  loaders: ReadonlyMap<number, ImageLoader>,
+  name: string,
+  show: (event: BuildEvent) => void,
+  now: () => Date,
+): ReadonlyMap<number, ImageLoader> {
+  return new Map(
+    [...loaders].map(([index, load]): [number, ImageLoader] => {
+      const step = digestOf(`${name} ${index}`);
+      const tell = (state: "started" | "done" | "failed") =>
+        show({ type: "step", step, name, at: now(), state });
+      return [
+        index,
+        async (tar, call) => {
+          tell("started");
+          await load(tar, call).catch((error: unknown) => {
+            tell("failed");
+            throw error;
+          });
+          tell("done");
+        },
+      ];
+    }),
+  );
 }
 
 async function openEngine(context: string | undefined, { env }: RunWorld): Promise<DockerEngine> {

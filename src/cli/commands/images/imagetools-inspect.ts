@@ -60,7 +60,8 @@ export const imagetoolsInspect: Command = defineCommand({
     const place = places.place(name);
     const inspected = await fetchManifest(place, world);
     if (values.raw) world.stdout.write(inspected.data);
-    else if (template) world.stdout.write(await formatted(template, format, inspected, world));
+    else if (template)
+      world.stdout.write(await formatted(template, format, { ...inspected, name }, world));
     else world.stdout.write(summary(place, inspected));
     return 0;
   },

@@ -4,7 +4,7 @@ import type { UsageRecord } from "../../../api/index.ts";
 import { KilnError } from "../../../base/index.ts";
 import { sizeText, tableText } from "../../report/index.ts";
 import { openBuilder } from "../builders/builder.ts";
-import { type Command, defineCommand, type RunWorld } from "../command.ts";
+import { type Command, defineCommand, type RunWorld, standsInForBuildx } from "../command.ts";
 import { pruneFilter } from "./usage.ts";
 
 export const prune: Command = defineCommand({
@@ -64,6 +64,14 @@ export const prune: Command = defineCommand({
 });
 
 async function confirmed(all: boolean, world: RunWorld): Promise<boolean> {
+  const what = all ? "all build cache" : "all dangling build cache";
+  if (!world.stdin.isTerminal && standsInForBuildx(world)) {
+    // buildx asks all the same, and takes the end of its input for a no.
+    world.stdout.write(
+      `WARNING! This will remove ${what}. Are you sure you want to continue? [y/N] \n`,
+    );
+    return false;
+  }
   if (!world.stdin.isTerminal) {
     throw new KilnError(
       "FLAG_INVALID",
@@ -73,7 +81,6 @@ async function confirmed(all: boolean, world: RunWorld): Promise<boolean> {
       },
     );
   }
-  const what = all ? "all build cache" : "all dangling build cache";
   const ask = createInterface({ input: process.stdin, output: process.stderr });
   try {
     const question = `${world.stderr.style.yellow("WARNING!")} This will remove ${what}. Continue? [y/N] `;

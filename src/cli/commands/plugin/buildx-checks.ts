@@ -1,5 +1,5 @@
 // What docker buildx refuses and Kiln by its own name does not: combinations and empty values that scripts rely on being told of.
-import { KilnError } from "../../../base/index.ts";
+import { KilnError, parseBool } from "../../../base/index.ts";
 import type { Flags } from "../../flags/index.ts";
 import type { BuildFlags } from "../build/flags.ts";
 
@@ -15,11 +15,24 @@ export function buildxMistakes(
     found.push('"" is an invalid OS component of "": invalid argument');
   if (values.tag.some((one) => one === ""))
     found.push('invalid tag "": repository name must have at least one component');
+  const attested = values.attest.length > 0 || isOn(values.provenance) || isOn(values.sbom);
+  if (attested && values.output.some(isDockerArchive))
+    found.push(
+      "docker exporter does not support exporting manifest lists, use the oci exporter instead",
+    );
   for (const [name, value] of Object.entries(contexts)) {
     const [, target] = /^target:(.*)$/s.exec(value) ?? [];
     if (target !== undefined) found.push(`failed to find target ${target} for context ${name}`);
   }
   return found.map((message) => new KilnError("FLAG_INVALID", message, { details: { late: 1 } }));
+}
+
+function isOn(shorthand: string): boolean {
+  return shorthand !== "" && parseBool(shorthand) !== false;
+}
+
+function isDockerArchive(output: string): boolean {
+  return /(^|,)type=docker(,|$)/.test(output) && /(^|,)dest=/.test(output);
 }
 
 /** Of caches that say too little of where they are. */

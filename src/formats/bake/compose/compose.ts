@@ -55,6 +55,35 @@ function included(tree: Tree, read: (path: string) => Tree | undefined, depth: n
   });
 }
 
+/** What the specification of Compose has below `build`. */
+const buildKeys: ReadonlySet<string> = new Set([
+  "additional_contexts",
+  "args",
+  "cache_from",
+  "cache_to",
+  "context",
+  "dockerfile",
+  "dockerfile_inline",
+  "entitlements",
+  "extra_hosts",
+  "isolation",
+  "labels",
+  "network",
+  "no_cache",
+  "no_cache_filter",
+  "platforms",
+  "privileged",
+  "provenance",
+  "pull",
+  "sbom",
+  "secrets",
+  "shm_size",
+  "ssh",
+  "tags",
+  "target",
+  "ulimits",
+]);
+
 interface Context {
   readonly variables: Variables;
   readonly secrets: Tree;
@@ -75,6 +104,12 @@ function targetOf(service: string, tree: Tree, context: Context): TargetDefiniti
       `service ${JSON.stringify(service)} declares mutually exclusive dockerfile and dockerfile_inline`,
     );
   }
+  const unknown = Object.keys(build).find((key) => !key.startsWith("x-") && !buildKeys.has(key));
+  if (unknown !== undefined)
+    throw new KilnError(
+      "BAKE_INVALID",
+      `services.${service}.build additional properties '${unknown}' not allowed`,
+    );
   const fields = buildFields(build, tree["image"], context);
   return { name, inherits: [], fields: withBake(fields, build["x-bake"]) };
 }
@@ -97,7 +132,7 @@ function buildFields(build: Tree, image: unknown, context: Context): Fields {
     tags: named,
     "cache-from": entries("cache", build["cache_from"]),
     "cache-to": entries("cache", build["cache_to"]),
-    target: text(build["target"]),
+    target: text(build["target"]) || undefined,
     secret: listOf(build["secrets"]).map((one) => secretOf(one, context)),
     ssh: sshOf(build["ssh"]),
     platforms: texts(build["platforms"]),
