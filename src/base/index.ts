@@ -23,3 +23,4 @@ export * from "./once.ts";
 export * from "./root-path.ts";
 export * from "./tasks.ts";
 export * from "./temp.ts";
+export * from "./thread.ts";

@@ -1,8 +1,7 @@
 // Threads that deflate: begun when there is enough to do, gone when there is nothing any more.
 import { availableParallelism } from "node:os";
-import { extname } from "node:path";
-import { fileURLToPath } from "node:url";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
+import { startThread } from "../../base/index.ts";
 import type { PackAnswer, PackRequest, ThreadWord } from "./deflate-thread.ts";
 import { packBlock } from "./pack-block.ts";
 
@@ -84,7 +83,10 @@ export class DeflateThreads {
   }
 
   async #startOne(): Promise<void> {
-    const thread: Thread = { worker: openWorker(), waiting: new Map() };
+    const thread: Thread = {
+      worker: startThread("deflate-thread", import.meta.url),
+      waiting: new Map(),
+    };
     const { worker, waiting } = thread;
     await new Promise<void>((resolve, reject) => {
       worker.on("message", (said: ThreadWord) => {
@@ -112,15 +114,4 @@ export class DeflateThreads {
       for (const { worker } of ending) void worker.terminate();
     }, idleTime).unref();
   }
-}
-
-/** The thread's program lies beside this file, in whatever form this file is in. */
-function openWorker(): Worker {
-  const form = extname(new URL(import.meta.url).pathname);
-  const program = new URL(`./deflate-thread${form}`, import.meta.url);
-  if (form !== ".ts") return new Worker(program, { execArgv: [], stdin: false });
-  // Threads know nothing of what reads sources in the main one.
-  const path = JSON.stringify(fileURLToPath(program));
-  const code = `require(require.resolve("tsx/cjs", { paths: [${path}] })); require(${path});`;
-  return new Worker(code, { eval: true, execArgv: [], stdin: false });
 }
