@@ -66,10 +66,11 @@ export function serveStep(at: ListensAt, egress: Egress, parts: ServerParts): St
     socket.once("close", () => open.delete(socket));
   });
   server.on("connect", (request, socket, head) => {
+    // Nobody else listens any more.
+    socket.on("error", () => socket.destroy());
     const authority = parseAuthority(request.url ?? "");
     if (!authority || tunnels.has(socket))
-      return void socket.end("HTTP/1.1 400 Bad Request\r\n\r\n");
-    socket.on("error", () => socket.destroy());
+      return void socket.end("HTTP/1.1 400 Bad Request\r\n\r\n", () => socket.destroy());
     socket.write("HTTP/1.1 200 Connection Established\r\n\r\n");
     if (head.length > 0) socket.unshift(head);
     beginTunnel(server, socket, authority, tunnels, parts.authority);

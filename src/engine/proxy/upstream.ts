@@ -40,6 +40,8 @@ async function addressesOf(host: string): Promise<readonly string[]> {
 
 async function connect(egress: Egress, host: string, port: number): Promise<Socket> {
   const socket = await egress.socket(isIP(host) === 6 ? 6 : 4);
+  // Whoever uses it hears of errors by the request.
+  socket.on("error", () => {});
   const timer = setTimeout(
     () => socket.destroy(new Error(`${host} did not answer in time`)),
     connectTimeout,

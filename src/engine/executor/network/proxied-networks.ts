@@ -13,12 +13,14 @@ const MNT_DETACH = 2;
 /** What is reached around the proxy, as the reference has it. */
 const direct = "127.0.0.1,localhost,::1";
 
-/** Both ways in which programs look for proxies. */
+/** Both ways in which programs look for proxies, and the one in which Node.js (24) is told to. */
 export const proxyEnvironment: readonly string[] = Object.entries({
   HTTP_PROXY: `http://${lonelyAddress}:${lonelyPort}`,
   HTTPS_PROXY: `http://${lonelyAddress}:${lonelyPort}`,
   NO_PROXY: direct,
-}).flatMap(([name, value]) => [`${name}=${value}`, `${name.toLowerCase()}=${value}`]);
+})
+  .flatMap(([name, value]) => [`${name}=${value}`, `${name.toLowerCase()}=${value}`])
+  .concat("NODE_USE_ENV_PROXY=1");
 
 /** Lends networks; those that are lent must be given back before it is disposed. */
 export class ProxiedNetworks implements AsyncDisposable {
