@@ -1,39 +1,20 @@
 // Layers on disk: directories that appear whole or not at all, and the stacks that name several of them.
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import {
   chmodSync,
-  closeSync,
-  constants,
   existsSync,
   mkdirSync,
-  openSync,
   readdirSync,
-  readFileSync,
   renameSync,
-  rmSync,
   statSync,
   writeFileSync,
-  writeSync,
 } from "node:fs";
-import {
-  fromNodeError,
-  isDead,
-  isRecord,
-  KilnError,
-  LeaseTable,
-  log,
-  processTag,
-  writeFileAtomic,
-} from "../../base/index.ts";
-import {
-  formatVersion,
-  type LayerInfo,
-  parseInfo,
-  parseJsonOrUndefined,
-  parseStack,
-} from "./layer-documents.ts";
+import { fromNodeError, isDead, LeaseTable, log, processTag } from "../../base/index.ts";
+import { formatVersion, type LayerInfo, parseInfo } from "./layer-documents.ts";
 import { removeTree } from "./remove-tree.ts";
 import type { SnapshotLayer } from "./snapshot.ts";
+import { readIfThere, StackFiles } from "./stack-files.ts";
+import { openFormat } from "./store-format.ts";
 import { UnflushedLayers } from "./unflushed.ts";
 
 const debug = log("snapshot");
@@ -50,19 +31,19 @@ export class LayerStore {
   readonly dir: string;
   /** Whether overlayfs marks are kept in `user.` attributes. */
   readonly userXattr: boolean;
+  readonly stacks: StackFiles;
   readonly #infos = new Map<string, LayerInfo>();
-  /** Stacks whose use by this process has been noted. */
-  readonly #used = new Set<string>();
   readonly #leases: LeaseTable;
   readonly #unflushed: UnflushedLayers;
   readonly #sweeping: Promise<void>;
 
   constructor(dir: string) {
     this.dir = dir;
+    this.stacks = new StackFiles(`${dir}/stacks`, () => this.#temporary());
     try {
       for (const name of ["layers", "stacks", "active", "leases"])
         mkdirSync(`${dir}/${name}`, { recursive: true, mode: 0o700 });
-      this.userXattr = readFormat(dir);
+      this.userXattr = openFormat(dir);
       this.#unflushed = new UnflushedLayers(`${dir}/unflushed`);
       this.#unflushed.dropLost((id) => void renamed(`${dir}/layers/${id}`, this.#temporary()));
     } catch (error) {
@@ -85,7 +66,7 @@ export class LayerStore {
   info(id: string): LayerInfo {
     let info = this.#infos.get(id);
     if (info === undefined) {
-      info = parseInfo(this.#read(`layers/${id}/layer.json`), id);
+      info = parseInfo(readIfThere(`${this.dir}/layers/${id}/layer.json`), id);
       this.#infos.set(id, info);
     }
     return info;
@@ -132,23 +113,11 @@ export class LayerStore {
 
   /** Writes down a stack, so that it can be opened by its id; the same layers always give the same id. */
   saveStack(layers: readonly SnapshotLayer[]): string {
-    const text = JSON.stringify({ version: formatVersion, layers });
-    const id = createHash("sha256").update(text).digest("hex");
-    const path = `${this.dir}/stacks/${id}.json`;
     try {
-      this.#leases.hold([id]);
-      if (existsSync(path)) {
-        this.#markUsed(id);
-        return id;
-      }
-      const temporary = this.#temporary();
-      writeFileSync(temporary, text, { mode: 0o600 });
-      renameSync(temporary, path);
-      this.#used.add(id);
+      return this.stacks.save(layers, (id) => this.#leases.hold([id]));
     } catch (error) {
       throw fromNodeError(error, "saving a snapshot");
     }
-    return id;
   }
 
   /** The directory of a layer, with all that belongs to it. */
@@ -156,15 +125,9 @@ export class LayerStore {
     return `${this.dir}/layers/${id}`;
   }
 
-  /** Undefined when there is no such stack, or its file is damaged. */
-  readStack(id: string): readonly SnapshotLayer[] | undefined {
-    if (!/^[0-9a-f]{64}$/.test(id)) return undefined;
-    return parseStack(this.#read(`stacks/${id}.json`));
-  }
-
   /** Undefined when there is no such stack, or one of its layers is gone (layers of images may be fetched again). */
   loadStack(id: string): readonly SnapshotLayer[] | undefined {
-    const layers = this.readStack(id);
+    const layers = this.stacks.read(id);
     return layers?.every((layer) => layer.blob !== undefined || this.has(layer.id))
       ? layers
       : undefined;
@@ -194,7 +157,7 @@ export class LayerStore {
     readonly stacks: readonly string[];
     readonly layers: readonly string[];
   }): Promise<readonly string[]> {
-    const stacks = this.#leases.collect(ids.stacks, (id) => this.#removeStack(id));
+    const stacks = this.#leases.collect(ids.stacks, (id) => this.stacks.remove(id));
     const trash: string[] = [];
     const layers = this.#leases.collect(ids.layers, (id) => {
       const away = this.#temporary();
@@ -207,43 +170,6 @@ export class LayerStore {
 
   layerIds(): readonly string[] {
     return readdirSync(`${this.dir}/layers`);
-  }
-
-  stackIds(): readonly string[] {
-    return readdirSync(`${this.dir}/stacks`).map((name) => name.replace(/\.json$/, ""));
-  }
-
-  /** How often, and when last, processes have opened a stack. */
-  stackUse(id: string): { readonly at: Date; readonly count: number } | undefined {
-    const text = this.#read(`stacks/${id}.json`);
-    const stat = statSync(`${this.dir}/stacks/${id}.json`, { throwIfNoEntry: false });
-    if (text === undefined || stat === undefined) return undefined;
-    return { at: stat.mtime, count: 1 + text.length - text.trimEnd().length };
-  }
-
-  #removeStack(id: string): void {
-    this.#used.delete(id);
-    rmSync(`${this.dir}/stacks/${id}.json`, { force: true });
-  }
-
-  /** A line is added to the stack's file: its number and the file's time say how often and when the stack was used. */
-  #markUsed(id: string): void {
-    if (this.#used.has(id)) return;
-    this.#used.add(id);
-    try {
-      const file = openSync(
-        `${this.dir}/stacks/${id}.json`,
-        constants.O_WRONLY | constants.O_APPEND,
-      );
-      try {
-        writeSync(file, "\n");
-      } finally {
-        closeSync(file);
-      }
-    } catch (error) {
-      // Of use for pruning only.
-      debug.debug("could not note a use", { id, error: String(error) });
-    }
   }
 
   #temporary(): string {
@@ -268,15 +194,6 @@ export class LayerStore {
       });
     }
   }
-
-  #read(path: string): string | undefined {
-    try {
-      return readFileSync(`${this.dir}/${path}`, "utf8");
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-      throw fromNodeError(error, `reading ${path} of the snapshots in ${this.dir}`);
-    }
-  }
 }
 
 /** False when there was nothing. */
@@ -295,39 +212,4 @@ function isLeftover(path: string, name: string): boolean {
   if (dead !== "unknown") return dead;
   const stat = statSync(path, { throwIfNoEntry: false });
   return stat !== undefined && Date.now() - stat.mtimeMs > unknownOwnerAge;
-}
-
-/** The first process to open a store decides how its layers are marked; later ones must be able to go on with that. */
-function readFormat(dir: string): boolean {
-  const path = `${dir}/format.json`;
-  if (!existsSync(path)) {
-    writeFileAtomic(path, JSON.stringify({ version: formatVersion, userXattr: inUserNamespace() }));
-  }
-  const format = parseJsonOrUndefined(readFileSync(path, "utf8"));
-  if (!isRecord(format) || format["version"] !== formatVersion) {
-    throw new KilnError("STORE_CORRUPT", `${path} is not of a version that this Kiln understands`, {
-      hint: "Remove Kiln's root directory, or use another one with --root.",
-    });
-  }
-  const userXattr = format["userXattr"] === true;
-  if (!userXattr && inUserNamespace()) {
-    throw new KilnError(
-      "UNSUPPORTED",
-      `the layers in ${dir} are marked as only root can read them`,
-      {
-        hint: "Use a root directory of your own: --root or KILN_ROOT.",
-      },
-    );
-  }
-  return userXattr;
-}
-
-/** `trusted.` attributes need rights in the initial user namespace, which maps all ids to themselves. */
-function inUserNamespace(): boolean {
-  if (process.geteuid?.() !== 0) return true;
-  try {
-    return !/^\s*0\s+0\s+4294967295\s*$/.test(readFileSync("/proc/self/uid_map", "latin1"));
-  } catch {
-    return false;
-  }
 }

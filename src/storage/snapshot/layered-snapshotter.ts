@@ -1,10 +1,10 @@
 // What all snapshotters share: stacks of layers on disk. How a stack is shown, and how a writable one becomes a layer, is the views' part.
-import { randomBytes } from "node:crypto";
 import { type Bytes, type Call, fromNodeError, throwIfAborted } from "../../base/index.ts";
+import { explain, LayerActive } from "./layer-active.ts";
 import type { LayerInfo } from "./layer-documents.ts";
 import type { LayerStore } from "./layer-store.ts";
 import { layerTar } from "./layer-tar.ts";
-import { isPrefix } from "./layers.ts";
+import { isPrefix, newLayerId } from "./layers.ts";
 import { withMounted } from "./mount.ts";
 import type {
   ActiveSnapshot,
@@ -184,9 +184,9 @@ export class LayeredSnapshotter implements CollectableSnapshotter {
       elsewhere.has(id) || this.#stacks.isHeld(id) || store.isLeasedHere(id);
     return {
       layers: store.layerIds().map((id) => ({ id, path: store.place(id), inUse: isInUse(id) })),
-      stacks: store.stackIds().flatMap((id) => {
-        const layers = store.readStack(id);
-        const use = store.stackUse(id);
+      stacks: store.stacks.ids().flatMap((id) => {
+        const layers = store.stacks.read(id);
+        const use = store.stacks.use(id);
         if (use === undefined) return [];
         return [{ id, layers: layers ?? [], usedAt: use.at, uses: use.count, inUse: isInUse(id) }];
       }),
@@ -264,66 +264,4 @@ async function layersOf(
 ): Promise<readonly SnapshotLayer[]> {
   if (snapshot?.tree) await snapshot.mounts(call);
   return snapshot?.layers ?? [];
-}
-
-/** A full disk or missing rights, whatever was being done when they showed. */
-function explain(doing: string): (error: unknown) => never {
-  return (error) => {
-    throw fromNodeError(error, doing);
-  };
-}
-
-function newLayerId(): string {
-  return `layer-${randomBytes(16).toString("hex")}`;
-}
-
-interface ActiveParts {
-  readonly store: LayerStore;
-  readonly stacks: StackTable;
-  readonly unpacker: Unpacker;
-  readonly staged: string;
-  readonly view: ActiveView;
-  /** Owned. */
-  readonly parent: Snapshot | undefined;
-}
-
-/** A writable layer over its parent's; belongs to whoever asked for it. */
-class LayerActive implements ActiveSnapshot {
-  readonly #parts: ActiveParts;
-  #mounted = false;
-  #open = true;
-
-  constructor(parts: ActiveParts) {
-    this.#parts = parts;
-  }
-
-  async mounts(call: Call): Promise<readonly Mount[]> {
-    const { unpacker, parent, view } = this.#parts;
-    await unpacker.unpackAll(parent?.layers ?? [], call);
-    this.#mounted = true;
-    return view.mounts(call).catch(explain("preparing a snapshot"));
-  }
-
-  async commit(call: Call): Promise<Snapshot> {
-    throwIfAborted(call);
-    if (!this.#open) throw new Error("this snapshot was committed or thrown away before");
-    const { store, stacks, staged, parent, view } = this.#parts;
-    const id = newLayerId();
-    // Never shown, so never changed; and its root does not know yet what the layers below look like.
-    const info = this.#mounted
-      ? await view.finish(id, call).catch(explain("committing a snapshot"))
-      : { implied: [""] };
-    await store.publish(staged, id, info);
-    this.#open = false;
-    const snapshot = stacks.open([...(parent?.layers ?? []), { id }]);
-    await parent?.[Symbol.asyncDispose]();
-    return snapshot;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#open) return;
-    this.#open = false;
-    await this.#parts.store.discard(this.#parts.staged);
-    await this.#parts.parent?.[Symbol.asyncDispose]();
-  }
 }

@@ -1,4 +1,5 @@
 // Lists of layers as values.
+import { randomBytes } from "node:crypto";
 import type { SnapshotLayer } from "./snapshot.ts";
 
 /** True when `layers` begins with all of `start`. */
@@ -16,4 +17,9 @@ export function isPrefix(
 export function withoutRepeats(layers: readonly SnapshotLayer[]): readonly SnapshotLayer[] {
   const last = new Map(layers.map((layer, at) => [layer.id, at]));
   return layers.filter((layer, at) => last.get(layer.id) === at);
+}
+
+/** Of a layer whose contents nobody else has a name for. */
+export function newLayerId(): string {
+  return `layer-${randomBytes(16).toString("hex")}`;
 }
