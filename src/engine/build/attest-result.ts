@@ -44,10 +44,14 @@ export interface FetchMemory {
   rememberFetched(step: Digest, fetched: Fetched): void;
 }
 
-/** By the names that the cache knows steps' results by: the same step has them in every build. */
+/**
+ * By the names that the cache knows steps' results by: the same step has them in every build. `masked` blots out secrets now:
+ * a build that finds the step cached does not see them.
+ */
 export function rememberedFetches(
   { keysOf }: Pick<ExplainedJob, "keysOf">,
   history: Pick<StepHistory, "fetched" | "rememberFetched">,
+  masked: (text: string) => string,
 ): FetchMemory {
   return {
     fetched: (step) => {
@@ -58,7 +62,8 @@ export function rememberedFetches(
       return undefined;
     },
     rememberFetched: (step, fetched) => {
-      for (const key of keysOf(step)) history.rememberFetched(key, fetched);
+      const told = JSON.parse(masked(JSON.stringify(fetched)));
+      for (const key of keysOf(step)) history.rememberFetched(key, told);
     },
   };
 }

@@ -83,7 +83,7 @@ async function runBuild(
   const parts = proxy ? { ...lent, proxy } : lent;
   const attest = parseAttestOptions(request.attrs);
   await using job = openJob(request, session, parts);
-  const memory = proxy && rememberedFetches(job, parts.history);
+  const memory = proxy && rememberedFetches(job, parts.history, parts.masked);
   const notes = new BuildNotes(parts.now(), parts.pins, memory);
   await using beside = containersOf(session, granted, parts);
   await using imported = new AsyncStack();
