@@ -1,4 +1,5 @@
 // Builders behind BuildKit's Control API: builds, what they keep, what they are.
+export { buildError } from "./errors.ts";
 export { decodeStatus } from "./history.ts";
 export { openRemoteBuilder } from "./open.ts";
 export { StatusReader, statusEvents } from "./status.ts";

@@ -115,8 +115,14 @@ export async function openEmbedded(
     version: kilnVersion,
     now: world.now,
     // Protocol and services are loaded only where a frontend runs in a container.
-    serveBridge: async (bridge, socket, call) =>
-      (await import("../../../remote/daemon/index.ts")).serveBridge(bridge, socket, call),
+    serveBridge: async (bridge, socket, call) => {
+      const { serveBridge } = await import("../../../remote/daemon/index.ts");
+      const { buildError } = await import("../../../remote/client/index.ts");
+      return serveBridge(bridge, socket, call).catch((error: unknown) => {
+        // Clients of a daemon get a frontend's error as it is; here it is told to people.
+        throw limits.manyClients ? error : buildError(error);
+      });
+    },
     ...snapshotter,
     ...(world.standing && { standing: world.standing }),
     ...limits,
