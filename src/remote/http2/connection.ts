@@ -2,20 +2,12 @@
 import type { Duplex } from "node:stream";
 import { faultOfRequest } from "./fields.ts";
 import { FrameReader } from "./frame-reader.ts";
-import { ClientHello, type ConnectionLimits, sayHello } from "./hello.ts";
-import { emptyTable, encodeFields } from "./hpack/encoder.ts";
+import { ClientHello, type ConnectionLimits } from "./hello.ts";
 import { Incoming, type IncomingHost } from "./incoming.ts";
+import { Outgoing } from "./outgoing.ts";
 import { costs, Patience } from "./patience.ts";
-import {
-  defaultHeaderTableSize,
-  errorCodes,
-  type Fields,
-  flags,
-  frameTypes,
-  Http2Error,
-} from "./protocol.ts";
-import { Sender } from "./sender.ts";
-import { applySettings, settingsBefore } from "./settings.ts";
+import { errorCodes, type Fields, Http2Error } from "./protocol.ts";
+import type { Sender } from "./sender.ts";
 import { Stream, type StreamEvents, type StreamHost } from "./stream.ts";
 import { Streams } from "./streams.ts";
 import { ReceiveWindow } from "./windows.ts";
@@ -42,18 +34,15 @@ export class Http2Connection {
   readonly #socket: Duplex;
   readonly #options: Http2Options;
   readonly #patience = new Patience();
+  readonly #outgoing: Outgoing;
   readonly #sender: Sender;
   readonly #reader: FrameReader;
-  readonly #peer = settingsBefore();
   readonly #window: ReceiveWindow;
   readonly #streams: Streams;
   readonly #incoming: Incoming;
-  /** Requests that wait until the other side takes more streams. */
-  readonly #waiting: { readonly stream: Stream; readonly fields: Fields }[] = [];
   readonly #pings: (() => void)[] = [];
   /** On a server. */
   readonly #hello: ClientHello | undefined;
-  #tableSizeChanged = false;
   #closing = false;
   /** No new streams: either side has said so. */
   #leaving = false;
@@ -68,9 +57,8 @@ export class Http2Connection {
     this.#streams = new Streams(options.onStream !== undefined);
     this.#hello = options.onStream && new ClientHello();
     this.#window = new ReceiveWindow(limits.connectionWindow);
-    this.#sender = new Sender(socket, this.#patience, (stream, trailers) =>
-      this.#sendLast(stream, trailers),
-    );
+    this.#outgoing = new Outgoing(socket, this.#patience);
+    this.#sender = this.#outgoing.sender;
     this.#incoming = new Incoming(this.#incomingHost, {
       streams: this.#streams,
       patience: this.#patience,
@@ -108,7 +96,7 @@ export class Http2Connection {
       throw this.#failure ?? new Http2Error(errorCodes.REFUSED_STREAM, "the connection is ending");
     const stream = new Stream(this.#host, 0, 0, this.#options.limits.streamWindow);
     stream.events = events;
-    this.#waiting.push({ stream, fields });
+    this.#streams.waiting.push({ stream, fields });
     this.#openWaiting();
     return stream;
   }
@@ -117,8 +105,7 @@ export class Http2Connection {
   ping(): Promise<void> {
     return new Promise((resolve) => {
       this.#pings.push(resolve);
-      this.#sender.frames.ping(new Uint8Array(8), false);
-      this.#sender.schedule();
+      this.#outgoing.ping(new Uint8Array(8), false);
     });
   }
 
@@ -133,7 +120,7 @@ export class Http2Connection {
       this.#leave();
       return;
     }
-    this.#sender.frames.goAway(largestStream, errorCodes.NO_ERROR, "");
+    this.#outgoing.goAway(largestStream, errorCodes.NO_ERROR, "");
     const timer = setTimeout(() => this.#leave(), farewell);
     void this.ping().then(() => this.#leave());
     void this.closed.then(() => clearTimeout(timer));
@@ -148,8 +135,7 @@ export class Http2Connection {
   }
 
   #open(): void {
-    sayHello(this.#sender.frames, this.#options.limits, this.#streams.isServer);
-    this.#sender.schedule();
+    this.#outgoing.hello(this.#options.limits, this.#streams.isServer);
     const socket = this.#socket;
     socket.on("data", (chunk: Uint8Array) => this.#take(chunk));
     socket.once("end", () => this.#lost(undefined));
@@ -170,14 +156,11 @@ export class Http2Connection {
   readonly #incomingHost: IncomingHost = {
     accept: (id, fields) => this.#accept(id, fields),
     applySettings: (values) => this.#applySettings(values),
-    answerPing: (payload) => {
-      this.#sender.frames.ping(payload, true);
-      this.#sender.schedule();
-    },
+    answerPing: (payload) => this.#outgoing.ping(payload, true),
     pingAnswered: () => this.#pings.shift()?.(),
     leave: (lastStream, code) => this.#peerLeaves(lastStream, code),
     widen: (stream, increment) => this.#widen(stream, increment),
-    release: (size) => this.#release(size),
+    release: (size) => this.#outgoing.windowUpdate(0, this.#window.release(size)),
     reject: (stream, code) => this.#reject(stream, code),
   };
 
@@ -190,7 +173,12 @@ export class Http2Connection {
   #accept(id: number, fields: Fields | undefined): Stream | undefined {
     this.#streams.last = id;
     const { limits, onStream } = this.#options;
-    const stream = new Stream(this.#host, id, this.#peer.initialWindowSize, limits.streamWindow);
+    const stream = new Stream(
+      this.#host,
+      id,
+      this.#outgoing.initialWindowSize,
+      limits.streamWindow,
+    );
     if (!this.usable || !onStream || this.#streams.open.size >= limits.maxConcurrentStreams)
       return this.#reject(stream, errorCodes.REFUSED_STREAM);
     if (!fields) return this.#reject(stream, errorCodes.ENHANCE_YOUR_CALM);
@@ -203,19 +191,14 @@ export class Http2Connection {
   }
 
   #applySettings(values: readonly (readonly [id: number, value: number])[]): void {
-    const peer = this.#peer;
-    const before = peer.initialWindowSize;
-    applySettings(peer, values);
+    const grown = this.#outgoing.applySettings(values);
     this.#greet();
-    this.#sender.maxFrameSize = peer.maxFrameSize;
-    if (peer.headerTableSize < defaultHeaderTableSize) this.#tableSizeChanged = true;
     for (const stream of this.#streams.open.values()) {
-      if (!stream.sendWindow.widen(peer.initialWindowSize - before))
+      if (!stream.sendWindow.widen(grown))
         throw new Http2Error(errorCodes.FLOW_CONTROL_ERROR, "a window beyond all measure");
       if (stream.sendable) this.#sender.ready(stream);
     }
-    this.#sender.frames.settingsAcknowledged();
-    this.#sender.schedule();
+    this.#outgoing.settingsAcknowledged();
     this.#openWaiting();
   }
 
@@ -238,11 +221,10 @@ export class Http2Connection {
       this.#failure ??= new Http2Error(code, `the other side ended the connection (${code})`);
     if (!this.#streams.isServer) {
       const words = "the other side takes no more calls";
-      const refused = (stream: Stream) =>
-        stream.close(new Http2Error(errorCodes.REFUSED_STREAM, words, stream.id));
-      for (const { stream } of this.#waiting.splice(0)) refused(stream);
-      for (const stream of [...this.#streams.open.values()])
-        if (stream.id > lastStream) refused(stream);
+      this.#streams.closeAbove(
+        lastStream,
+        ({ id }) => new Http2Error(errorCodes.REFUSED_STREAM, words, id),
+      );
     }
     this.#endWhenIdle();
   }
@@ -250,21 +232,14 @@ export class Http2Connection {
   // What goes out.
 
   readonly #host: StreamHost = {
-    sendHeaders: (stream, fields, end) => {
-      this.#sendHeaders(stream.id, fields, end);
-    },
+    sendHeaders: (stream, fields, end) => this.#outgoing.headers(stream.id, fields, end),
     sendReset: (stream, code) => {
-      if (stream.id === 0 || this.#ended) return;
-      this.#sender.frames.reset(stream.id, code);
-      this.#sender.schedule();
+      if (stream.id !== 0) this.#outgoing.reset(stream.id, code);
     },
     ready: (stream) => this.#sender.ready(stream),
     release: (stream, size, increment) => {
-      if (increment > 0 && !this.#ended) {
-        this.#sender.frames.windowUpdate(stream.id, increment);
-        this.#sender.schedule();
-      }
-      this.#release(size);
+      this.#outgoing.windowUpdate(stream.id, increment);
+      this.#outgoing.windowUpdate(0, this.#window.release(size));
     },
     forget: (stream) => {
       this.#streams.open.delete(stream.id);
@@ -273,45 +248,18 @@ export class Http2Connection {
     },
   };
 
-  #release(size: number): void {
-    const increment = this.#window.release(size);
-    if (increment === 0 || this.#ended) return;
-    this.#sender.frames.windowUpdate(0, increment);
-    this.#sender.schedule();
-  }
-
   #openWaiting(): void {
-    while (this.#streams.open.size < this.#peer.maxConcurrentStreams && !this.#ended) {
-      const next = this.#waiting.shift();
+    while (this.#streams.open.size < this.#outgoing.maxConcurrentStreams && !this.#ended) {
+      const next = this.#streams.waiting.shift();
       if (!next) return;
       const { stream, fields } = next;
       if (stream.closed) continue;
       stream.id = this.#streams.number();
-      stream.sendWindow.widen(this.#peer.initialWindowSize);
+      stream.sendWindow.widen(this.#outgoing.initialWindowSize);
       this.#streams.open.set(stream.id, stream);
-      this.#sendHeaders(stream.id, fields, false);
+      this.#outgoing.headers(stream.id, fields, false);
       if (stream.sendable) this.#sender.ready(stream);
     }
-  }
-
-  #sendHeaders(id: number, fields: Fields, end: boolean): void {
-    if (this.#ended) return;
-    let block = encodeFields(fields);
-    if (this.#tableSizeChanged) {
-      this.#tableSizeChanged = false;
-      const announced = new Uint8Array(block.length + 1);
-      announced[0] = emptyTable;
-      announced.set(block, 1);
-      block = announced;
-    }
-    this.#sender.frames.headers(id, block, end, this.#peer.maxFrameSize);
-    this.#sender.schedule();
-  }
-
-  #sendLast(stream: Stream, trailers: Fields | undefined): void {
-    if (trailers) this.#sendHeaders(stream.id, trailers, true);
-    else this.#sender.frames.head(frameTypes.DATA, flags.END_STREAM, stream.id, 0);
-    stream.localEnds();
   }
 
   #leave(): void {
@@ -322,20 +270,13 @@ export class Http2Connection {
   }
 
   #goAway(code: number, words: string): void {
-    this.#sender.frames.goAway(this.#streams.last, code, words);
-    this.#sender.schedule();
+    this.#outgoing.goAway(this.#streams.last, code, words);
   }
 
   // The end.
 
   #endWhenIdle(): void {
-    if (
-      this.#leaving &&
-      !this.#ended &&
-      this.#streams.open.size === 0 &&
-      this.#waiting.length === 0
-    )
-      this.#hangUp(undefined);
+    if (this.#leaving && !this.#ended && this.#streams.idle) this.#hangUp(undefined);
   }
 
   /** The other side has done something wrong. */
@@ -378,9 +319,9 @@ export class Http2Connection {
     if (this.#ended) return;
     this.#ended = true;
     this.#leaving = true;
+    this.#outgoing.end();
     this.#greet();
     const reason = error ?? new Http2Error(errorCodes.CANCEL, "the connection was closed");
-    for (const { stream } of this.#waiting.splice(0)) stream.close(reason);
-    for (const stream of [...this.#streams.open.values()]) stream.close(reason);
+    this.#streams.closeAbove(0, () => reason);
   }
 }

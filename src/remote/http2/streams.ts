@@ -1,10 +1,12 @@
 // The streams of a connection that are open, and which ones have been.
-import { errorCodes, Http2Error } from "./protocol.ts";
+import { errorCodes, type Fields, Http2Error } from "./protocol.ts";
 import type { Stream } from "./stream.ts";
 
 export class Streams {
   readonly isServer: boolean;
   readonly open: Map<number, Stream> = new Map();
+  /** Requests that wait until the other side takes more streams. */
+  readonly waiting: { readonly stream: Stream; readonly fields: Fields }[] = [];
   /** The highest number that the other side has used. */
   last = 0;
   /** The number of the next request of this side. */
@@ -12,6 +14,18 @@ export class Streams {
 
   constructor(isServer: boolean) {
     this.isServer = isServer;
+  }
+
+  /** Nothing is open and nothing waits. */
+  get idle(): boolean {
+    return this.open.size === 0 && this.waiting.length === 0;
+  }
+
+  /** Closes requests that wait, and streams above the number `last`. */
+  closeAbove(last: number, reason: (stream: Stream) => Error): void {
+    for (const { stream } of this.waiting.splice(0)) stream.close(reason(stream));
+    for (const stream of [...this.open.values()])
+      if (stream.id > last) stream.close(reason(stream));
   }
 
   /** A number for a request of this side. */
