@@ -2,8 +2,7 @@
 import { digestOf } from "../../../base/index.ts";
 import type { Display } from "../../progress/index.ts";
 
-const name = "[internal] load local bake definitions";
-const step = digestOf(name);
+const title = "[internal] load local bake definitions";
 
 /** A file and its size in bytes; what could not be read has none. */
 export interface ToldFile {
@@ -11,17 +10,23 @@ export interface ToldFile {
   readonly size?: number;
 }
 
-/** Shows it as done. */
-export function tellDefinitions(display: Display, files: readonly ToldFile[], at: Date): void {
+/** Shows it as done; `named` says that a variable named the files. */
+export function tellDefinitions(
+  display: Display,
+  { files, named }: { readonly files: readonly ToldFile[]; readonly named: boolean },
+  at: Date,
+): void {
+  const name = named ? `${title} from BUILDX_BAKE_FILE env` : title;
+  const step = digestOf(name);
   display.event({ type: "step", step, name, at, state: "started" });
   for (const { name: file, size = 0 } of files)
     display.event({
       type: "progress",
       step,
-      id: `reading ${file}`,
+      id: file === "-" ? "reading from stdin" : `reading ${file}`,
       at,
       current: size,
-      ...(size > 0 ? { total: size } : {}),
+      ...(size > 0 && file !== "-" ? { total: size } : {}),
       done: true,
     });
   display.event({ type: "step", step, name, at, state: "done" });

@@ -56,7 +56,11 @@ export async function runBake(
   const wanted = namedFiles(values.file, world.env);
   const files = early
     ? await readAround(address ?? "", wanted, { builder: early, config, progress }, world)
-    : await readTold(wanted, told, world);
+    : await readTold(
+        wanted,
+        told && { ...told, named: values.file.length === 0 && wanted.length > 0 },
+        world,
+      );
   const definition = await readBakeFiles(files, readOptions(flags, commandContext, world));
   if (list) {
     world.stdout.write(listText(definition, list));
@@ -108,7 +112,7 @@ async function openDefinitions(
 
 async function readTold(
   names: readonly string[],
-  told: Awaited<ReturnType<typeof openDefinitions>>,
+  told: (OpenDisplay & { readonly alone: boolean; readonly named: boolean }) | undefined,
   world: RunWorld,
 ): Promise<readonly BakeFile[]> {
   let shown: readonly ToldFile[] = names.map((name) => ({ name }));
@@ -119,7 +123,8 @@ async function readTold(
     failed = false;
     return files;
   } finally {
-    if (told && shown.length > 0) tellDefinitions(told.display, shown, world.now());
+    if (told && shown.length > 0)
+      tellDefinitions(told.display, { files: shown, named: told.named }, world.now());
     if (told && (failed || told.alone)) told.display.end();
   }
 }

@@ -129,7 +129,8 @@ export function planBuild(
   const call = check.run(() => wantedCall(flags));
   const contexts = check.run(() => parseBuildContexts(values["build-context"])) ?? {};
   const standsIn = standsInForBuildx({ env });
-  if (standsIn) check.run(() => throwAll(buildxMistakes(flags, options.linked ? {} : contexts)));
+  if (standsIn)
+    check.run(() => throwAll(buildxMistakes(flags, context, options.linked ? {} : contexts)));
   const sources = check.run(() => findSources(context, values.file, options));
   const others = check.run(() => findNamedContexts(contexts, options.cwd));
   const secrets = check.run(() => checkSecrets(parseSecrets(values.secret), options)) ?? [];
@@ -181,7 +182,8 @@ export function planBuild(
     entitlements: wantedEntitlements(flags),
     resources,
     progress,
-    quiet: progress === "quiet",
+    // What the environment says of progress asks for no answer.
+    quiet: values.quiet || values.progress === "quiet",
     keepGoing: values["keep-going"],
     proxyNetwork: values["proxy-network"] || options.proxyNetwork === true,
     jobs,

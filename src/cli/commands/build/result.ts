@@ -7,7 +7,7 @@ import {
   sortedRecord,
   writeFileAtomic,
 } from "../../../base/index.ts";
-import type { World } from "../command.ts";
+import { standsInForBuildx, type World } from "../command.ts";
 import type { BuildPlan } from "./plan.ts";
 import { recordedProvenance } from "./recorded-provenance.ts";
 
@@ -30,7 +30,9 @@ export async function reportResult(
     const metadata = await buildMetadata({ result, plan, ref, warnings }, world);
     writeFileAtomic(plan.metadataFile, JSON.stringify(metadata, undefined, 2), 0o644);
   }
-  if (plan.quiet && id !== undefined) world.stdout.write(`${id}\n`);
+  // buildx has a line for what has no name, too.
+  if (plan.quiet && (id !== undefined || standsInForBuildx(world)))
+    world.stdout.write(`${id ?? ""}\n`);
 }
 
 /** What the metadata file says of a build: its response, its provenance, its name. */

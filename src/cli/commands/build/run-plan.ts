@@ -166,7 +166,7 @@ export function sayAfterwards(
   const lines: string[] = [];
   const most = mode === "plain" ? failureTail.plain : failureTail.other;
   if (silent) {
-    lines.push(...failureLines(model, most, style, { silent }));
+    if (mode !== "quiet") lines.push(...failureLines(model, most, style, { silent }));
     if (warn && mode !== "quiet") lines.push(...buildxWarningLines(model.warnings, world));
   } else if (failed) lines.push(...failureLines(model, most, style));
   else if (warn && mode !== "quiet") {

@@ -160,6 +160,9 @@ function endpointOf(
       throw invalid("the embedded driver has no endpoint", "Leave it out, or use --driver remote.");
     return before?.endpoint ?? embeddedEndpoint(drivers.root);
   }
+  // The default context is what the environment says of docker.
+  if (given === "default" && driver === "docker-container")
+    return known.contexts.endpoint(given)?.host ?? given;
   if (given !== undefined) return given;
   if (before) return before.endpoint;
   if (driver === "docker-container") return contextKey(known.contexts);

@@ -13,7 +13,9 @@ export function attestsByDefault(world: Pick<World, "env">): boolean {
   if (text === undefined) return true;
   const off = parseBool(text);
   if (off !== undefined) return !off;
-  throw new KilnError("FLAG_INVALID", `invalid ${name}: ${JSON.stringify(text)} is no boolean`, {
+  const why = `strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`;
+  throw new KilnError("FLAG_INVALID", `invalid ${name}: ${why}`, {
+    details: { late: 1 },
     hint: "Write 1, or leave it out.",
   });
 }

@@ -6,7 +6,7 @@ import { buildxMistakes, cacheMistakes } from "./buildx-checks.ts";
 
 function mistakes(argv: readonly string[], contexts: Readonly<Record<string, string>> = {}) {
   const { flags } = parseFlags(buildFlags, argv, { command: "kiln build" });
-  return buildxMistakes(flags, contexts).map(({ message }) => message);
+  return buildxMistakes(flags, ".", contexts).map(({ message }) => message);
 }
 
 it("flags that contradict each other, and empty values", () => {

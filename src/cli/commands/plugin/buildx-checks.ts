@@ -6,9 +6,12 @@ import type { BuildFlags } from "../build/flags.ts";
 /** Everything that buildx would not take, in its words. Empty where nothing is wrong. */
 export function buildxMistakes(
   { values }: Flags<BuildFlags>,
+  context: string,
   contexts: Readonly<Record<string, string>>,
 ): readonly KilnError[] {
   const found: string[] = [];
+  if (context === "")
+    found.push('please specify build context (e.g. "." for the current directory)');
   if (values["no-cache"] && values["no-cache-filter"].length > 0)
     found.push("--no-cache and --no-cache-filter cannot currently be used together");
   if (values.platform.some((one) => one === ""))

@@ -16,12 +16,22 @@ const missing = (path: string) => `open ${path}: no such file or directory`;
 
 const wordings: readonly Wording[] = [
   [
-    /^build context "(.*)" does not exist$/s,
+    /^build context "(.*)" (?:does not exist|is not a directory)$/s,
     (path) => `unable to prepare context: path "${path}" not found`,
   ],
   [
     /^Dockerfile "(.*)" does not exist$/s,
     (path) => `failed to solve: failed to read dockerfile: ${missing(path)}`,
+  ],
+  [
+    /^standard input cannot be both the context and its Dockerfile$/,
+    () => "invalid argument: can't use stdin for both build context and dockerfile",
+    "late",
+  ],
+  [/^nothing came on standard input$/, () => "failed to solve: the Dockerfile cannot be empty"],
+  [
+    /^failed to unmarshal source policy file (.*): there is no such file$/s,
+    (path) => `failed to read policy file: ${missing(path)}`,
   ],
   [/^bake file "(.*)" does not exist$/s, missing],
   [
@@ -270,9 +280,12 @@ export function countWords(error: KilnError, byDocker: boolean): string | undefi
     /^'kiln ([a-z -]+)' takes (no|exactly|at least|0 to) ?(\d+ arguments?)?/.exec(error.message) ??
     [];
   if (name === undefined) return undefined;
-  const required = { "at least": "at least ", "0 to": "at most " }[sort ?? ""] ?? "";
   const program = buildxName(byDocker);
   const [caller] = program.split(" ");
+  // Two commands count in other words.
+  if (sort === "no" && (name === "du" || name === "prune"))
+    return `${caller}: '${program} ${name}' accepts no arguments`;
+  const required = { "at least": "at least ", "0 to": "at most " }[sort ?? ""] ?? "";
   return `${caller}: '${program} ${name}' requires ${required}${count}`;
 }
 
