@@ -32,7 +32,9 @@ export function urlOf(
     const origin = `${scheme}://${authority.host}:${authority.port}`;
     return path.startsWith("/") ? parseUrl(origin + path) : undefined;
   }
-  return path.startsWith("/") ? parseUrl(`http://${host ?? ""}${path}`) : parseUrl(path);
+  if (!path.startsWith("/")) return parseUrl(path);
+  // Without a host the parser would take the path for one.
+  return host ? parseUrl(`http://${host}${path}`) : undefined;
 }
 
 function parseUrl(text: string): URL | undefined {
