@@ -16,6 +16,7 @@ import { constants } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { isKilnError, uncancelled } from "../../src/base/index.ts";
+import type { ProcessControl } from "../../src/engine/executor/index.ts";
 import { type Executor, openExecutor } from "../../src/engine/executor/index.ts";
 import { machineCode, staticProgram } from "../../src/engine/executor/programs/static-program.ts";
 import { describeWith } from "../kit/needs.ts";
@@ -228,6 +229,28 @@ describeWith(["root", "runtime", "busybox"], "an executor", () => {
         mounts: [{ target: "/new", readonly: false, what: { type: "tmpfs" } }],
       });
       expect(stdout).toBe("no\nyes\n");
+    });
+
+    it("gives a terminal its size, at the start and later", async () => {
+      let said = "";
+      let control: ProcessControl | undefined;
+      const until = 'while [ "$(stty size)" != "$1" ]; do sleep 0.02; done; echo "has $1"';
+      await runShell(executor, overlayOn(root).mounts, "", {
+        process: {
+          args: ["sh", "-c", `${until}; shift; ${until}`, "sh", "31 71", "33 77"],
+          io: {
+            terminal: { rows: 31, columns: 71 },
+            started: (one) => {
+              control = one;
+            },
+            output: (_stream, data) => {
+              said += new TextDecoder().decode(data);
+              if (said.includes("has 31 71")) control?.resize({ rows: 33, columns: 77 });
+            },
+          },
+        },
+      });
+      expect(said).toBe("has 31 71\r\nhas 33 77\r\n");
     });
 
     it("does not follow a link that a step put in a mount point's way", async () => {

@@ -9,12 +9,13 @@ import {
 } from "node:fs";
 import { Socket } from "node:net";
 import { constants } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { StepCall } from "../../api/index.ts";
+import { delay, uncancelled } from "../../base/index.ts";
 import { canChown, loadSyscalls } from "../../storage/snapshot/index.ts";
 import type { ProcessIo } from "./executor.ts";
 import type { StartCommand, SuperviseOptions } from "./supervise.ts";
-import { openTerminal } from "./terminal.ts";
+import { openTerminal, resizeTerminalOf } from "./terminal.ts";
 
 type Attached = Pick<SuperviseOptions, "directory" | "owner" | "environment"> & {
   readonly io: ProcessIo;
@@ -45,6 +46,7 @@ async function onTerminal(
   using terminal = openTerminal(rows, columns);
   const { slave } = terminal;
   let ended = false;
+  let newest: TerminalSize | undefined;
   const exit = start(command, [slave, slave, slave], environment, call, (pid) => {
     io.started?.({
       signal: (name) => void (ended || sendSignal(pid, name)),
@@ -52,6 +54,8 @@ async function onTerminal(
         if (ended) return;
         terminal.resize(size.rows, size.columns);
         send(runtimeOf(pid) ?? pid, "SIGWINCH");
+        newest = size;
+        void resizeInside(pid, () => (ended || newest !== size ? undefined : size));
       },
     });
   });
@@ -67,6 +71,29 @@ async function onTerminal(
     return code;
   } finally {
     ended = true;
+  }
+}
+
+type TerminalSize = Readonly<Record<"rows" | "columns", number>>;
+
+/** Milliseconds in which a container's first process begins, and between looks for it. */
+const startPatience = 5000;
+const startRest = 20;
+
+/**
+ * Runtimes put a terminal of their own between, and not all of them pass its size on: that of the container's first process
+ * is told by itself, as soon as there is one, unless `wanted` says no more.
+ */
+async function resizeInside(pid: number, wanted: () => TerminalSize | undefined): Promise<void> {
+  for (let waited = 0; waited < startPatience; waited += startRest) {
+    const size = wanted();
+    if (!size) return;
+    const runtime = runtimeOf(pid);
+    const first = runtime === undefined ? undefined : childrenOf(runtime)[0];
+    // Before it becomes the step's program it is the runtime still, on the terminal outside.
+    if (first !== undefined && !commandLine(first).includes("--bundle"))
+      return resizeTerminalOf(first, size.rows, size.columns);
+    await delay(startRest, uncancelled);
   }
 }
 
@@ -161,7 +188,8 @@ function send(pid: number, name: string): void {
 function runtimeOf(pid: number): number | undefined {
   for (let at: number | undefined = pid, depth = 0; at !== undefined && depth < 6; depth++) {
     const words = commandLine(at);
-    if (words.includes("--bundle") && !words.includes("--fork")) return at;
+    const starter = words.includes("--fork") || basename(words[0] ?? "") === "leash";
+    if (words.includes("--bundle") && !starter) return at;
     at = childrenOf(at)[0];
   }
   return undefined;

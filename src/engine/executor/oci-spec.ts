@@ -63,6 +63,7 @@ export interface OciSpec {
   readonly ociVersion: string;
   readonly process: {
     readonly terminal: boolean;
+    readonly consoleSize?: { readonly height: number; readonly width: number };
     readonly user: {
       readonly uid: number;
       readonly gid: number;
@@ -110,6 +111,15 @@ export interface Namespace {
 /** What programs are searched in when the image does not set PATH. */
 export const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/** Without it the terminal that a runtime opens has no size at all. */
+function consoleSizeOf(
+  { io }: ProcessSpec,
+  { terminal }: Pick<SpecSetting, "terminal">,
+): Pick<OciSpec["process"], "consoleSize"> {
+  if (!terminal || !io?.terminal) return {};
+  return { consoleSize: { height: io.terminal.rows, width: io.terminal.columns } };
+}
+
 /** Docker's and the reference's defaults for everything that `process` leaves open. */
 export function ociSpec(process: ProcessSpec, setting: SpecSetting): OciSpec {
   const sandboxed = isSandboxed(process);
@@ -122,6 +132,7 @@ export function ociSpec(process: ProcessSpec, setting: SpecSetting): OciSpec {
     ociVersion: "1.0.2",
     process: {
       terminal: setting.terminal,
+      ...consoleSizeOf(process, setting),
       user:
         setting.owners === "one"
           ? { uid: 0, gid: 0, additionalGids: [] }

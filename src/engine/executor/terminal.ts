@@ -44,6 +44,28 @@ export interface Terminal extends Disposable {
 /** Milliseconds between tries while a program does not read what is typed. */
 const patience = 20;
 
+/** Of a terminal that another process has as its standard input; of one that is none, nothing. */
+export function resizeTerminalOf(pid: number, rows: number, columns: number): void {
+  let opened: number;
+  try {
+    opened = openSync(
+      `/proc/${pid}/fd/0`,
+      constants.O_RDONLY | constants.O_NOCTTY | constants.O_NONBLOCK,
+    );
+  } catch {
+    return;
+  }
+  setSize(opened, rows, columns);
+  closeSync(opened);
+}
+
+function setSize(fd: number, rows: number, columns: number): void {
+  const size = new DataView(new ArrayBuffer(8));
+  size.setUint16(0, clamped(rows), littleEndian);
+  size.setUint16(2, clamped(columns), littleEndian);
+  calls().pointer(fd, TIOCSWINSZ, new Uint8Array(size.buffer));
+}
+
 export function openTerminal(rows: number, columns: number): Terminal {
   const { pointer, value } = calls();
   const master = openSync("/dev/ptmx", constants.O_RDWR | constants.O_NOCTTY);
@@ -57,11 +79,7 @@ export function openTerminal(rows: number, columns: number): Terminal {
   }
   const stream = new ReadStream(master);
   const resize = (high: number, wide: number) => {
-    if (stream.destroyed) return;
-    const size = new DataView(new ArrayBuffer(8));
-    size.setUint16(0, clamped(high), littleEndian);
-    size.setUint16(2, clamped(wide), littleEndian);
-    pointer(master, TIOCSWINSZ, new Uint8Array(size.buffer));
+    if (!stream.destroyed) setSize(master, high, wide);
   };
   resize(rows, columns);
   return {

@@ -60,7 +60,8 @@ export async function openContainer(
   for (const [number, mount] of op.mounts.entries())
     if (number !== at) mounts.push(...(await mountOf(mount, number, place, call)));
   mounts.push(...(await cacheMounts(place, call)));
-  const rootfs: Mount[] = [{ type: "bind", source: rootPath, readonly: root.readonly }];
+  // Read-only is what processes see: places for what is mounted into it may have to be made.
+  const rootfs: Mount[] = [{ type: "bind", source: rootPath, readonly: false }];
   const owned = stack.move();
   return {
     views: op.mounts.map((_, number) => {
@@ -68,7 +69,8 @@ export async function openContainer(
       return path === undefined ? undefined : directoryView(path);
     }),
     async run(process, control, stepCall) {
-      const spec = await specOf(process, control, run, stepCall);
+      const asked = await specOf(process, control, run, stepCall);
+      const spec = root.readonly ? { ...asked, readonlyRoot: true } : asked;
       try {
         const ended: { exitCode?: number } = {};
         const start = async (proxied: ProcessSpec) =>
@@ -102,7 +104,7 @@ async function placed(mount: LlbMount, number: number, place: Place, call: Call)
   const { run, parts, stack, directory, paths } = place;
   const result = run.results[number];
   const files =
-    mount.readonly && result
+    mount.readonly && result && mount.target !== "/"
       ? await result.mounts(call)
       : await stack.use(await parts.snapshotter.active(result, call)).mounts(call);
   const [only, second] = files;

@@ -7,7 +7,7 @@ import { asStatus, type Implementation, Outbox, type ServerCall } from "../grpc/
 import { readPlatform } from "../session/index.ts";
 import { ProcessInput } from "./container-input.ts";
 import type { DrivenBuild } from "./driven-build.ts";
-import { statOf } from "./file-stat.ts";
+import { entriesOf, readFileOf, statFileOf } from "./read-files.ts";
 
 type Bridge = Implementation<typeof gateway.LLBBridgeDefinition>;
 type On = <T>(call: ServerCall, work: (build: DrivenBuild) => Promise<T> | T) => Promise<T>;
@@ -31,15 +31,13 @@ export function containerMethods(
 ): Methods {
   const files = <T>(
     call: ServerCall,
-    { id, mount, path }: { readonly id: string; readonly mount: number; readonly path: string },
-    work: (files: ResultRef) => Promise<T | undefined>,
+    { id, mount }: { readonly id: string; readonly mount: number },
+    work: (files: ResultRef) => Promise<T>,
   ): Promise<T> =>
     on(call, async (build) => {
       const files = build.container(id).files[mount];
       if (!files) throw invalid(`mount ${mount} of the container has no files to read`);
-      const found = await work(files);
-      if (found !== undefined) return found;
-      throw new KilnError("PATH_INVALID", `open ${path}: no such file or directory`);
+      return await work(files);
     });
   return {
     newContainer: (request, call) =>
@@ -54,25 +52,16 @@ export function containerMethods(
       }),
     execProcess: (requests, call) => exec(requests, () => buildOf(call), call),
     readFileContainer: ({ Ref: id, FilePath, Range, MountIndex: mount }, call) =>
-      files(call, { id, mount, path: FilePath }, async (found) => {
-        if (!(await found.stat(FilePath, call))) return undefined;
-        const data = await found.readFile(FilePath, call);
-        if (!Range) return { Data: data };
-        const { Offset, Length } = Range;
-        if (Offset < 0 || Length < 0)
-          throw new KilnError("REQUEST_INVALID", "a range of a file must not be negative");
-        return { Data: data.subarray(Offset, Length === 0 ? undefined : Offset + Length) };
+      files(call, { id, mount }, async (found) => {
+        return { Data: await readFileOf(found, FilePath, Range, call) };
       }),
     readDirContainer: ({ Ref: id, DirPath, IncludePattern, MountIndex: mount }, call) =>
-      files(call, { id, mount, path: DirPath }, async (found) => {
-        if (!(await found.stat(DirPath, call))) return undefined;
-        const entries = await found.entries(DirPath, IncludePattern || undefined, call);
-        return { entries: entries.map(({ name, ...stat }) => statOf(name, stat)) };
+      files(call, { id, mount }, async (found) => {
+        return { entries: await entriesOf(found, DirPath, IncludePattern, call) };
       }),
     statFileContainer: ({ Ref: id, Path, MountIndex: mount }, call) =>
-      files(call, { id, mount, path: Path }, async (found) => {
-        const stat = await found.stat(Path, call);
-        return stat && { stat: statOf(Path.split("/").at(-1) ?? "", stat) };
+      files(call, { id, mount }, async (found) => {
+        return { stat: await statFileOf(found, Path, call) };
       }),
   };
 }

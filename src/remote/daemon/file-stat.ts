@@ -8,7 +8,9 @@ type Stat = NonNullable<fsutil.Packet["stat"]>;
 
 /** `path` as the message is to name it. */
 export function statOf(path: string, { size, mode, uid, gid, mtime, linkname }: Facts): Stat {
-  const facts = { size, mode: goMode(mode), uid, gid, modTime: String(mtime) };
+  // As long as what it says: what is known of files here has no size for links.
+  const length = linkname === undefined ? size : new TextEncoder().encode(linkname).length;
+  const facts = { size: length, mode: goMode(mode), uid, gid, modTime: String(mtime) };
   const { stat } = fsutil.Packet.create({ stat: { path, ...facts, linkname: linkname ?? "" } });
   if (!stat) throw new Error("a stat that is given is there");
   return stat;

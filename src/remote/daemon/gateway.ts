@@ -16,8 +16,8 @@ import { gatewayCaps, llbCaps } from "./caps.ts";
 import { containerMethods } from "./containers.ts";
 import type { DrivenBuild } from "./driven-build.ts";
 import { messageJson } from "./error-json.ts";
-import { statOf } from "./file-stat.ts";
 import { fitDetails } from "./fit-details.ts";
+import { entriesOf, noSuchFile, readFileOf, statFileOf } from "./read-files.ts";
 import { definitionOf, definitionsOf } from "./solve-request.ts";
 import { toStatus } from "./statuses.ts";
 
@@ -103,37 +103,23 @@ function files(on: On): Pick<Bridge, "readFile" | "readDir" | "statFile"> {
   ): Promise<T> =>
     on(call, async (build) => {
       const found = await build.files(ref, call);
-      if (!found) throw missing(path);
+      if (!found) throw noSuchFile(path);
       return await work(found);
     });
   return {
     readFile: ({ Ref, FilePath, Range }, call) =>
       at(call, Ref, FilePath, async (found) => {
-        if (!(await found.stat(FilePath, call))) throw missing(FilePath);
-        const data = await found.readFile(FilePath, call);
-        if (!Range) return { Data: data };
-        const { Offset, Length } = Range;
-        if (Offset < 0 || Length < 0)
-          throw new KilnError("REQUEST_INVALID", "a range of a file must not be negative");
-        return { Data: data.subarray(Offset, Length === 0 ? undefined : Offset + Length) };
+        return { Data: await readFileOf(found, FilePath, Range, call) };
       }),
     readDir: ({ Ref, DirPath, IncludePattern }, call) =>
       at(call, Ref, DirPath, async (found) => {
-        if (!(await found.stat(DirPath, call))) throw missing(DirPath);
-        const entries = await found.entries(DirPath, IncludePattern || undefined, call);
-        return { entries: entries.map(({ name, ...stat }) => statOf(name, stat)) };
+        return { entries: await entriesOf(found, DirPath, IncludePattern, call) };
       }),
     statFile: ({ Ref, Path }, call) =>
       at(call, Ref, Path, async (found) => {
-        const stat = await found.stat(Path, call);
-        if (!stat) throw missing(Path);
-        return { stat: statOf(Path.split("/").at(-1) ?? "", stat) };
+        return { stat: await statFileOf(found, Path, call) };
       }),
   };
-}
-
-function missing(path: string): KilnError {
-  return new KilnError("PATH_INVALID", `open ${path}: no such file or directory`);
 }
 
 /** A definition, or another frontend's result; lazily, unless it is to be evaluated. */
@@ -145,7 +131,10 @@ async function solve(
   const { Frontend, FrontendOpt, FrontendInputs } = request;
   const definition = definitionOf(request.Definition);
   if (definition && Frontend !== "")
-    throw new KilnError("REQUEST_INVALID", "a solve has either a definition or a frontend");
+    throw new KilnError(
+      "REQUEST_INVALID",
+      "cannot solve with both Definition and Frontend specified",
+    );
   const imports = request.CacheImports.map(({ Type, Attrs }) => ({
     type: Type,
     attrs: Object.fromEntries(Attrs),
