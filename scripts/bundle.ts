@@ -62,7 +62,12 @@ function writeScript({ code, map }: BundledScript): ProgramFile {
 async function bundleThreads(): Promise<void> {
   await build({
     ...options,
-    entryPoints: { "deflate-thread": "src/formats/archive/deflate-thread.ts" },
+    entryPoints: {
+      "deflate-thread": "src/formats/archive/deflate-thread.ts",
+      "namespace-thread": "src/engine/executor/network/namespace-thread.ts",
+    },
+    external: ["koffi"],
+    banner: { js: 'const __url = require("node:url").pathToFileURL(__filename).href;' },
     outExtension: { ".js": ".cjs" },
   });
 }

@@ -15,11 +15,6 @@ export function requireKoffi(): unknown {
   return koffi;
 }
 
-/** Where a thread of this process loads koffi from. Throws as `requireKoffi`. */
-export function koffiPath(): string {
-  return createRequire(import.meta.url).resolve("koffi");
-}
-
 /**
  * `files` of the package `name`, the first that loads; undefined where the nearest package of this name is of another
  * version, or none of them loads.

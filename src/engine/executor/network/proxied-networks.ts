@@ -5,7 +5,7 @@ import { AsyncStack, KilnError } from "../../../base/index.ts";
 import { loadSyscalls } from "../../../storage/snapshot/index.ts";
 import type { Egress, ProcessSpec, StepProxy } from "../executor.ts";
 import { resolveGateway } from "./hosts.ts";
-import { lonelyAddress, lonelyPort, NamespaceThread } from "./namespace-thread.ts";
+import { lonelyAddress, lonelyPort, NamespaceSockets } from "./namespace-sockets.ts";
 import type { Network, StepSurroundings } from "./networks.ts";
 
 const MNT_DETACH = 2;
@@ -25,7 +25,7 @@ export const proxyEnvironment: readonly string[] = Object.entries({
 /** Lends networks; those that are lent must be given back before it is disposed. */
 export class ProxiedNetworks implements AsyncDisposable {
   readonly #directory: string;
-  readonly #thread = new NamespaceThread();
+  readonly #sockets = new NamespaceSockets();
   #count = 0;
 
   /** `directory`: in this process's private mount namespace. */
@@ -58,7 +58,7 @@ export class ProxiedNetworks implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#thread[Symbol.asyncDispose]();
+    await this.#sockets[Symbol.asyncDispose]();
   }
 
   async #lonely(path: string, opening: AsyncStack): Promise<number> {
@@ -66,7 +66,7 @@ export class ProxiedNetworks implements AsyncDisposable {
     writeFileSync(path, "");
     opening.defer(() => rmSync(path, { force: true }));
     try {
-      const listener = await this.#thread.lonely(path);
+      const listener = await this.#sockets.lonely(path);
       opening.defer(() => loadSyscalls().umount2(path, MNT_DETACH));
       return listener;
     } catch (cause) {
@@ -88,7 +88,7 @@ export class ProxiedNetworks implements AsyncDisposable {
       socket: async (family) => {
         const { Socket } = await import("node:net");
         if (setting.type !== "join") return new Socket();
-        const fd = await this.#thread.socket(setting.path, family);
+        const fd = await this.#sockets.socket(setting.path, family);
         // It can be read when it is connected, not before.
         return new Socket({ fd, readable: true, writable: true, ...{ manualStart: true } });
       },

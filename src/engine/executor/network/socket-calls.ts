@@ -15,7 +15,8 @@ export interface SocketCalls {
   interfaceIndex(name: string): number;
 }
 
-interface Koffi {
+/** What is used of koffi here. */
+export interface Koffi {
   load(path: null): { func(prototype: string): (...args: unknown[]) => number };
   errno(): number;
 }
