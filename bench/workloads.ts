@@ -25,6 +25,8 @@ export interface Workload {
   readonly says: string;
   /** Takes long: has fewer rounds. Each turn has a directory of another name, as daemons know contexts by theirs. */
   readonly large?: boolean;
+  /** Each builder has a turn before that is not counted. */
+  readonly known?: boolean;
   /** `base` is the image that all stages begin with. */
   write(directory: string, base: string): void;
   turn(turn: Turn): void;
@@ -55,11 +57,13 @@ const copiedLarge = (directory: string, base: string): void => {
 export const workloads: Readonly<Record<string, Workload>> = {
   noop: {
     says: "a: seven steps, of which none changed",
+    known: true,
     write: (directory, base) => writeSmall(directory, base),
     turn: (turn) => turn.build("a nothing changed"),
   },
   noop3: {
     says: "a, f: the same for three platforms",
+    known: true,
     write: (directory, base) => writeSmall(directory, base),
     turn: (turn) => turn.build("a nothing changed, 3 platforms", { platforms: three }),
   },
