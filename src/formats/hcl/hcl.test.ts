@@ -100,7 +100,7 @@ describe("expressions", () => {
     ['"a${null}"', "Invalid template interpolation value"],
     ['{ for s in ["a", "a"] : s => 1 }', "Duplicate object key"],
     ["true ? [] : 1", "Inconsistent conditional result types"],
-    ["1 +", "Missing expression"],
+    ["1 +", "Invalid expression"],
     ["[1 2]", "Missing item separator"],
     ['"a\nb"', "Invalid multi-line string"],
     ["'a'", "Single quotes are not valid"],

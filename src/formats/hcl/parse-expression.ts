@@ -213,11 +213,10 @@ export class ExpressionParser {
     }
     throw mistakeAt(
       token.range,
-      token.kind === "newline" || token.kind === "end"
-        ? "Missing expression"
-        : "Invalid expression",
-      token.kind === "newline" || token.kind === "end"
-        ? "Expected the start of an expression, but found the end of the line."
+      // As the reference has it: only the end of the file is an end.
+      token.kind === "end" ? "Missing expression" : "Invalid expression",
+      token.kind === "end"
+        ? "Expected the start of an expression, but found the end of the file."
         : "Expected the start of an expression, but found an invalid expression token.",
     );
   }

@@ -218,6 +218,7 @@ const wordings: readonly Wording[] = [
     /^invalid value "([^=]*)" for --filter: /s,
     (text) => invalidArgument(text, "filter", "bad format of filter (expected name=value)"),
   ],
+  [/^reading the source descriptor .*?([^/]*): there is no such file or directory$/s, missing],
   [/^no sources: /, () => "no sources specified"],
   [
     /^there is no name to push to/,
