@@ -1,12 +1,6 @@
 // The authority of one build's proxy: it signs certificates in the name of every server that steps ask for.
-import {
-  createHash,
-  generateKeyPairSync,
-  type KeyObject,
-  randomBytes,
-  sign,
-  X509Certificate,
-} from "node:crypto";
+import { Buffer } from "node:buffer";
+import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
 import { isIP } from "node:net";
 import { createSecureContext, type SecureContext } from "node:tls";
 import { bits, boolean, element, integer, octets, oid, sequence, set, time, utf8 } from "./der.ts";
@@ -59,20 +53,13 @@ export class ProxyAuthority {
       extension("2.5.29.37", false, sequence(oid("1.3.6.1.5.5.7.3.1"))),
       extension("2.5.29.17", false, sequence(alternativeName(host))),
     ]);
-    const key = this.#leafKeys.privateKey.export({ type: "pkcs8", format: "pem" });
     // Nobody is asked for a certificate: without `ca` all of Node's would be loaded, each time.
-    return createSecureContext({ cert, key, ca: this.pem });
+    return createSecureContext({ cert, key: this.#leafKeys.pem, ca: [] });
   }
 
   /** RFC 5280, 4.1: signed by this authority. */
-  #certificate(
-    subject: Uint8Array,
-    { publicKey }: Keys,
-    extensions: readonly Uint8Array[],
-  ): string {
+  #certificate(subject: Uint8Array, { spki, id }: Keys, extensions: readonly Uint8Array[]): string {
     const now = this.#now().getTime();
-    const subjectKey = publicKey.export({ type: "spki", format: "der" });
-    const signerKey = this.#keys.publicKey.export({ type: "spki", format: "der" });
     const body = sequence(
       element(0xa0, integer(2)),
       integer(randomBytes(16)),
@@ -80,28 +67,45 @@ export class ProxyAuthority {
       this.#name,
       sequence(time(new Date(now - tolerance)), time(new Date(now + lifetime))),
       subject,
-      subjectKey,
+      spki,
       element(
         0xa3,
         sequence(
           ...extensions,
-          extension("2.5.29.14", false, octets(keyId(subjectKey))),
-          extension("2.5.29.35", false, sequence(element(0x80, keyId(signerKey)))),
+          extension("2.5.29.14", false, octets(id)),
+          extension("2.5.29.35", false, sequence(element(0x80, this.#keys.id))),
         ),
       ),
     );
     const signature = sign("sha256", body, this.#keys.privateKey);
-    return new X509Certificate(sequence(body, ecdsaWithSha256, bits(signature))).toString();
+    return pemOf(sequence(body, ecdsaWithSha256, bits(signature)));
   }
 }
 
 interface Keys {
-  readonly publicKey: KeyObject;
   readonly privateKey: KeyObject;
+  /** The same as text. */
+  readonly pem: string;
+  /** The public one, in DER. */
+  readonly spki: Uint8Array;
+  /** What certificates call it. */
+  readonly id: Uint8Array;
 }
 
 function newKeys(): Keys {
-  return generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const spki = publicKey.export({ type: "spki", format: "der" });
+  const pem = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+  return { privateKey, pem, spki, id: keyId(spki) };
+}
+
+/** RFC 7468: lines of 64 characters. */
+function pemOf(der: Uint8Array): string {
+  const lines =
+    Buffer.from(der)
+      .toString("base64")
+      .match(/.{1,64}/g) ?? [];
+  return `-----BEGIN CERTIFICATE-----\n${lines.join("\n")}\n-----END CERTIFICATE-----\n`;
 }
 
 /** With a common name alone. */
