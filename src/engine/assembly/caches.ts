@@ -30,7 +30,7 @@ export interface Results {
 
 /** `exporting` and `pack`: how layers become blobs that travel. */
 export function openCaches(
-  { content, snapshotter, origins, metadata, registries }: Stores,
+  { content, snapshotter, origins, otherKeys, metadata, registries }: Stores,
   { now, manyClients = false }: Pick<EngineOptions, "now" | "manyClients">,
   { exporting, pack }: { readonly exporting: ExporterParts; readonly pack: LayerPacker },
 ): {
@@ -43,6 +43,7 @@ export function openCaches(
     local: openCacheStore<OpResult>({ metadata, results }),
     content,
     origins,
+    otherKeys,
     open: (layers, call) => snapshotter.image(layers, call),
     release: async (result) => result?.[Symbol.asyncDispose](),
     apart: manyClients,

@@ -14,12 +14,12 @@ import type { Stores } from "./stores.ts";
 
 /** Images are also asked for by name. What must be closed goes onto `owned`. */
 export function createSources(
-  { content, snapshotter, records, origins, metadata, registries, kept }: Stores,
+  { content, snapshotter, records, origins, otherKeys, metadata, registries, kept }: Stores,
   { version, hosts }: Pick<EngineOptions, "version" | "hosts">,
   owned: AsyncStack,
 ): { readonly images: ImageSource; readonly sources: Sources } {
   const images = createImageSource({
-    ...{ content, snapshotter, records, origins },
+    ...{ content, snapshotter, records, origins, otherKeys },
     registry: registries.of,
   });
   const files = createHttpSources({

@@ -18,6 +18,7 @@ import {
   type LayerBlob,
   openSnapshotter,
 } from "../../storage/snapshot/index.ts";
+import { createOtherKeys, type OtherKeys } from "../cache/index.ts";
 import type { EngineOptions } from "./options.ts";
 import { createRegistries, type Registries } from "./registries.ts";
 
@@ -47,6 +48,7 @@ export interface Stores {
   readonly registries: Registries;
   readonly records: ImageRecords;
   readonly origins: BlobOrigins;
+  readonly otherKeys: OtherKeys;
   readonly snapshotter: CollectableSnapshotter;
   readonly metadata: Metadata;
   readonly kept: Readonly<Record<"cacheMounts" | "repositories" | "statIndexes" | "copies", Kept>>;
@@ -85,5 +87,17 @@ export async function openStores(options: EngineOptions, owned: AsyncStack): Pro
   const letGo = () => {
     for (const store of [content, ...Object.values(kept)]) store.release();
   };
-  return { at, content, registries, records, origins, snapshotter, metadata, kept, letGo };
+  const otherKeys = createOtherKeys();
+  return {
+    at,
+    content,
+    registries,
+    records,
+    origins,
+    otherKeys,
+    snapshotter,
+    metadata,
+    kept,
+    letGo,
+  };
 }

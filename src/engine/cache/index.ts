@@ -11,6 +11,7 @@ export { type CombinedStore, createCombinedStore } from "./remote/combined-store
 export { createGhaBackend } from "./remote/gha-backend.ts";
 export { createLocalBackend } from "./remote/local-backend.ts";
 export { createObjectsHttp } from "./remote/objects-http.ts";
+export { createOtherKeys, type OtherKeys } from "./remote/other-keys.ts";
 export { createRegistryBackend } from "./remote/registry-backend.ts";
 export {
   type BuildOutcome,

@@ -19,11 +19,13 @@ import {
   type ImportedRecord,
   readImportedKeys,
 } from "./imported-store.ts";
+import type { OtherKeys } from "./other-keys.ts";
 
 export interface CombinedStoreParts<Result> {
   readonly local: CacheStore<Result> & { backlinks(): Backlinks };
   readonly content: ContentStore;
   readonly origins: BlobOrigins;
+  readonly otherKeys: OtherKeys;
   /** A result made of layers that may stay where they are. The caller owns it. */
   open(layers: readonly LazyLayer[], call: Call): Promise<Result>;
   release(result: Result): Promise<void>;
@@ -79,7 +81,8 @@ export function createCombinedStore<Result>(
     async query(from, link, call) {
       const found = new Set(await local.query(from, link, call));
       for (const { keys } of visible()) {
-        for (const key of keys.follow(from, link)) {
+        const names = [from, ...parts.otherKeys.of(from)];
+        for (const key of names.flatMap((name) => keys.follow(name, link))) {
           followed.set(key, [...(followed.get(key) ?? []), { from, link }]);
           found.add(key);
         }

@@ -1,6 +1,6 @@
 // What the image source is made of, and what it answers beyond being a source.
 import type { ResolvedImage, ResolveImageOptions, Session } from "../../../api/index.ts";
-import type { Call } from "../../../base/index.ts";
+import type { Call, Digest } from "../../../base/index.ts";
 import type { ContentStore } from "../../../storage/content/index.ts";
 import type { BlobOrigins, ImageRecords } from "../../../storage/image/index.ts";
 import type { Registry } from "../../../storage/registry/index.ts";
@@ -14,6 +14,8 @@ export interface ImageSourceOptions {
   readonly snapshotter: Snapshotter;
   readonly records: ImageRecords;
   readonly origins: BlobOrigins;
+  /** Told of the other key that BuildKit has for an image: a cache of its may know the image by that one alone. */
+  readonly otherKeys?: { add(step: Digest, other: Digest): void };
 }
 
 /** Scheme `docker-image`, and the look-up of names for frontends. */

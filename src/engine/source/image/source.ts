@@ -52,7 +52,8 @@ export function createImageSource(options: ImageSourceOptions): ImageSource {
       const wanted = { reference, platform: id.platform, mode: attributes.mode, layout };
       const found = await find(wanted, session, call);
       checkDigest(reference, found.image.root, attributes);
-      return resolved(options, { ...found, reference, attributes, session });
+      const { platform } = id;
+      return resolved(options, { ...found, reference, attributes, session, platform });
     },
     async resolveImage(text, { platform, mode = "default", layout }, session, call) {
       const reference = parseReference(text);
@@ -157,14 +158,33 @@ interface Found extends FoundImage {
   readonly reference: Reference;
   readonly attributes: ImageAttributes;
   readonly session: Session;
+  readonly platform: Platform;
+}
+
+/** BuildKit's name for an image by its outermost document (source/containerimage mainManifestKey). */
+function documentKey(root: Digest, { platform, attributes }: Found): Digest {
+  const { os, architecture, variant, osVersion, osFeatures } = platform;
+  return digestOf(
+    JSON.stringify({
+      Digest: root,
+      OS: os,
+      Arch: architecture,
+      Variant: variant || undefined,
+      OSVersion: osVersion || undefined,
+      OSFeatures: osFeatures?.length ? osFeatures : undefined,
+      Limit: attributes.layerLimit,
+    }),
+  );
 }
 
 function resolved(options: ImageSourceOptions, found: Found): ResolvedSource {
   const { image, origin, attributes, reference, session } = found;
   const layers = image.layers.slice(0, attributes.layerLimit);
+  // As BuildKit: the files depend on the layers alone, however they are packed.
+  const cacheKey = sourceKey(chainId(layers.map((one) => one.diffId)));
+  options.otherKeys?.add(cacheKey, sourceKey(documentKey(image.root.digest, found)));
   return {
-    // As BuildKit: the files depend on the layers alone, however they are packed.
-    cacheKey: sourceKey(chainId(layers.map((one) => one.diffId))),
+    cacheKey,
     pin: pinned(reference, image.root),
     async fetch(call) {
       if (layers.length === 0) return undefined;
