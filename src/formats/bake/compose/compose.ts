@@ -1,4 +1,5 @@
 // Compose files as targets: one for each service that is built (compose-spec, build.md; buildx's x-bake).
+
 import { isRecord, KilnError, parseBool, parseSize } from "../../../base/index.ts";
 import type { Source } from "../../hcl/index.ts";
 import { parseEntry } from "../entries.ts";
@@ -10,6 +11,7 @@ import {
   mergeFields,
   type TargetDefinition,
 } from "../target.ts";
+import { checkBuildKeys } from "./build-keys.ts";
 import { asBuild, asMap, mergeTrees, parseCompose, servicesOf, type Tree } from "./document.ts";
 import { parseEnvFile, type Variables } from "./interpolate.ts";
 
@@ -55,35 +57,6 @@ function included(tree: Tree, read: (path: string) => Tree | undefined, depth: n
   });
 }
 
-/** What the specification of Compose has below `build`. */
-const buildKeys: ReadonlySet<string> = new Set([
-  "additional_contexts",
-  "args",
-  "cache_from",
-  "cache_to",
-  "context",
-  "dockerfile",
-  "dockerfile_inline",
-  "entitlements",
-  "extra_hosts",
-  "isolation",
-  "labels",
-  "network",
-  "no_cache",
-  "no_cache_filter",
-  "platforms",
-  "privileged",
-  "provenance",
-  "pull",
-  "sbom",
-  "secrets",
-  "shm_size",
-  "ssh",
-  "tags",
-  "target",
-  "ulimits",
-]);
-
 interface Context {
   readonly variables: Variables;
   readonly secrets: Tree;
@@ -104,12 +77,7 @@ function targetOf(service: string, tree: Tree, context: Context): TargetDefiniti
       `service ${JSON.stringify(service)} declares mutually exclusive dockerfile and dockerfile_inline`,
     );
   }
-  const unknown = Object.keys(build).find((key) => !key.startsWith("x-") && !buildKeys.has(key));
-  if (unknown !== undefined)
-    throw new KilnError(
-      "BAKE_INVALID",
-      `services.${service}.build additional properties '${unknown}' not allowed`,
-    );
+  checkBuildKeys(service, build);
   const fields = buildFields(build, tree["image"], context);
   return { name, inherits: [], fields: withBake(fields, build["x-bake"]) };
 }
