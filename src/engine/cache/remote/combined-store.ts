@@ -111,6 +111,13 @@ export function createCombinedStore<Result>(
           if (known.length > 0) all.set(name, known);
         }
       }
+      // BuildKit looks for what it has itself under one name under that one alone.
+      for (const [key, ways] of all) {
+        const others = ways.flatMap((way) =>
+          parts.otherKeys.of(way.from).map((from) => ({ ...way, from })),
+        );
+        if (others.length > 0) all.set(key, [...ways, ...others]);
+      }
       return all;
     },
   };
