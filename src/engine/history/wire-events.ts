@@ -2,7 +2,7 @@
 import type { BuildEvent, Warning } from "../../api/index.ts";
 import { concatBytes, type Digest } from "../../base/index.ts";
 import { toFileMessage } from "../../formats/llb/index.ts";
-import { control, pb } from "../../formats/proto/index.ts";
+import { control } from "../../formats/proto/index.ts";
 import { wireStepWords } from "./wire-words.ts";
 
 /** Counts of a build, as its record has them. */

@@ -19,7 +19,8 @@ export class LocalNames {
       const name = this.#nameOf(role, directory);
       directories.set(name, directory);
       if (name === role) continue;
-      if (role === "context") attrs["contextkey"] = name;
+      // The session's answer to that name as an id lends the directory as its context.
+      if (role === "context") attrs["local-sessionid:context"] = name;
       else if (role === "dockerfile") attrs["dockerfilekey"] = name;
       else attrs[`context:${role}`] = `local:${name}`;
     }

@@ -77,6 +77,7 @@ export function createLocalSession(parts: SessionParts): Session {
       return data;
     },
     ...(parts.localsId === undefined ? {} : { localsId: parts.localsId }),
+    peer: (id) => lendingAsContext(id, parts),
     sharedKey: sharedKeyOf(parts.directories.get("context") ?? ""),
     files(name, filter, call) {
       const directory = parts.directories.get(name);
@@ -91,6 +92,19 @@ export function createLocalSession(parts: SessionParts): Session {
     secret: secretReader(parts.secrets, parts.env),
     credentials: (host, call) => parts.credentials(host, call),
   };
+}
+
+/** Any directory is also the context of a session by its name: several builds that run together have contexts of their own. */
+function lendingAsContext(name: string, parts: SessionParts): Session | undefined {
+  const directory = parts.directories.get(name);
+  if (directory === undefined) return undefined;
+  return createLocalSession({
+    ...parts,
+    directories: new Map([...parts.directories, ["context", directory]]),
+    receivers: [],
+    uploads: new Map(),
+    ...(parts.localsId === undefined ? {} : { localsId: `${parts.localsId}-${name}` }),
+  });
 }
 
 function lendLayout(path: string): LentLayout {

@@ -11,7 +11,7 @@ describe("frontend options", () => {
     expect(read({})).toMatchObject({
       filename: "Dockerfile",
       isDefaultFilename: true,
-      context: { name: "context", keepGitDir: false },
+      context: { keepGitDir: false },
       dockerfileName: "dockerfile",
       dockerfileIsLent: false,
       platforms: [],

@@ -29,9 +29,10 @@ export interface DockerfileRequest {
   readonly options: Omit<ConvertOptions, "buildPlatforms" | "newId" | "targetPlatform">;
 }
 
+/** Name of the lent directory that is the context. */
+export const contextName = "context";
+
 export interface ContextRequest {
-  /** Name of the lent directory. */
-  readonly name: string;
   /** Address of a context that is no lent directory. */
   readonly remote?: string;
   /** Only this directory of a remote context. */
@@ -124,15 +125,13 @@ function removed(option: string, why: string): KilnError {
   );
 }
 
-/** BuildKit: `contextkey` names both the lent directory and the attribute that holds the address. */
+/** BuildKit: `contextkey` names the attribute that holds the address; what is lent has always the usual name. */
 function parseContext(attrs: Attrs, buildArgs: Attrs): ContextRequest {
-  const name = attrs["contextkey"] || "context";
   const keep = buildArgs["BUILDKIT_CONTEXT_KEEP_GIT_DIR"];
   return {
-    name,
     // What is not a word for yes or no counts as no, as for the reference.
     keepGitDir: /^(1|t|true)$/i.test(keep ?? ""),
-    ...optional("remote", attrs[name]),
+    ...optional("remote", attrs[attrs["contextkey"] || contextName]),
     ...optional("subdir", attrs["contextsubdir"]),
   };
 }

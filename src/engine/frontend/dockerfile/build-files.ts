@@ -4,7 +4,7 @@ import { type Call, closest, KilnError } from "../../../base/index.ts";
 import { type Definition, local } from "../../../formats/llb/index.ts";
 import type { Platform } from "../../../formats/oci/index.ts";
 import { readIgnoreFile } from "../../../formats/patterns/index.ts";
-import type { DockerfileRequest } from "./attributes.ts";
+import { contextName, type DockerfileRequest } from "./attributes.ts";
 import type { OpenedContext } from "./context.ts";
 
 /** BuildKit's frontend reads no larger Dockerfile either. */
@@ -46,10 +46,7 @@ export async function readBuildFiles(
     bridge.solve(definition, call),
     isRemote
       ? undefined
-      : bridge.solve(
-          describeLocal(request.context.name, [".dockerignore"], loadIgnore, reader),
-          call,
-        ),
+      : bridge.solve(describeLocal(contextName, [".dockerignore"], loadIgnore, reader), call),
   ]);
   const found = await readDockerfile(request, opened, beside, call);
   if (isRemote) return { ...found, definition, ignorePatterns: [] };

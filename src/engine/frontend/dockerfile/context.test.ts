@@ -30,7 +30,7 @@ async function open(attrs: Readonly<Record<string, string>>, data: string | Uint
   } as Partial<BuildBridge> as BuildBridge;
   const { context } = parseDockerfileAttrs(attrs, native);
   const opened = await openContext(context, { bridge, native, id: "id" }, uncancelled);
-  return { ...opened, name: context.name, solved };
+  return { ...opened, solved };
 }
 
 /** Identifiers and file actions of a state, inputs first. */
@@ -59,10 +59,8 @@ describe("a context", () => {
     expect(await open({})).toEqual({
       state: undefined,
       dockerfile: undefined,
-      name: "context",
       solved: 0,
     });
-    expect((await open({ contextkey: "mine" })).name).toBe("mine");
   });
 
   it("of a repository is not looked at before it is used", async () => {

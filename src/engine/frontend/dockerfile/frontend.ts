@@ -18,7 +18,7 @@ import {
 } from "../../../formats/oci/index.ts";
 import type { Frontend } from "../frontend.ts";
 import { answer } from "./answers.ts";
-import { parseDockerfileAttrs } from "./attributes.ts";
+import { contextName, parseDockerfileAttrs } from "./attributes.ts";
 import {
   type BuildFiles,
   type LocalReader,
@@ -47,10 +47,8 @@ export function createDockerfileFrontend(): Frontend {
         fileDefinition: files.definition,
         inputs: inputsOf(bridge, request.inputConfigs),
         context: {
-          localName: request.context.name,
-          ...(sessionIds[request.context.name] === undefined
-            ? {}
-            : { sessionId: sessionIds[request.context.name] ?? "" }),
+          localName: contextName,
+          ...(sessionIds[contextName] === undefined ? {} : { sessionId: sessionIds[contextName] }),
           ignorePatterns: files.ignorePatterns,
           ...(opened.state ? { state: opened.state } : {}),
         },
