@@ -61,6 +61,27 @@ describeWith(["root", "runtime", "registry", "bundle"], "frontends in images", (
     expect(readFileSync(join(out, "greeting"), "utf8")).toBe("chosen\n");
   });
 
+  it("reads the context of its own target of a bake", async () => {
+    const targets = ["one", "two"];
+    const files = targets.flatMap((name) => [
+      [`${name}/Dockerfile`, `# syntax=${frontend}\nCONTEXT note\n`],
+      [`${name}/note`, `of ${name}\n`],
+    ]);
+    const target = (name: string) => ({ context: name, output: [`type=local,dest=out/${name}`] });
+    const bake = {
+      group: { default: { targets } },
+      target: Object.fromEntries(targets.map((name) => [name, target(name)])),
+    };
+    const directory = world.context({
+      ...Object.fromEntries(files),
+      "docker-bake.json": JSON.stringify(bake),
+    });
+    const { status, stderr } = await world.kiln(["bake"], { cwd: directory });
+    expect(status, stderr).toBe(0);
+    const notes = targets.map((name) => readFileSync(join(directory, "out", name, "note"), "utf8"));
+    expect(notes).toEqual(["of one\n", "of two\n"]);
+  });
+
   it("runs processes in containers of its own", async () => {
     const out = await built("EXEC echo $WHO; exit 5");
     expect(readFileSync(join(out, "said"), "utf8")).toBe("frontend\nexit 5\n");

@@ -31,7 +31,8 @@ async function solve(state: ReturnType<typeof scratch>): Promise<string> {
 
 async function readCommands(): Promise<readonly (readonly [string, string])[]> {
   const filename = options.get("filename") ?? "Dockerfile";
-  const ref = await solve(local("dockerfile", { includePatterns: [filename] }));
+  const name = options.get("dockerfilekey") ?? "dockerfile";
+  const ref = await solve(local(name, { includePatterns: [filename] }));
   const request = gateway.ReadFileRequest.create({ Ref: ref, FilePath: filename });
   const { Data } = await bridge.readFile(request, uncancelled);
   return text
@@ -97,6 +98,12 @@ async function run(): Promise<void> {
           { kind: "mkfile", path: `/${rest}`, mode: 0o644, data: bytes(options.get(rest) ?? "") },
         ]);
         break;
+      case "CONTEXT": {
+        const sessionId = options.get("local-sessionid:context");
+        const lent = local("context", sessionId === undefined ? {} : { sessionId });
+        state = state.copy(lent, `/${rest}`, "/");
+        break;
+      }
       case "EXEC":
         state = state.file([
           { kind: "mkfile", path: "/said", mode: 0o644, data: bytes(await inContainer(rest)) },
