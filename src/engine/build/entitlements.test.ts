@@ -100,6 +100,9 @@ it("grants a device or a kind alone, and those that are everybody's", () => {
   asking("v.com/gpu=0", "v.com/gpu=*", "v.com/free=0");
   for (const name of ["v.com/npu=0", "v.com/free=1"])
     expect(failureOf(() => asking("v.com/gpu=0", name)).code).toBe("ENTITLEMENT_MISSING");
+  expect(failureOf(() => asking("v.com/gpu=0", "w.com/nic", "w.com/tpu")).message).toBe(
+    "devices w.com/nic, w.com/tpu are requested by the build but not allowed",
+  );
   expect(failureOf(() => grantEntitlements(["device=v.com/gpu"], [])).code).toBe(
     "ENTITLEMENT_MISSING",
   );

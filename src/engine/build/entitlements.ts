@@ -65,8 +65,8 @@ export interface Privileges extends Pick<ProcessSpec, "network" | "security"> {
 
 /** Throws `ENTITLEMENT_MISSING` for a process that asks for more than is granted. */
 export function checkPrivileges(process: Privileges, granted: Grants, at?: SourcePlace): void {
-  const missing = missingFor(process, granted);
-  if (missing.length > 0) throw refusal(missing, at);
+  const refused = refusal(process, granted, at);
+  if (refused) throw refused;
 }
 
 /**
@@ -82,8 +82,8 @@ export function readAllowed(definition: Definition, granted: Grants): LlbGraph {
 /** Throws `ENTITLEMENT_MISSING` for the steps that ask for more than is granted. */
 export function checkGraph(graph: LlbGraph, granted: Grants): void {
   const errors = graph.vertices.flatMap((vertex) => {
-    const missing = missingForVertex(vertex, granted);
-    return missing.length === 0 ? [] : [refusal(missing, placeOf(vertex), vertex.name)];
+    const process = privilegesOf(vertex);
+    return (process && refusal(process, granted, placeOf(vertex), vertex.name)) ?? [];
   });
   const [first, ...others] = errors;
   if (first === undefined) return;
@@ -95,36 +95,59 @@ export function checkGraph(graph: LlbGraph, granted: Grants): void {
   });
 }
 
-function missingForVertex({ op }: LlbVertex, granted: Grants): readonly Entitlement[] {
-  if (op.kind !== "exec") return [];
+/** Undefined for what is no process. */
+function privilegesOf({ op }: LlbVertex): Privileges | undefined {
+  if (op.kind !== "exec") return undefined;
   const network = op.network === "sandbox" ? "default" : op.network;
-  return missingFor({ network, security: op.security, devices: op.devices }, granted);
+  return { network, security: op.security, devices: op.devices };
 }
 
-function missingFor(
-  { network, security, devices = [] }: Privileges,
-  granted: Grants,
-): readonly Entitlement[] {
+function missingFor(process: Privileges, granted: Grants): readonly Entitlement[] {
+  const { network, security } = process;
   const needed: Entitlement[] = [];
   if (network !== "default" && network !== "none") needed.push("network.host");
   if (security !== "sandbox") needed.push("security.insecure");
-  if (devices.some(({ name }) => granted.allowsDevice?.(name) !== true)) needed.push("device");
+  if (refusedDevices(process, granted).length > 0) needed.push("device");
   return needed.filter((one) => !granted.has(one));
 }
 
+/** Those that are not allowed by their names. */
+function refusedDevices({ devices = [] }: Privileges, granted: Grants): readonly string[] {
+  return devices.map(({ name }) => name).filter((name) => granted.allowsDevice?.(name) !== true);
+}
+
+/** Undefined for a process that asks for nothing that is not granted. */
 function refusal(
-  missing: readonly Entitlement[],
+  process: Privileges,
+  granted: Grants,
   at: SourcePlace | undefined,
   step?: string,
-): KilnError {
-  const what = missing.map((one) => entitlements[one]).join(" and ");
-  const refused = missing.map((one) => `${one} is not allowed`).join(", ");
+): KilnError | undefined {
+  const missing = missingFor(process, granted);
+  if (missing.length === 0) return undefined;
   const flags = missing.map((one) => `--allow ${one}`).join(" ");
-  return new KilnError("ENTITLEMENT_MISSING", `${refused}: a step asks for ${what}`, {
+  return new KilnError("ENTITLEMENT_MISSING", refusalWords(missing, process, granted), {
     hint: `Add ${flags} if you trust what is built.`,
     details: { entitlement: missing.join(","), ...(step === undefined ? {} : { step }) },
     ...(at === undefined ? {} : { at }),
   });
+}
+
+/** BuildKit's, where it is devices alone. */
+function refusalWords(
+  missing: readonly Entitlement[],
+  process: Privileges,
+  granted: Grants,
+): string {
+  if (missing.length === 1 && missing[0] === "device") {
+    const names = refusedDevices(process, granted);
+    const subject =
+      names.length === 1 ? `device ${names[0]} is` : `devices ${names.join(", ")} are`;
+    return `${subject} requested by the build but not allowed`;
+  }
+  const what = missing.map((one) => entitlements[one]).join(" and ");
+  const refused = missing.map((one) => `${one} is not allowed`).join(", ");
+  return `${refused}: a step asks for ${what}`;
 }
 
 function isEntitlement(word: string): word is Entitlement {
