@@ -8,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  writeFileSync,
 } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -77,6 +78,22 @@ describeWith(["root"], "the git source", () => {
     expect((await fetched("refs#main")).pin).toContain(second);
     expect((await fetched(`refs#${second}`)).files).toEqual({ "a.txt": "two" });
     expect((await fetched("refs#main")).cacheKey).toBe((await fetched(`refs#${second}`)).cacheKey);
+  });
+
+  it("fetches several commits of one remote at once, and after a git that was killed", async () => {
+    const repository = server.repository("crowd");
+    const commits = Array.from({ length: 12 }, (_, at) =>
+      commitFiles(repository, { "a.txt": `${at}` }, `number ${at}`),
+    );
+    const results = await Promise.all(commits.map((commit) => fetched(`crowd#${commit}`)));
+    expect(results.map(({ files }) => files["a.txt"])).toEqual(commits.map((_, at) => `${at}`));
+    const last = commitFiles(repository, { "a.txt": "last" }, "last");
+    for (const name of readdirSync(join(directory, "git"))) {
+      if (name.startsWith(".")) continue;
+      for (const lock of ["shallow.lock", "packed-refs.lock", `refs/kiln/${last}.lock`])
+        writeFileSync(join(directory, "git", name, lock), "");
+    }
+    expect((await fetched(`crowd#${last}`)).files).toEqual({ "a.txt": "last" });
   });
 
   it("gives one directory, and refuses those that lead out of the repository", async () => {

@@ -34,6 +34,7 @@ export function createSources(
     directory: repositories.directory,
     snapshotter,
     onUse: (name, description) => repositories.use(name, description),
+    temporary: () => repositories.temporary(),
   });
   const local = createLocalSource({
     directory: statIndexes.directory,

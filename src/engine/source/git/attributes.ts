@@ -112,3 +112,8 @@ function splitOnce(text: string, separator: string): [string, string] {
 function invalid(message: string): KilnError {
   return new KilnError("DEFINITION_INVALID", message);
 }
+
+/** Whether a ref is a commit's whole name. */
+export function isCommit(ref: string): boolean {
+  return /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(ref);
+}

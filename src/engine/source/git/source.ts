@@ -1,30 +1,17 @@
 // Scheme `git`: a commit of a repository, or a directory of it, fetched as shallowly as the server allows.
-import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
-import { join } from "node:path";
 import type { Session, StepCall } from "../../../api/index.ts";
-import {
-  type Call,
-  digestOf,
-  KilnError,
-  Once,
-  temporaryName,
-  uncancelled,
-} from "../../../base/index.ts";
+import { type Call, digestOf, KilnError, Once, uncancelled } from "../../../base/index.ts";
 import { type Snapshot, type Snapshotter, withMounted } from "../../../storage/snapshot/index.ts";
 import type { ResolvedSource, Source } from "../source.ts";
 import { openAccess, type RemoteAccess } from "./access.ts";
-import { type GitRequest, parseGitRequest } from "./attributes.ts";
+import { type GitRequest, isCommit, parseGitRequest } from "./attributes.ts";
 import { checkOut } from "./check-out.ts";
-import { type GitOptions, git } from "./git-process.ts";
+import { fetchCommit, type Repositories } from "./fetch-commit.ts";
+import { git } from "./git-process.ts";
 import { checkGitSignature } from "./signature.ts";
 
-export interface GitSourceOptions {
-  /** Where bare repositories are kept, one a remote. */
-  readonly directory: string;
+export interface GitSourceOptions extends Repositories {
   readonly snapshotter: Snapshotter;
-  /** Told before a repository is looked for: its name in `directory`, and what it is. */
-  readonly onUse?: (name: string, description: string) => void;
 }
 
 /** What a ref stands for at the remote. */
@@ -49,7 +36,9 @@ export function createGitSource(options: GitSourceOptions): Source {
           `${request.remote} ${wantedObject(request, resolved)}`,
           async (once) => {
             await using access = await openAccess(request, session, once);
-            return await fetchCommit(options, request, resolved, access, once);
+            const object = wantedObject(request, resolved);
+            const wanted = { ...resolved, remote: request.remote, object };
+            return await fetchCommit(options, wanted, access, once);
           },
           asking,
         );
@@ -109,8 +98,6 @@ function shapeOf(
   return [subdir, submodules, mtime, ...(keepGitDir ? [remote, fetch] : [false])];
 }
 
-const isCommit = (ref: string) => /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(ref);
-
 async function resolveRef(request: GitRequest, session: Session, call: Call): Promise<Resolved> {
   const { remote, ref } = request;
   if (isCommit(ref)) return { commit: ref, fetch: ref, object: ref };
@@ -147,75 +134,6 @@ function checkCommit(request: GitRequest, { commit, object }: Resolved): void {
   );
 }
 
-/** The bare repository with the commit in it; made anew when absent. */
-async function fetchCommit(
-  options: GitSourceOptions,
-  request: GitRequest,
-  resolved: Resolved,
-  access: RemoteAccess,
-  call: Call,
-): Promise<string> {
-  const { remote } = request;
-  const name = createHash("sha256").update(remote).digest("hex").slice(0, 32);
-  options.onUse?.(name, `git repository ${remote}`);
-  const repository = join(options.directory, name);
-  const gitOptions: GitOptions = {
-    settings: access.settings,
-    env: access.env,
-    doing: `fetching ${remote}`,
-  };
-  if (!existsSync(repository)) await makeRepository(repository, call);
-  const has = await git(
-    ["-C", repository, "cat-file", "-e", `${wantedObject(request, resolved)}^{commit}`],
-    gitOptions,
-    call,
-  ).then(
-    () => true,
-    () => false,
-  );
-  call.signal.throwIfAborted();
-  if (has) return repository;
-  const fetch = (what: string, ...more: string[]) =>
-    git(
-      [
-        "-C",
-        repository,
-        "fetch",
-        "--no-tags",
-        "--force",
-        "--no-write-fetch-head",
-        ...more,
-        "--",
-        remote,
-        what,
-      ],
-      gitOptions,
-      call,
-    );
-  const target = `refs/kiln/${resolved.commit}`;
-  try {
-    await fetch(`${resolved.fetch}:${target}`, "--depth=1");
-  } catch (error) {
-    call.signal.throwIfAborted();
-    // Servers may refuse single commits or shallow clones, as plain files do: then all that leads there is fetched.
-    if (!isCommit(resolved.fetch)) {
-      if (!/does not support shallow/.test(messageOf(error))) throw error;
-      await fetch(`${resolved.fetch}:${target}`);
-      return repository;
-    }
-    await fetch("+refs/*:refs/kiln/all/*", "--update-shallow");
-  }
-  return repository;
-}
-
-async function makeRepository(repository: string, call: Call): Promise<void> {
-  const temporary = join(repository, "..", temporaryName());
-  mkdirSync(temporary, { recursive: true, mode: 0o700 });
-  await git(["init", "--bare", "--quiet", temporary], { doing: "making a repository" }, call);
-  if (existsSync(repository)) rmSync(temporary, { recursive: true });
-  else renameSync(temporary, repository);
-}
-
 interface CheckOutRequest {
   readonly repository: string;
   readonly request: GitRequest;
@@ -234,8 +152,4 @@ async function snapshotOf(
     checkOut({ ...wanted.request, ...wanted, ...wanted.resolved, target }, call),
   );
   return await active.commit(call);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
