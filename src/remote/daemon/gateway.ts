@@ -1,6 +1,6 @@
 // LLBBridge: what a client, or a frontend in a container, asks of the build that it drives.
 import type { BuildBridge, ResolveMode, ResultRef } from "../../api/index.ts";
-import { type Call, isDigest, KilnError } from "../../base/index.ts";
+import { type Call, type Digest, isDigest, KilnError } from "../../base/index.ts";
 import { encodeDefinition, fromFileMessage } from "../../formats/llb/index.ts";
 import type { Platform } from "../../formats/oci/index.ts";
 import { type errdefs, gateway, pb, type workers } from "../../formats/proto/index.ts";
@@ -181,10 +181,17 @@ async function resolveImageConfig(
     },
     call,
   );
-  return { Digest: found.digest, Config: found.rawConfig, Ref: found.reference };
+  const named = asNamed(found.reference, found.digest, Ref);
+  return { Digest: found.digest, Config: found.rawConfig, Ref: named };
 }
 
-/** Images are pinned to what their name stands for; of other sources it is said what they stand for now. */
+/** As BuildKit answers: an image's name has the digest that it stands for only where it was asked for with one. */
+function asNamed(found: string, digest: Digest, asked: string): string {
+  const end = `@${digest}`;
+  return asked.includes("@") || !found.endsWith(end) ? found : found.slice(0, -end.length);
+}
+
+/** What sources stand for now. */
 async function resolveSourceMeta(
   bridge: BuildBridge,
   request: gateway.ResolveSourceMetaRequest,
@@ -201,7 +208,10 @@ async function resolveSourceMeta(
     },
     call,
   );
-  return metaMessage(meta);
+  if (!meta.image) return metaMessage(meta);
+  const { identifier, attrs } = meta.source;
+  const named = asNamed(identifier, meta.image.digest, Source?.identifier ?? "");
+  return metaMessage({ ...meta, source: { identifier: named, attrs } });
 }
 
 function modeOf(text: string): ResolveMode {

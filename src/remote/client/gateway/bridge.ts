@@ -143,7 +143,9 @@ class Bridge implements RemoteBridge {
       if (!isDigest(Digest))
         throw new KilnError("BUILDER_FAILED", `the builder found ${reference} without a digest`);
       const config = parseImageConfig(Config);
-      return { reference: Ref || reference, digest: Digest, config, rawConfig: Config };
+      const name = Ref || reference;
+      const pinned = name.includes("@") ? name : `${name}@${Digest}`;
+      return { reference: pinned, digest: Digest, config, rawConfig: Config };
     });
   }
 
