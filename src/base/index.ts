@@ -2,6 +2,7 @@
 export * from "./abort.ts";
 export * from "./acting.ts";
 export * from "./bytes.ts";
+export * from "./certificate-bundles.ts";
 export * from "./closest.ts";
 export * from "./csv.ts";
 export * from "./digest.ts";

@@ -15,7 +15,7 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { AsyncStack, log, resolveInRoot } from "../../base/index.ts";
+import { AsyncStack, certificateBundles, log, resolveInRoot } from "../../base/index.ts";
 import {
   applyTime,
   applyXattrs,
@@ -27,15 +27,6 @@ import type { ExecMount } from "./executor.ts";
 
 const debug = log("executor");
 
-/** Where distributions keep their bundle, as BuildKit knows them. */
-const bundlePaths = [
-  "/etc/ssl/certs/ca-certificates.crt",
-  "/etc/pki/tls/certs/ca-bundle.crt",
-  "/etc/ssl/ca-bundle.pem",
-  "/etc/pki/tls/cacert.pem",
-  "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-  "/etc/ssl/cert.pem",
-];
 /** Of a bundle, in bytes. */
 const maxBundle = 10 << 20;
 
@@ -130,7 +121,7 @@ function look(mount: Mount, target: string, stack: AsyncStack): string {
 
 function findBundles(view: string): readonly Bundle[] {
   const found = new Map<string, Bundle>();
-  for (const path of bundlePaths) {
+  for (const path of certificateBundles) {
     const host = resolveInRoot(view, path, { followLast: true });
     const stat = lstatSync(host, { throwIfNoEntry: false });
     if (!stat?.isFile() || stat.size > maxBundle) continue;

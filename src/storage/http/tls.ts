@@ -2,7 +2,7 @@
 import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createSecureContext, rootCertificates, type SecureContext } from "node:tls";
-import { KilnError } from "../../base/index.ts";
+import { certificateBundles, KilnError } from "../../base/index.ts";
 import type { Environment } from "./proxy.ts";
 
 /** How the certificate of one host is checked, and which is shown to it. */
@@ -20,16 +20,6 @@ export interface Trust {
   /** The system's authorities as well as Node's. */
   readonly system: boolean;
 }
-
-// Where distributions keep their bundle, in the order in which Go looks.
-const systemBundles = [
-  "/etc/ssl/certs/ca-certificates.crt",
-  "/etc/pki/tls/certs/ca-bundle.crt",
-  "/etc/ssl/ca-bundle.pem",
-  "/etc/pki/tls/cacert.pem",
-  "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-  "/etc/ssl/cert.pem",
-];
 
 /**
  * The TLS settings for a host. SSL_CERT_FILE takes the place of Node's and the system's authorities; KILN_EXTRA_CA_CERTS
@@ -70,7 +60,7 @@ function namedAuthorities(config: HostSettings, environment: Environment): reado
 }
 
 function systemAuthorities(): readonly string[] {
-  const bundle = systemBundles.map(readIfThere).find((text) => text !== undefined);
+  const bundle = certificateBundles.map(readIfThere).find((text) => text !== undefined);
   return bundle === undefined ? rootCertificates : [...rootCertificates, bundle];
 }
 
